@@ -1,0 +1,1 @@
+//! `/live` and `/ready` for whoever supervises the process.

@@ -1,0 +1,1 @@
+//! Builds every room in order, runs them, drains them.

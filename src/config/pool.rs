@@ -1,0 +1,84 @@
+//! Where credentials come from and how they rotate.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::{provider::ProviderId, secret::Secret};
+
+/// Which credential is picked next (`ROTATION_STRATEGY`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strategy {
+    /// Each in turn; differs by at most one (P39).
+    #[default]
+    RoundRobin,
+    /// The one with the fewest requests.
+    LeastUsed,
+    /// The first until it rests, then the next.
+    FillFirst,
+}
+
+/// How `CREDENTIALS_DIR` is watched (`CREDENTIALS_WATCH`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WatchMode {
+    /// notify, and a comparison every 1.5 s beside it.
+    #[default]
+    Auto,
+    /// The comparison only.
+    Poll,
+    /// Not at all.
+    Off,
+}
+
+/// A credential that a variable names.
+#[derive(Debug, Clone)]
+pub struct NamedCredential {
+    /// The variable, for messages: `GEMINI_CLI_OAUTH_CREDENTIALS_2`.
+    pub variable: String,
+    /// Whose it is, by the variable's prefix.
+    pub provider: ProviderId,
+    /// What it holds.
+    pub value: CredentialValue,
+}
+
+/// What a credential variable holds.
+#[derive(Debug, Clone)]
+pub enum CredentialValue {
+    /// A path to a file.
+    Path(PathBuf),
+    /// The JSON itself.
+    Inline(Secret),
+    /// An API key.
+    ApiKey(Secret),
+}
+
+/// The pool's settings.
+#[derive(Debug, Clone)]
+pub struct PoolSettings {
+    /// `CREDENTIALS_DIR`.
+    pub credentials_dir: PathBuf,
+    /// `CREDENTIALS_WATCH`.
+    pub watch: WatchMode,
+    /// Credentials named by variables.
+    pub named: Vec<NamedCredential>,
+    /// `ROTATION_STRATEGY`.
+    pub strategy: Strategy,
+    /// `OAUTH_REFRESH_EARLY_SECS`.
+    pub early: Duration,
+    /// `ALLOW_STATE_WRITEBACK`.
+    pub allow_state_writeback: bool,
+    /// `STATE_DIR`.
+    pub state_dir: PathBuf,
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self {
+            credentials_dir: PathBuf::from("credentials"),
+            watch: WatchMode::default(),
+            named: Vec::new(),
+            strategy: Strategy::default(),
+            early: Duration::from_mins(10),
+            allow_state_writeback: false,
+            state_dir: PathBuf::from("data"),
+        }
+    }
+}

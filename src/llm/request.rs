@@ -1,0 +1,40 @@
+//! One chat request, in no provider's notation.
+
+use tokio::time::Instant;
+
+use crate::provider::ModelRef;
+
+/// Who said a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A person.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// A message of the conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Who said it.
+    pub role: Role,
+    /// What.
+    pub text: String,
+}
+
+/// A chat to run.
+#[derive(Debug, Clone)]
+pub struct ChatRequest {
+    /// The correlation id that ties the reply, the log and an error together (eight hex digits).
+    pub id: String,
+    /// The model that was chosen; `None`: `DEFAULT_MODEL`, else the first usable provider's default.
+    pub model: Option<ModelRef>,
+    /// The system prompt.
+    pub system: String,
+    /// The conversation, oldest first; the last message is the question. Roles need not alternate: wires merge.
+    pub messages: Vec<Message>,
+    /// A stable id of the conversation, hashed where a wire wants a session id.
+    pub conversation: String,
+    /// When the question arrived: the deadline of P25 counts from here.
+    pub received_at: Instant,
+}

@@ -1,0 +1,49 @@
+//! OAuth exchanges (RFC 6749) and a vendor's steps after them. Knows no file and no pool.
+
+mod error;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use error::RefreshError;
+
+use crate::{
+    credential::{Facts, OAuthLogin},
+    provider::Provider,
+    secret::Secret,
+};
+
+/// A token endpoint's answer, checked: `access` is not blank, hosts are allowed, an error inside a 200 is an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The new access token.
+    pub access: Secret,
+    /// The new refresh token, when the reply carried one; otherwise the old one lives on.
+    pub refresh: Option<Secret>,
+    /// `expires_in`; `None` when missing, zero, negative or absurd (P10).
+    pub lifetime: Option<Duration>,
+    /// What the reply itself said about the account (Qwen's `resource_url`); fields that are `None` change nothing.
+    pub facts: Facts,
+}
+
+/// Exchanges a refresh token. A seam: the pool's tests count its calls.
+#[async_trait]
+pub trait Refresh: Send + Sync {
+    /// The refresh grant (RFC 6749, section 6). One token request, no retry: the caller decides.
+    async fn refresh(&self, provider: &Provider, login: &OAuthLogin) -> Result<Grant, RefreshError>;
+
+    /// The vendor's steps after a grant, with the new access token: project discovery, iFlow's key.
+    /// Runs after the grant was saved; its failure leaves the token good. Returns facts to save.
+    async fn after_grant(
+        &self,
+        provider: &Provider,
+        access: &Secret,
+        known: &Facts,
+    ) -> Result<Facts, RefreshError>;
+
+    /// How long one token request may take; lock waits are derived from it (P2).
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(15)
+    }
+}

@@ -1,0 +1,104 @@
+//! Leases: a credential lent to one request, completed with its outcome.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use crate::{
+    credential::{CredentialId, Facts, Fingerprint},
+    provider::ProviderId,
+    secret::Secret,
+};
+
+/// What a request wants.
+#[derive(Debug, Clone)]
+pub struct Want {
+    /// From whom.
+    pub provider: ProviderId,
+    /// For which model: cooldowns are kept by credential and model.
+    pub model: String,
+    /// Credentials this request has tried already.
+    pub exclude: Vec<CredentialId>,
+    /// How long a hard-stale token's refresh may be waited for.
+    pub until: Instant,
+}
+
+/// A hint of when to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryHint {
+    /// After this long.
+    After(Duration),
+    /// At this instant.
+    At(DateTime<Utc>),
+    /// None was given.
+    None,
+}
+
+/// How a leased request ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Answered.
+    Success,
+    /// The person stopped it, or it ended for a reason that says nothing about the credential.
+    Neutral,
+    /// The model rests on this credential (quota by model).
+    ModelCooling {
+        /// When to come back.
+        hint: RetryHint,
+        /// The reason code: `QUOTA_EXHAUSTED`, `HTTP 429`.
+        reason: String,
+    },
+    /// The whole credential rests.
+    CredentialCooling {
+        /// When to come back.
+        hint: RetryHint,
+        /// The reason code.
+        reason: String,
+    },
+    /// The model is not offered to this account (404): rests for long.
+    ModelUnavailable {
+        /// The reason code.
+        reason: String,
+    },
+    /// 401, also after the one forced refresh: refused until a new token or a person (P21).
+    Unauthorized,
+    /// The token is fine, the service says no: licence, region, terms, verification. Never probed.
+    Refused {
+        /// The reason code.
+        reason: String,
+        /// A link for the operators alone.
+        link: Option<Secret>,
+    },
+    /// 5xx, timeout, a broken stream: counted, the credential rests briefly after several.
+    ProviderFault {
+        /// The reason code.
+        reason: String,
+    },
+}
+
+/// A credential lent to one request. Completing it says how it went; dropping it counts as [`Outcome::Neutral`].
+#[derive(Debug)]
+pub struct Lease {
+    /// Which credential.
+    pub credential: CredentialId,
+    /// Its provider.
+    pub provider: ProviderId,
+    /// The model it was leased for.
+    pub model: String,
+    /// Masked account, for logs.
+    pub account: String,
+    /// What authorises the chat: the access token, or the API key (iFlow's comes with the grant).
+    pub bearer: Secret,
+    /// The fingerprint of `bearer`, by which a forced refresh is shared (P31).
+    pub fingerprint: Fingerprint,
+    /// What is known about the account: project, chat base.
+    pub facts: Facts,
+}
+
+impl Lease {
+    /// Returns the credential and says how the request went.
+    pub fn complete(self, outcome: Outcome) {
+        drop(outcome);
+    }
+}

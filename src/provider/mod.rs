@@ -1,0 +1,15 @@
+//! What a provider IS, as data: endpoints, client authentication, wire, models, lifecycle.
+//!
+//! Providers are rows of `builtin.toml` or of an operator's file; protocols are the closed enums here, matched
+//! without `_` wherever they mean something.
+
+mod catalog;
+mod lifecycle;
+mod spec;
+
+pub use catalog::{Catalog, CatalogError};
+pub use lifecycle::{Lifecycle, Terms};
+pub use spec::{
+    AfterGrant, ChatAuth, ClientAuth, Envelope, ErrorStyle, LoginKind, Model, ModelRef, OAuthClient,
+    OAuthSpec, Provider, ProviderId, Quirks, RateLimitScope, Wire,
+};

@@ -1,0 +1,338 @@
+//! The row of one provider and the closed enums of protocols that it chooses from.
+
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::{Lifecycle, Terms};
+use crate::secret::Secret;
+
+/// A provider's id: lower case, digits and `_`, for example `gemini_cli`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProviderId(Arc<str>);
+
+impl ProviderId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The prefix of its variables: `gemini_cli` becomes `GEMINI_CLI`.
+    pub fn variable_prefix(&self) -> String {
+        self.0.to_ascii_uppercase()
+    }
+}
+
+/// The text is no provider id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no provider id: lower-case letters, digits and `_`, starting with a letter, 32 at most")]
+pub struct InvalidProviderId(String);
+
+impl FromStr for ProviderId {
+    type Err = InvalidProviderId;
+
+    /// Accepts `-` for `_` and capitals, as people type them.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let id = text.trim().to_ascii_lowercase().replace('-', "_");
+        let well_formed = id.len() <= 32
+            && id.starts_with(|first: char| first.is_ascii_lowercase())
+            && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        if well_formed { Ok(Self(id.into())) } else { Err(InvalidProviderId(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for ProviderId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ProviderId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl Serialize for ProviderId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ProviderId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// `provider/model`, as in `DEFAULT_MODEL`. The model's own name may contain further slashes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ModelRef {
+    /// Who serves it.
+    pub provider: ProviderId,
+    /// The provider's own name for it.
+    pub model: String,
+}
+
+impl fmt::Display for ModelRef {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.provider, self.model)
+    }
+}
+
+impl FromStr for ModelRef {
+    type Err = InvalidProviderId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (provider, model) = text.split_once('/').ok_or_else(|| InvalidProviderId(text.to_owned()))?;
+        if model.trim().is_empty() {
+            return Err(InvalidProviderId(text.to_owned()));
+        }
+        Ok(Self { provider: provider.parse()?, model: model.trim().to_owned() })
+    }
+}
+
+/// The protocol spoken to a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wire {
+    /// `POST {base}/chat/completions` (OpenAI's chat completions and everything shaped after it).
+    OpenaiChat,
+    /// `POST {base}:streamGenerateContent` in Google's Code Assist envelope.
+    CodeAssist,
+}
+
+/// How the client identifies itself to the token endpoint (RFC 6749, section 2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    /// `client_id` alone in the form: a public client.
+    Public,
+    /// `client_id` and `client_secret` in the form.
+    Form,
+    /// HTTP Basic, and both in the form as well.
+    BasicAndForm,
+}
+
+/// What authorises a chat request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChatAuth {
+    /// `Authorization: Bearer` with the access token, or the API key where the login is a key.
+    Bearer,
+    /// iFlow: the API key that came with the grant as bearer, and an HMAC-SHA256 signature trio.
+    IflowSignature,
+}
+
+/// What happens between a grant and the first chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterGrant {
+    /// Nothing.
+    Nothing,
+    /// Discover or onboard the Code Assist project.
+    CodeAssistProject,
+    /// Fetch the API key that authorises chats.
+    IflowApiKey,
+    /// Adopt the reply's `resource_url` as chat base.
+    QwenResourceUrl,
+}
+
+/// Whose Code Assist envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Envelope {
+    /// Gemini CLI's: `model`, `project`, `user_prompt_id`, `request`.
+    #[default]
+    GeminiCli,
+    /// Antigravity's: with `userAgent`, `requestType`, `requestId` and a session id.
+    Antigravity,
+}
+
+/// How the provider words its errors; chooses the classifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorStyle {
+    /// `google.rpc.Status` with details.
+    Google,
+    /// `{error:{message,type,code}}`.
+    Openai,
+    /// OpenAI's shape with Qwen's codes.
+    Qwen,
+    /// `{status,msg,body}`, also under HTTP 200.
+    Iflow,
+}
+
+/// Whom a 429 without any detail concerns (P21).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RateLimitScope {
+    /// The request: one other credential is tried, none is cooled.
+    Request,
+    /// The credential: it cools.
+    #[default]
+    Credential,
+}
+
+/// How a credential of this provider is had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginKind {
+    /// An OAuth login.
+    OAuth(Box<OAuthSpec>),
+    /// A key that is pasted and never refreshed.
+    ApiKey,
+}
+
+/// A client that the operator registered, or a tool's public one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuthClient {
+    /// The client id.
+    pub id: String,
+    /// Its secret, where it has one.
+    pub secret: Option<Secret>,
+}
+
+/// The OAuth side of a provider's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuthSpec {
+    /// Token endpoint: code, refresh and device grants.
+    pub token_endpoint: Url,
+    /// Authorisation endpoint of the code grant.
+    pub authorize_endpoint: Option<Url>,
+    /// Device authorisation endpoint (RFC 8628).
+    pub device_endpoint: Option<Url>,
+    /// Where an after-grant step asks who the account is (iFlow's key, Google's e-mail).
+    pub userinfo_endpoint: Option<Url>,
+    /// How the client identifies itself.
+    pub client_auth: ClientAuth,
+    /// Public client id of the vendor's own tool, unless the operator configured another. `None`: must be configured.
+    pub client_id: Option<String>,
+    /// Secret of that client. Never shipped: from `<PROVIDER>_CLIENT_SECRET` only.
+    pub client_secret: Option<Secret>,
+    /// Scopes asked for at login.
+    pub scopes: Vec<String>,
+    /// Whether a refresh ends the life of the refresh token it used.
+    pub rotates: bool,
+    /// What follows a grant.
+    pub after_grant: AfterGrant,
+}
+
+impl OAuthSpec {
+    /// The configured client; `None` when the id is missing, or the secret where the endpoint demands one.
+    pub fn client(&self) -> Option<OAuthClient> {
+        let id = self.client_id.clone()?;
+        match self.client_auth {
+            ClientAuth::Public => Some(OAuthClient { id, secret: self.client_secret.clone() }),
+            ClientAuth::Form | ClientAuth::BasicAndForm => {
+                self.client_secret.clone().map(|secret| OAuthClient { id, secret: Some(secret) })
+            }
+        }
+    }
+}
+
+/// A model in a provider's row.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// The provider's own name.
+    pub id: String,
+    /// What it is an equivalent of elsewhere, for failover between providers: `gemini-2.5-pro`, `qwen3-coder-plus`.
+    #[serde(default)]
+    pub family: Option<String>,
+}
+
+/// Small departures of one provider from its wire.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quirks {
+    /// Code Assist: whose envelope.
+    pub envelope: Envelope,
+    /// `openai_chat`: the system message's content is an array of parts with `cache_control` on the first.
+    pub system_as_parts: bool,
+    /// `openai_chat`: `stream_options.include_usage` is sent.
+    pub stream_usage: bool,
+    /// A marker in the model's first text that means the client's version is refused in a 200 answer.
+    pub version_refusal: Option<String>,
+}
+
+/// One provider, with the operator's overrides applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// Its id.
+    pub id: ProviderId,
+    /// Its name for people.
+    pub name: String,
+    /// How a credential is had.
+    pub login: LoginKind,
+    /// The protocol of its chats.
+    pub wire: Wire,
+    /// Bases of its chat API, preferred first, without a trailing slash. Never empty.
+    pub api_bases: Vec<Url>,
+    /// Whether `<PROVIDER>_API_BASE` set `api_bases`: it then beats a file's or reply's `resource_url`.
+    pub api_base_overridden: bool,
+    /// What authorises a chat.
+    pub chat_auth: ChatAuth,
+    /// Fixed headers on chats.
+    pub headers: Vec<(String, String)>,
+    /// Another User-Agent, set by the operator.
+    pub user_agent: Option<String>,
+    /// The project that Code Assist licences and Vertex need, from `<PROVIDER>_PROJECT`.
+    pub project: Option<String>,
+    /// Hosts that a URL in a credential file or a token reply may name, exactly. https only, but for loopback when
+    /// the token endpoint is on loopback itself.
+    pub hosts: Vec<String>,
+    /// Known models, the order being the order of preference.
+    pub models: Vec<Model>,
+    /// The model when nobody chose one.
+    pub default_model: String,
+    /// How it words errors.
+    pub errors: ErrorStyle,
+    /// Whom a bare 429 concerns.
+    pub bare_429: RateLimitScope,
+    /// How long before expiry a refresh starts, where not `OAUTH_REFRESH_EARLY_SECS`.
+    pub early: Option<Duration>,
+    /// Departures from the wire.
+    pub quirks: Quirks,
+    /// What became of it.
+    pub lifecycle: Option<Lifecycle>,
+    /// Terms to accept before its logins are used.
+    pub terms: Option<Terms>,
+    /// Whether the operator accepted them (or there are none).
+    pub terms_accepted: bool,
+}
+
+impl Provider {
+    /// The OAuth side of the row, where it has one.
+    pub fn oauth(&self) -> Option<&OAuthSpec> {
+        match &self.login {
+            LoginKind::OAuth(spec) => Some(spec),
+            LoginKind::ApiKey => None,
+        }
+    }
+
+    /// Whether secrets may go to this URL, found in a credential file or a token reply ("where secrets may go").
+    ///
+    /// https and an exact host of the row; a loopback host only when the token endpoint is on loopback itself.
+    pub fn allows_url(&self, url: &Url) -> bool {
+        if !url.username().is_empty() || url.password().is_some() {
+            return false;
+        }
+        if crate::http::is_loopback(url) {
+            return self.oauth().is_some_and(|spec| crate::http::is_loopback(&spec.token_endpoint));
+        }
+        url.scheme() == "https"
+            && url.port_or_known_default() == Some(443)
+            && url
+                .host_str()
+                .is_some_and(|host| self.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)))
+    }
+
+    /// The model of this provider that stands for `model` of another: the same id, or one of the same family.
+    pub fn equivalent(&self, model: &str, family: Option<&str>) -> Option<&Model> {
+        self.models.iter().find(|known| known.id == model).or_else(|| {
+            let family = family?;
+            self.models.iter().find(|known| known.family.as_deref() == Some(family))
+        })
+    }
+}

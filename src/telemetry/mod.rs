@@ -1,0 +1,109 @@
+//! Logs: one subscriber, with foreign crates kept quiet because several of them print what they carry.
+
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For a person at a terminal.
+    #[default]
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Crates that log payloads, headers or request bodies below `warn`; capped there whatever `RUST_LOG` says (P33).
+///
+/// serenity instruments requests with their routes at INFO, tungstenite logs whole frames (identify carries the
+/// bot token) at TRACE, hyper and reqwest log headers and addresses.
+const CAPPED: &[&str] = &[
+    "serenity",
+    "poise",
+    "tungstenite",
+    "tokio_tungstenite",
+    "hyper",
+    "hyper_util",
+    "reqwest",
+    "h2",
+    "rustls",
+    "tokio_rustls",
+    "axum",
+    "tower",
+    "tower_http",
+    "notify",
+    "mio",
+];
+
+/// Starts logging to standard error. A second call in one process does nothing.
+///
+/// `directives` is `RUST_LOG`; what cannot be parsed is ignored and reported as the return value.
+pub fn init(format: LogFormat, directives: &str) -> Option<String> {
+    let (filter, mistake) = filter(directives);
+    let registry = tracing_subscriber::registry().with(filter);
+    let result = match format {
+        LogFormat::Pretty => {
+            registry.with(fmt::layer().with_writer(std::io::stderr).with_target(false)).try_init()
+        }
+        LogFormat::Json => {
+            registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init()
+        }
+    };
+    drop(result); // Err: another subscriber stands already, which a test binary may have installed.
+    mistake
+}
+
+/// The filter for `RUST_LOG`, with the caps applied last so that nothing overrides them.
+fn filter(directives: &str) -> (EnvFilter, Option<String>) {
+    // Only our own crate's directives count below `warn`: a bare level is applied to `cortana`, the rest of the
+    // world stays at `warn`.
+    let mut ours = Vec::new();
+    let mut mistake = None;
+    for directive in directives.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
+        if directive.parse::<tracing_subscriber::filter::Directive>().is_err() {
+            mistake = Some(directive.to_owned());
+        } else if is_level(directive) {
+            ours.push(format!("cortana={directive}"));
+        } else if directive.starts_with("cortana") || is_quiet(directive) {
+            ours.push(directive.to_owned());
+        }
+    }
+    if ours.is_empty() {
+        ours.push("cortana=info".to_owned());
+    }
+    let mut text = vec!["warn".to_owned()];
+    text.extend(CAPPED.iter().map(|target| format!("{target}=warn")));
+    text.extend(ours);
+    (EnvFilter::new(text.join(",")), mistake)
+}
+
+fn is_level(directive: &str) -> bool {
+    ["off", "error", "warn", "info", "debug", "trace"].contains(&directive.to_ascii_lowercase().as_str())
+}
+
+/// A directive for a foreign target that makes it no louder than `warn`.
+fn is_quiet(directive: &str) -> bool {
+    directive
+        .rsplit_once('=')
+        .is_some_and(|(_, level)| ["off", "error", "warn"].contains(&level.to_ascii_lowercase().as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p33_foreign_targets_cannot_be_made_loud() {
+        let (filter, mistake) = filter("trace,serenity=trace,tungstenite::protocol=trace,hyper=error");
+        let text = filter.to_string();
+        assert_eq!(mistake, None);
+        assert!(text.contains("cortana=trace"), "{text}");
+        assert!(text.contains("serenity=warn") && !text.contains("serenity=trace"), "{text}");
+        assert!(!text.contains("protocol=trace"), "{text}");
+        assert!(text.contains("hyper=error"), "{text}");
+    }
+
+    #[test]
+    fn nothing_said_means_info() {
+        assert!(filter("").0.to_string().contains("cortana=info"));
+    }
+}

@@ -1,0 +1,3 @@
+//! The integration tests: one crate, a file a subject. Each test that shows a promise carries its number in its name.
+
+mod layering;
