@@ -25,6 +25,10 @@ pub struct Grant {
     pub lifetime: Option<Duration>,
     /// What the reply itself said about the account (Qwen's `resource_url`); fields that are `None` change nothing.
     pub facts: Facts,
+    /// A host that the reply named and that is not the provider's (Qwen's `resource_url`). The address was dropped and
+    /// nothing was sent there. It is no error of the exchange, since the refresh token may have been spent on this
+    /// reply: save the grant first, then hold the credential as [`RefreshError::ForeignEndpoint`].
+    pub foreign_host: Option<String>,
 }
 
 /// Exchanges a refresh token. A seam: the pool's tests count its calls.

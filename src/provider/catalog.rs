@@ -160,6 +160,7 @@ impl Row {
             None => LoginKind::ApiKey,
             Some(row) => LoginKind::OAuth(Box::new(OAuthSpec {
                 token_endpoint: row.token_endpoint,
+                token_endpoint_overridden: false,
                 authorize_endpoint: row.authorize_endpoint,
                 device_endpoint: row.device_endpoint,
                 userinfo_endpoint: row.userinfo_endpoint,

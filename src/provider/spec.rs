@@ -198,6 +198,8 @@ pub struct OAuthClient {
 pub struct OAuthSpec {
     /// Token endpoint: code, refresh and device grants.
     pub token_endpoint: Url,
+    /// Whether `<PROVIDER>_TOKEN_ENDPOINT` set it: it then beats a credential file's `token_uri`.
+    pub token_endpoint_overridden: bool,
     /// Authorisation endpoint of the code grant.
     pub authorize_endpoint: Option<Url>,
     /// Device authorisation endpoint (RFC 8628).
@@ -226,6 +228,29 @@ impl OAuthSpec {
             ClientAuth::Public => Some(OAuthClient { id, secret: self.client_secret.clone() }),
             ClientAuth::Form | ClientAuth::BasicAndForm => {
                 self.client_secret.clone().map(|secret| OAuthClient { id, secret: Some(secret) })
+            }
+        }
+    }
+
+    /// Moves the token endpoint, and with it every other endpoint on the same origin: they belong to the same
+    /// server, and a secret must not go to the built-in host once the operator named another.
+    ///
+    /// What stands before the built-in token path in the new address is kept for the others:
+    /// `http://127.0.0.1:9/iflow/oauth/token` moves `https://iflow.cn/api/oauth/getUserInfo` to
+    /// `http://127.0.0.1:9/iflow/api/oauth/getUserInfo`. An address that does not end with the built-in path lends
+    /// its origin alone.
+    pub fn override_token_endpoint(&mut self, endpoint: Url) {
+        let built_in = std::mem::replace(&mut self.token_endpoint, endpoint);
+        self.token_endpoint_overridden = true;
+        let prefix = self.token_endpoint.path().strip_suffix(built_in.path()).unwrap_or_default().to_owned();
+        let neighbours =
+            [&mut self.authorize_endpoint, &mut self.device_endpoint, &mut self.userinfo_endpoint];
+        for neighbour in neighbours.into_iter().flatten() {
+            if neighbour.origin() == built_in.origin() {
+                let mut moved = self.token_endpoint.clone();
+                moved.set_path(&format!("{prefix}{}", neighbour.path()));
+                moved.set_query(neighbour.query());
+                *neighbour = moved;
             }
         }
     }
@@ -334,5 +359,49 @@ impl Provider {
             let family = family?;
             self.models.iter().find(|known| known.family.as_deref() == Some(family))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::Catalog;
+
+    fn spec(id: &str) -> OAuthSpec {
+        let catalog = Catalog::builtin();
+        catalog.get(&id.parse().expect("id")).and_then(Provider::oauth).expect("an OAuth row").clone()
+    }
+
+    fn moved(id: &str, to: &str) -> OAuthSpec {
+        let mut spec = spec(id);
+        spec.override_token_endpoint(to.parse().expect("url"));
+        assert_eq!(spec.token_endpoint.as_str(), to);
+        assert!(spec.token_endpoint_overridden);
+        spec
+    }
+
+    fn text(url: Option<&Url>) -> &str {
+        url.map_or("none", Url::as_str)
+    }
+
+    #[test]
+    fn an_override_moves_the_endpoints_of_the_same_origin() {
+        let iflow = moved("iflow", "http://127.0.0.1:9/iflow/oauth/token");
+        assert_eq!(text(iflow.userinfo_endpoint.as_ref()), "http://127.0.0.1:9/iflow/api/oauth/getUserInfo");
+        let qwen = moved("qwen_code", "http://127.0.0.1:9/api/v1/oauth2/token");
+        assert_eq!(text(qwen.device_endpoint.as_ref()), "http://127.0.0.1:9/api/v1/oauth2/device/code");
+    }
+
+    #[test]
+    fn an_override_of_another_shape_lends_its_origin_alone() {
+        let iflow = moved("iflow", "https://proxy.example/exchange?tenant=1");
+        assert_eq!(text(iflow.userinfo_endpoint.as_ref()), "https://proxy.example/api/oauth/getUserInfo");
+    }
+
+    #[test]
+    fn endpoints_of_another_origin_stay() {
+        let gemini = moved("gemini_cli", "http://127.0.0.1:9/vendors/gemini_cli/token");
+        assert_eq!(text(gemini.userinfo_endpoint.as_ref()), "https://www.googleapis.com/oauth2/v2/userinfo");
+        assert_eq!(text(gemini.authorize_endpoint.as_ref()), "https://accounts.google.com/o/oauth2/v2/auth");
     }
 }
