@@ -94,11 +94,41 @@ pub struct Lease {
     pub fingerprint: Fingerprint,
     /// What is known about the account: project, chat base.
     pub facts: Facts,
+    /// The way back to its pool.
+    ticket: Option<Ticket>,
+}
+
+/// The way back to the pool.
+#[derive(Debug)]
+struct Ticket;
+
+/// A credential that stands outside any pool, for [`Lease::unattached`].
+#[derive(Debug, Clone)]
+pub struct Lent {
+    /// Which credential.
+    pub credential: CredentialId,
+    /// Its provider.
+    pub provider: ProviderId,
+    /// The model.
+    pub model: String,
+    /// Masked account.
+    pub account: String,
+    /// What authorises the chat.
+    pub bearer: Secret,
+    /// What is known about the account.
+    pub facts: Facts,
 }
 
 impl Lease {
+    /// A lease of no pool: completing it tells nobody. For callers' own tests.
+    pub fn unattached(lent: Lent) -> Self {
+        let Lent { credential, provider, model, account, bearer, facts } = lent;
+        let fingerprint = Fingerprint::of(&bearer);
+        Self { credential, provider, model, account, bearer, fingerprint, facts, ticket: None }
+    }
+
     /// Returns the credential and says how the request went.
     pub fn complete(self, outcome: Outcome) {
-        drop(outcome);
+        drop((self.ticket, outcome));
     }
 }

@@ -3,6 +3,7 @@
 mod error;
 mod event;
 mod lease;
+mod selection;
 mod snapshot;
 
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use tokio::{sync::broadcast, time::Instant};
 
 pub use error::LeaseError;
 pub use event::{PoolEvent, RefreshCause};
-pub use lease::{Lease, Outcome, RetryHint, Want};
+pub use lease::{Lease, Lent, Outcome, RetryHint, Want};
+pub use selection::{AccessToken, NoSuchCredential, Refused, RefreshReport, RefreshResult, Selector};
 pub use snapshot::{CoolingModel, CredentialView, LastRefresh, Snapshot, State};
 
 use crate::{
@@ -37,6 +39,18 @@ pub struct PoolParts {
     pub clock: Arc<dyn Clock>,
     /// The life of its tasks.
     pub shutdown: Shutdown,
+    /// Whether it works by itself.
+    pub background: Background,
+}
+
+/// Whether a pool works by itself, besides answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Background {
+    /// Refreshes early, watches the sources, logs what it loaded.
+    #[default]
+    On,
+    /// Does only what is asked: for commands that look once and end.
+    Off,
 }
 
 /// The pool: cheap to clone, one set behind all clones.
@@ -48,66 +62,6 @@ pub struct Pool {
 struct Inner {
     parts: PoolParts,
     events: broadcast::Sender<PoolEvent>,
-}
-
-/// Which credentials an operator means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selector {
-    /// Every enabled credential of a provider.
-    Provider(ProviderId),
-    /// One.
-    Credential(CredentialId),
-}
-
-/// How one credential's refresh by hand ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefreshReport {
-    /// Which.
-    pub credential: CredentialId,
-    /// Its provider.
-    pub provider: ProviderId,
-    /// Its account, masked.
-    pub account: String,
-    /// How it ended.
-    pub result: RefreshResult,
-}
-
-/// How a refresh by hand ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RefreshResult {
-    /// A new token.
-    Refreshed {
-        /// Until when it lives.
-        expires_at: Option<chrono::DateTime<chrono::Utc>>,
-    },
-    /// A newer token stood in the file already: adopted, no request.
-    Adopted {
-        /// Until when it lives.
-        expires_at: Option<chrono::DateTime<chrono::Utc>>,
-    },
-    /// An API key: nothing to refresh.
-    NothingToRefresh,
-    /// Refreshed by hand less than a minute ago.
-    TooSoon {
-        /// When it may be asked again.
-        until: chrono::DateTime<chrono::Utc>,
-    },
-    /// This refresh token was refused before and is not sent again without a confirmation (P4).
-    RefusedBefore,
-    /// The exchange failed.
-    Failed(RefreshError),
-    /// The place could not be locked, read or written; no token was spent unless the message says so.
-    Store(crate::credential::StoreError),
-}
-
-/// Whether a refused token may be sent once more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Refused {
-    /// Never (P4).
-    #[default]
-    Keep,
-    /// Once: the operator confirmed.
-    TryOnce,
 }
 
 impl Pool {
@@ -140,6 +94,27 @@ impl Pool {
     pub async fn refresh(&self, selector: &Selector, refused: Refused) -> Vec<RefreshReport> {
         let _ = (selector, refused);
         Vec::new()
+    }
+
+    /// A valid access token for a script, refreshed first if need be.
+    pub async fn access_token(&self, selector: &Selector, until: Instant) -> Result<AccessToken, LeaseError> {
+        let _ = (selector, until);
+        Err(LeaseError::NothingConfigured)
+    }
+
+    /// Takes a credential out of service until [`Pool::enable`]. Leases on it finish.
+    pub fn disable(&self, credential: &CredentialId) -> Result<(), NoSuchCredential> {
+        Err(NoSuchCredential(credential.clone()))
+    }
+
+    /// Puts a credential back into service: an operator's disabling and a refusal by the service are lifted.
+    pub fn enable(&self, credential: &CredentialId) -> Result<(), NoSuchCredential> {
+        Err(NoSuchCredential(credential.clone()))
+    }
+
+    /// Ends every rest of a credential, whole and by model.
+    pub fn clear_cooldown(&self, credential: &CredentialId) -> Result<(), NoSuchCredential> {
+        Err(NoSuchCredential(credential.clone()))
     }
 
     /// Everything that can be shown.
