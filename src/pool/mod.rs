@@ -13,7 +13,7 @@ use tokio::{sync::broadcast, time::Instant};
 pub use error::LeaseError;
 pub use event::{PoolEvent, RefreshCause};
 pub use lease::{Lease, Lent, Outcome, RetryHint, Want};
-pub use selection::{AccessToken, NoSuchCredential, Refused, RefreshReport, RefreshResult, Selector};
+pub use selection::{AccessToken, NoSuchCredential, RefreshReport, RefreshResult, Refused, Selector};
 pub use snapshot::{CoolingModel, CredentialView, LastRefresh, Snapshot, State};
 
 use crate::{
