@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::secret::Secret;
+use crate::{http::HttpError, secret::Secret};
 
 /// A refused or failed exchange. Texts are ours; a provider's prose never passes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,4 +57,22 @@ pub enum RefreshError {
         /// A link for the operator alone (verification, appeal).
         link: Option<Secret>,
     },
+}
+
+impl From<HttpError> for RefreshError {
+    fn from(error: HttpError) -> Self {
+        match error {
+            HttpError::OutOfReach { host } => Self::ForeignEndpoint { host },
+            HttpError::Proxy | HttpError::Connect | HttpError::Timeout | HttpError::Broken => {
+                Self::Transient { problem: error.to_string(), retry_after: None }
+            }
+        }
+    }
+}
+
+impl From<reqwest::Error> for RefreshError {
+    /// Through [`HttpError`], which drops the address: iFlow's carries the access token.
+    fn from(error: reqwest::Error) -> Self {
+        HttpError::from(error).into()
+    }
 }

@@ -1,12 +1,16 @@
 //! OAuth exchanges (RFC 6749) and a vendor's steps after them. Knows no file and no pool.
 
 mod error;
+mod refresh;
+mod reply;
+mod vendor;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 pub use error::RefreshError;
+pub use refresh::{HttpRefresh, Limits};
 
 use crate::{
     credential::{Facts, OAuthLogin},
