@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::provider::{ModelRef, ProviderId};
+use super::{providers, reader::Reader};
+use crate::provider::{Catalog, ModelRef, ProviderId};
 
 /// The chat settings.
 #[derive(Debug, Clone)]
@@ -37,5 +38,31 @@ impl Default for ChatSettings {
                     .to_owned(),
             conversation_ttl: Duration::from_mins(30),
         }
+    }
+}
+
+impl ChatSettings {
+    pub(super) fn read(reader: &mut Reader<'_>, catalog: &Catalog) -> Self {
+        let default = Self::default();
+        let prompt = reader.text("SYSTEM_PROMPT_FILE");
+        let settings = Self {
+            provider_order: catalog.iter().map(|row| row.id.clone()).collect(),
+            default_model: providers::default_model(reader, catalog),
+            deadline: reader.seconds("REQUEST_DEADLINE_SECS", default.deadline, 5..=900),
+            stream_idle: reader.seconds("STREAM_IDLE_SECS", default.stream_idle, 5..=900),
+            stream_max: reader.seconds("STREAM_MAX_SECS", default.stream_max, 10..=7200),
+            system_prompt: prompt
+                .and_then(|path| reader.file("SYSTEM_PROMPT_FILE", &path))
+                .unwrap_or(default.system_prompt),
+            conversation_ttl: reader.seconds(
+                "CONVERSATION_TTL_SECS",
+                default.conversation_ttl,
+                60..=2_592_000,
+            ),
+        };
+        if settings.stream_idle > settings.stream_max {
+            reader.warn("STREAM_IDLE_SECS is longer than STREAM_MAX_SECS and never comes to pass");
+        }
+        settings
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
+use super::{reader::Reader, urls::discord_origin};
 use crate::secret::Secret;
 
 /// Who may use something.
@@ -51,4 +52,53 @@ pub struct DiscordSettings {
     pub blocked_user_ids: BTreeSet<u64>,
     /// `USER_MESSAGES_PER_HOUR`; 0 is unlimited.
     pub user_messages_per_hour: u32,
+}
+
+impl DiscordSettings {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            token: token(reader),
+            api_base: discord_origin(reader, "DISCORD_API_BASE"),
+            operator_ids: reader.ids("OPERATOR_IDS"),
+            guilds: guilds(reader),
+            direct_messages: reader.choice(
+                "ALLOW_DMS",
+                Audience::default(),
+                &[
+                    ("operators", Audience::Operators),
+                    ("everyone", Audience::Everyone),
+                    ("nobody", Audience::Nobody),
+                ],
+            ),
+            allowed_channel_ids: reader.ids("ALLOWED_CHANNEL_IDS"),
+            allowed_role_ids: reader.ids("ALLOWED_ROLE_IDS"),
+            blocked_user_ids: reader.ids("BLOCKED_USER_IDS"),
+            user_messages_per_hour: reader.number("USER_MESSAGES_PER_HOUR", 60, 0..=1_000_000),
+        }
+    }
+}
+
+fn token(reader: &mut Reader<'_>) -> Option<Secret> {
+    const NAME: &str = "DISCORD_TOKEN";
+    let token = reader.secret(NAME)?;
+    let text = token.expose();
+    if text.starts_with("Bot ") || text.contains(char::is_whitespace) || !text.is_ascii() {
+        reader.secret_mistake(NAME, "expected the token alone, without `Bot `, quotes or space in it");
+        return None;
+    }
+    if text.split('.').count() != 3 {
+        reader.warn(
+            "DISCORD_TOKEN has not the three parts of a bot token (is it the client secret or the public key?)",
+        );
+    }
+    Some(token)
+}
+
+fn guilds(reader: &mut Reader<'_>) -> GuildPolicy {
+    const NAME: &str = "ALLOWED_GUILD_IDS";
+    match reader.text(NAME).as_deref() {
+        None => GuildPolicy::OperatorManaged,
+        Some("*") => GuildPolicy::All,
+        Some(_) => GuildPolicy::Listed(reader.ids(NAME)),
+    }
 }

@@ -4,19 +4,33 @@
 
 mod chat;
 mod discord;
+mod environment;
+mod names;
 mod pool;
+mod providers;
+mod reader;
 mod source;
 mod telemetry;
+mod urls;
+pub mod variables;
 
 use std::{fmt, sync::Arc};
 
 pub use chat::ChatSettings;
 pub use discord::{Audience, DiscordSettings, GuildPolicy};
+pub use environment::{Environment, environment};
 pub use pool::{CredentialValue, NamedCredential, PoolSettings, Strategy, WatchMode};
 pub use source::{MapSource, Source};
 pub use telemetry::TelemetrySettings;
 
-use crate::{http::HttpOptions, provider::Catalog};
+use url::Url;
+
+use self::{reader::Reader, urls::HttpHosts};
+use crate::{
+    http::{HttpOptions, Reach},
+    provider::Catalog,
+    secret::Secret,
+};
 
 /// Everything that can be set, resolved.
 #[derive(Debug, Clone)]
@@ -35,6 +49,60 @@ pub struct Settings {
     pub http: HttpOptions,
     /// What is odd but no mistake: one sentence each, logged at start and shown by `doctor`.
     pub warnings: Vec<String>,
+}
+
+/// Reads every setting; either all of them, or every mistake at once.
+///
+/// No credential and no bot token is no mistake: see [`Settings::require_discord_token`].
+pub fn load(source: &dyn Source) -> Result<Settings, Mistakes> {
+    let mut reader = Reader::new(source);
+    let hosts = HttpHosts::read(&mut reader);
+    let catalog = providers::catalog(&mut reader, &hosts);
+    let mut settings = Settings {
+        discord: DiscordSettings::read(&mut reader),
+        pool: PoolSettings::read(&mut reader, &catalog),
+        chat: ChatSettings::read(&mut reader, &catalog),
+        telemetry: TelemetrySettings::read(&mut reader),
+        http: HttpOptions { proxy: proxy(&mut reader), reach: Reach::Anywhere },
+        warnings: Vec::new(),
+        providers: Arc::new(catalog),
+    };
+    let unread = names::unread(source, &settings.providers);
+    settings.warnings = reader.finish()?;
+    settings.warnings.extend(unread);
+    Ok(settings)
+}
+
+impl Settings {
+    /// The bot's token, or what is missing, how to get it, and what works without it.
+    pub fn require_discord_token(&self) -> Result<&Secret, Mistakes> {
+        self.discord.token.as_ref().ok_or_else(|| {
+            Mistakes(vec![Mistake {
+                variable: "DISCORD_TOKEN".to_owned(),
+                value: None,
+                expected: "not set. The bot needs its token: open https://discord.com/developers/applications, choose \
+                           your application (or make one), then Bot, then Reset Token; put the line \
+                           DISCORD_TOKEN=… into .env, or name a file that holds the token in DISCORD_TOKEN_FILE. \
+                           To try the bot without any account, run `cortana sandbox`, which needs no token"
+                    .to_owned(),
+            }])
+        })
+    }
+}
+
+/// `HTTPS_PROXY`, checked here so that a mistake in it is reported with the others; never shown.
+fn proxy(reader: &mut Reader<'_>) -> Option<Secret> {
+    const NAME: &str = "HTTPS_PROXY";
+    let proxy = reader.secret(NAME)?;
+    let usable = proxy
+        .expose()
+        .parse::<Url>()
+        .is_ok_and(|url| url.has_host() && ["http", "https"].contains(&url.scheme()));
+    if !usable {
+        reader.secret_mistake(NAME, "expected an address such as http://proxy.example:3128");
+        return None;
+    }
+    Some(proxy)
 }
 
 /// One mistake in the configuration.

@@ -2,7 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{provider::ProviderId, secret::Secret};
+use super::{providers, reader::Reader};
+use crate::{
+    provider::{Catalog, ProviderId},
+    secret::Secret,
+};
 
 /// Which credential is picked next (`ROTATION_STRATEGY`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,6 +83,33 @@ impl Default for PoolSettings {
             early: Duration::from_mins(10),
             allow_state_writeback: false,
             state_dir: PathBuf::from("data"),
+        }
+    }
+}
+
+impl PoolSettings {
+    pub(super) fn read(reader: &mut Reader<'_>, catalog: &Catalog) -> Self {
+        let default = Self::default();
+        Self {
+            credentials_dir: reader.path("CREDENTIALS_DIR", default.credentials_dir),
+            watch: reader.choice(
+                "CREDENTIALS_WATCH",
+                default.watch,
+                &[("auto", WatchMode::Auto), ("poll", WatchMode::Poll), ("off", WatchMode::Off)],
+            ),
+            named: providers::named_credentials(reader, catalog),
+            strategy: reader.choice(
+                "ROTATION_STRATEGY",
+                default.strategy,
+                &[
+                    ("round_robin", Strategy::RoundRobin),
+                    ("least_used", Strategy::LeastUsed),
+                    ("fill_first", Strategy::FillFirst),
+                ],
+            ),
+            early: reader.seconds("OAUTH_REFRESH_EARLY_SECS", default.early, 0..=86_400),
+            allow_state_writeback: reader.flag("ALLOW_STATE_WRITEBACK"),
+            state_dir: reader.path("STATE_DIR", default.state_dir),
         }
     }
 }

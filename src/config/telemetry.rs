@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::reader::Reader;
 use crate::telemetry::LogFormat;
 
 /// Logs and the admin endpoint.
@@ -21,6 +22,25 @@ impl Default for TelemetrySettings {
             admin_addr: SocketAddr::from(([127, 0, 0, 1], 9464)),
             log_format: LogFormat::Pretty,
             directives: "info".to_owned(),
+        }
+    }
+}
+
+impl TelemetrySettings {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let default = Self::default();
+        Self {
+            admin_addr: reader.parsed(
+                "ADMIN_ADDR",
+                default.admin_addr,
+                "expected an address and a port, such as 127.0.0.1:9464, or 0.0.0.0:9464 to be reached from elsewhere",
+            ),
+            log_format: reader.choice(
+                "LOG_FORMAT",
+                default.log_format,
+                &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)],
+            ),
+            directives: reader.text("RUST_LOG").unwrap_or(default.directives),
         }
     }
 }

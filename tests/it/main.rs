@@ -1,3 +1,4 @@
 //! The integration tests: one crate, a file a subject. Each test that shows a promise carries its number in its name.
 
+mod config;
 mod layering;

@@ -1,0 +1,443 @@
+//! Every variable by name, with its default and one line: code, `.env.example` and docs/configuration.md are held
+//! together by a test over this table.
+
+use std::fmt::Write as _;
+
+use crate::provider::{AfterGrant, ChatAuth, LoginKind, Provider};
+
+/// Whether a value may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// May be shown.
+    Plain,
+    /// Never shown; also read from the file that `NAME_FILE` names.
+    Secret,
+}
+
+/// A variable.
+#[derive(Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// Its default as one would write it; empty for none.
+    pub default: &'static str,
+    /// What it is for, in one line.
+    pub line: &'static str,
+    kind: Kind,
+    section: Section,
+}
+
+/// A variable that every provider of some kind has: the provider's id in capitals, `_`, the suffix.
+#[derive(Debug)]
+pub struct ProviderVariable {
+    /// What follows the prefix: `API_KEY`.
+    pub suffix: &'static str,
+    /// What it is for, in one line.
+    pub line: &'static str,
+    kind: Kind,
+    of: Of,
+    count: Count,
+    /// The prefix of its line in `.env.example`.
+    example: &'static str,
+}
+
+/// Which providers have a variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// Every provider.
+    Every,
+    /// Those with an OAuth login.
+    Logins,
+    /// Those whose chats are authorised by a key.
+    Keys,
+    /// Those whose chats name a Google Cloud project.
+    Projects,
+}
+
+/// How often a variable occurs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Count {
+    One,
+    /// Also with `_1`, `_2`, …
+    Numbered,
+}
+
+/// The part of `.env.example` that a variable stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Discord,
+    Credentials,
+    Chat,
+    Network,
+    Operation,
+    Compose,
+}
+
+impl Section {
+    /// In the order of the document.
+    const ALL: [Self; 6] =
+        [Self::Discord, Self::Credentials, Self::Chat, Self::Network, Self::Operation, Self::Compose];
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Discord => "Discord",
+            Self::Credentials => "Credentials",
+            Self::Chat => "Chats",
+            Self::Network => "Where secrets may go",
+            Self::Operation => "Operation",
+            Self::Compose => "Docker Compose only",
+        }
+    }
+}
+
+impl Variable {
+    /// Whether its value is never shown.
+    pub fn is_secret(&self) -> bool {
+        self.kind == Kind::Secret
+    }
+}
+
+impl ProviderVariable {
+    /// Whether its value is never shown.
+    pub fn is_secret(&self) -> bool {
+        self.kind == Kind::Secret
+    }
+
+    /// Whether `_1`, `_2`, … may follow.
+    pub fn is_numbered(&self) -> bool {
+        self.count == Count::Numbered
+    }
+
+    /// Whether a provider has it.
+    pub fn concerns(&self, provider: &Provider) -> bool {
+        match self.of {
+            Of::Every => true,
+            Of::Logins => provider.oauth().is_some(),
+            Of::Keys => match provider.login {
+                LoginKind::ApiKey => true,
+                LoginKind::OAuth(_) => match provider.chat_auth {
+                    ChatAuth::Bearer => false,
+                    ChatAuth::IflowSignature => true,
+                },
+            },
+            Of::Projects => {
+                provider.oauth().is_some_and(|spec| spec.after_grant == AfterGrant::CodeAssistProject)
+            }
+        }
+    }
+}
+
+const fn plain(section: Section, name: &'static str, default: &'static str, line: &'static str) -> Variable {
+    Variable { name, default, line, kind: Kind::Plain, section }
+}
+
+const fn secret(section: Section, name: &'static str, line: &'static str) -> Variable {
+    Variable { name, default: "", line, kind: Kind::Secret, section }
+}
+
+/// Every variable but those of a provider.
+pub const VARIABLES: &[Variable] = &[
+    secret(Section::Discord, "DISCORD_TOKEN", "The bot's token; needed by `cortana run`"),
+    plain(
+        Section::Discord,
+        "OPERATOR_IDS",
+        "",
+        "Discord user ids of operators, besides the application's owner and team",
+    ),
+    plain(
+        Section::Discord,
+        "ALLOWED_GUILD_IDS",
+        "",
+        "`*`, or guild ids; empty: guilds in which an operator holds Manage Server",
+    ),
+    plain(
+        Section::Discord,
+        "ALLOW_DMS",
+        "operators",
+        "Who may write direct messages: operators, everyone, nobody",
+    ),
+    plain(Section::Discord, "ALLOWED_CHANNEL_IDS", "", "Only these channels are answered; empty: all"),
+    plain(
+        Section::Discord,
+        "ALLOWED_ROLE_IDS",
+        "",
+        "Only people with one of these roles are answered; empty: all",
+    ),
+    plain(Section::Discord, "BLOCKED_USER_IDS", "", "These people are never answered"),
+    plain(
+        Section::Discord,
+        "USER_MESSAGES_PER_HOUR",
+        "60",
+        "Answers a person may have in an hour; 0: no limit",
+    ),
+    plain(
+        Section::Discord,
+        "DISCORD_API_BASE",
+        "",
+        "Another Discord origin without a path, such as http://127.0.0.1:8787 (an emulator)",
+    ),
+    plain(
+        Section::Credentials,
+        "CREDENTIALS_DIR",
+        "credentials",
+        "The folder that is scanned for credential files",
+    ),
+    plain(
+        Section::Credentials,
+        "CREDENTIALS_WATCH",
+        "auto",
+        "How that folder is watched: auto, poll (network mounts), off",
+    ),
+    plain(
+        Section::Credentials,
+        "ROTATION_STRATEGY",
+        "round_robin",
+        "Which credential is next: round_robin, least_used, fill_first",
+    ),
+    plain(
+        Section::Credentials,
+        "OAUTH_REFRESH_EARLY_SECS",
+        "600",
+        "How long before its expiry a token is refreshed in the background",
+    ),
+    plain(
+        Section::Credentials,
+        "ALLOW_STATE_WRITEBACK",
+        "0",
+        "1: tokens of read-only files whose refresh token rotates may live in STATE_DIR (logs other programs out)",
+    ),
+    plain(
+        Section::Credentials,
+        "ACCEPT_PROVIDER_TERMS",
+        "",
+        "Providers whose terms you have read and accept: gemini_cli, antigravity",
+    ),
+    plain(Section::Chat, "PROVIDER_ORDER", "", "Providers to try first, in this order; the others follow"),
+    plain(
+        Section::Chat,
+        "DEFAULT_MODEL",
+        "",
+        "`provider/model`; empty: the default model of the first usable provider",
+    ),
+    plain(
+        Section::Chat,
+        "SYSTEM_PROMPT_FILE",
+        "",
+        "A text file with the system prompt; empty: a short built-in one",
+    ),
+    plain(Section::Chat, "CONVERSATION_TTL_SECS", "1800", "After this silence a conversation starts afresh"),
+    plain(
+        Section::Chat,
+        "REQUEST_DEADLINE_SECS",
+        "60",
+        "From a message to the first sign of its answer, through waits and failover",
+    ),
+    plain(Section::Chat, "STREAM_IDLE_SECS", "45", "The longest silence within an answer"),
+    plain(Section::Chat, "STREAM_MAX_SECS", "840", "The longest time an answer may take"),
+    plain(
+        Section::Network,
+        "ALLOW_HTTP_HOSTS",
+        "",
+        "Hosts that API keys (never OAuth tokens) may reach without TLS, such as a model server beside the container",
+    ),
+    secret(Section::Network, "HTTPS_PROXY", "The proxy for every connection; it may carry a password"),
+    plain(Section::Operation, "STATE_DIR", "data", "The folder for the bot's own state; made when missing"),
+    plain(
+        Section::Operation,
+        "ADMIN_ADDR",
+        "127.0.0.1:9464",
+        "Where /live and /ready are served, and what `cortana health` asks",
+    ),
+    plain(Section::Operation, "LOG_FORMAT", "pretty", "pretty, or json: one object a line"),
+    plain(
+        Section::Operation,
+        "RUST_LOG",
+        "info",
+        "How much is logged: error, warn, info, debug, trace, or cortana::ROOM=LEVEL; other crates stay at warn",
+    ),
+    plain(Section::Compose, "CORTANA_UID", "1000", "Whose files the container reads and rewrites: `id -u`"),
+    plain(Section::Compose, "CORTANA_GID", "1000", "The group of the same: `id -g`"),
+];
+
+/// The variables of each provider.
+pub const PROVIDER_VARIABLES: &[ProviderVariable] = &[
+    ProviderVariable {
+        suffix: "OAUTH_CREDENTIALS",
+        line: "A login: the path of its file, or the JSON itself; more with _1, _2, …",
+        kind: Kind::Secret,
+        of: Of::Logins,
+        count: Count::Numbered,
+        example: "GEMINI_CLI",
+    },
+    ProviderVariable {
+        suffix: "API_KEY",
+        line: "An API key; more with _1, _2, …",
+        kind: Kind::Secret,
+        of: Of::Keys,
+        count: Count::Numbered,
+        example: "OPENAI",
+    },
+    ProviderVariable {
+        suffix: "CLIENT_ID",
+        line: "The OAuth client that minted the login, where it is not the vendor's own",
+        kind: Kind::Plain,
+        of: Of::Logins,
+        count: Count::One,
+        example: "GEMINI_CLI",
+    },
+    ProviderVariable {
+        suffix: "CLIENT_SECRET",
+        line: "That client's secret; none is shipped, and GEMINI_CLI, ANTIGRAVITY and IFLOW need one",
+        kind: Kind::Secret,
+        of: Of::Logins,
+        count: Count::One,
+        example: "GEMINI_CLI",
+    },
+    ProviderVariable {
+        suffix: "SCOPE",
+        line: "Scopes to ask for, separated by spaces, instead of the built-in ones",
+        kind: Kind::Plain,
+        of: Of::Logins,
+        count: Count::One,
+        example: "GEMINI_CLI",
+    },
+    ProviderVariable {
+        suffix: "PROJECT",
+        line: "The Google Cloud project that a Code Assist licence needs",
+        kind: Kind::Plain,
+        of: Of::Projects,
+        count: Count::One,
+        example: "GEMINI_CLI",
+    },
+    ProviderVariable {
+        suffix: "TOKEN_ENDPOINT",
+        line: "Another token endpoint",
+        kind: Kind::Plain,
+        of: Of::Logins,
+        count: Count::One,
+        example: "GEMINI_CLI",
+    },
+    ProviderVariable {
+        suffix: "API_BASE",
+        line: "Another base address of the chat API; it also beats the one in a credential's file",
+        kind: Kind::Plain,
+        of: Of::Every,
+        count: Count::One,
+        example: "OPENAI",
+    },
+    ProviderVariable {
+        suffix: "USER_AGENT",
+        line: "What the bot calls itself there, instead of cortana/VERSION; you answer for it",
+        kind: Kind::Plain,
+        of: Of::Every,
+        count: Count::One,
+        example: "OPENAI",
+    },
+    ProviderVariable {
+        suffix: "MODELS",
+        line: "The models on offer, best first, instead of the built-in list",
+        kind: Kind::Plain,
+        of: Of::Every,
+        count: Count::One,
+        example: "OPENAI",
+    },
+];
+
+/// Variables that belong to later versions: recognised, so that setting one is never silently without effect.
+const OF_A_LATER_VERSION: &[&str] = &[
+    "ALERT_CHANNEL_ID",
+    "ALERT_MIN_HEALTHY",
+    "ALERT_WEBHOOK_URL",
+    "ALLOW_BOTS",
+    "AUTO_THREADS",
+    "CREDENTIALS_IDENTITY_FILE",
+    "CREDENTIALS_PASSPHRASE_FILE",
+    "DATABASE_URL",
+    "DISCORD_SHARDS",
+    "GUILD_MODELS",
+    "PERSONAS_DIR",
+    "REPLY_STYLE",
+    "TIME_ZONE",
+    "USER_TOKENS_PER_DAY",
+];
+
+/// Providers of later versions, by prefix, and what may follow it.
+const PROVIDERS_OF_A_LATER_VERSION: &[&str] = &["ANTHROPIC_", "AZURE_", "GEMINI_", "HUGGINGFACE_", "VERTEX_"];
+const SUFFIXES_OF_A_LATER_VERSION: &[&str] = &["LOCATION", "OPENAI_ENDPOINT", "API_VERSION"];
+
+/// Whether a name is known, but to a later version only.
+pub(super) fn is_of_a_later_version(name: &str) -> bool {
+    let stem = name.strip_suffix("_FILE").unwrap_or(name);
+    let of_a_provider = || {
+        PROVIDERS_OF_A_LATER_VERSION.iter().filter_map(|prefix| stem.strip_prefix(prefix)).any(|rest| {
+            let base = rest.rsplit_once('_').filter(|(_, number)| number.parse::<u32>().is_ok());
+            let base = base.map_or(rest, |(base, _)| base);
+            SUFFIXES_OF_A_LATER_VERSION.contains(&base)
+                || PROVIDER_VARIABLES.iter().any(|variable| variable.suffix == base)
+        })
+    };
+    OF_A_LATER_VERSION.contains(&name)
+        || OF_A_LATER_VERSION.contains(&stem)
+        || stem.ends_with("_LOCATION")
+        || of_a_provider()
+}
+
+/// The text of `.env.example`.
+pub fn env_example() -> String {
+    let mut text = "\
+# Copy this to .env and set what you need; every line that begins with `#` shows a default or an example.
+# All mistakes are reported at once: `cortana doctor`. Every variable is explained in docs/configuration.md.
+# A secret can also come from a file (Docker secrets): NAME_FILE=/run/secrets/name instead of NAME.
+"
+    .to_owned();
+    for section in Section::ALL {
+        let _infallible = write!(text, "\n# ---- {} ----\n", section.title());
+        for variable in VARIABLES.iter().filter(|variable| variable.section == section) {
+            // The one variable to fill in stands ready to be filled in.
+            let hash = if variable.name == "DISCORD_TOKEN" { "" } else { "# " };
+            let Variable { name, default, line, .. } = variable;
+            let _infallible = write!(text, "\n# {}\n{hash}{name}={default}\n", line.replace('`', ""));
+        }
+        if section == Section::Credentials {
+            text.push_str("\n# The variables of one provider begin with its id in capitals:\n");
+            text.push_str("# GEMINI_CLI, QWEN_CODE, ANTIGRAVITY, IFLOW, OPENAI, OPENROUTER, DASHSCOPE.\n");
+            for ProviderVariable { suffix, line, example, .. } in PROVIDER_VARIABLES {
+                let _infallible = write!(text, "\n# {line}\n# {example}_{suffix}=\n");
+            }
+        }
+    }
+    text
+}
+
+/// The table of docs/configuration.md, in Markdown.
+pub fn markdown() -> String {
+    let mut text = String::new();
+    for section in Section::ALL {
+        let _infallible =
+            write!(text, "### {}\n\n| variable | default | meaning |\n|---|---|---|\n", section.title());
+        for variable in VARIABLES.iter().filter(|variable| variable.section == section) {
+            let Variable { name, default, line, .. } = variable;
+            let file = if variable.is_secret() { format!(", `{name}_FILE`") } else { String::new() };
+            let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
+            let _infallible = writeln!(text, "| `{name}`{file} | {default} | {line} |");
+        }
+        text.push('\n');
+        if section == Section::Credentials {
+            text.push_str("### Of each provider\n\n| variable | of | meaning |\n|---|---|---|\n");
+            for variable in PROVIDER_VARIABLES {
+                let ProviderVariable { suffix, line, .. } = variable;
+                let file =
+                    if variable.is_secret() { format!(", `…_{suffix}_FILE`") } else { String::new() };
+                let of = match variable.of {
+                    Of::Every => "all",
+                    Of::Logins => "logins",
+                    Of::Keys => "key providers, iFlow",
+                    Of::Projects => "Gemini CLI, Antigravity",
+                };
+                let _infallible = writeln!(text, "| `<PROVIDER>_{suffix}`{file} | {of} | {line} |");
+            }
+            text.push('\n');
+        }
+    }
+    text.trim_end().to_owned() + "\n"
+}
