@@ -1,7 +1,5 @@
 //! `<PROVIDER>_…`: overrides of the built-in rows, and the credentials that variables name.
 
-use url::Url;
-
 use super::{
     CredentialValue, NamedCredential, names,
     reader::Reader,
@@ -9,7 +7,7 @@ use super::{
     variables,
 };
 use crate::{
-    provider::{Catalog, LoginKind, Model, ModelRef, OAuthSpec, Provider, ProviderId},
+    provider::{Catalog, LoginKind, Model, ModelRef, Provider, ProviderId},
     secret::Secret,
 };
 
@@ -189,7 +187,7 @@ fn override_row(reader: &mut Reader<'_>, hosts: &HttpHosts, row: &mut Provider) 
         spec.scopes = scopes;
     }
     if let Some(endpoint) = token_endpoint {
-        set_token_endpoint(spec, endpoint);
+        spec.override_token_endpoint(endpoint);
     }
 }
 
@@ -266,8 +264,4 @@ fn ids(reader: &mut Reader<'_>, name: &str, catalog: &Catalog) -> Vec<ProviderId
         }
     }
     found
-}
-
-fn set_token_endpoint(spec: &mut OAuthSpec, endpoint: Url) {
-    spec.token_endpoint = endpoint;
 }
