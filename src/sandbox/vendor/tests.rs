@@ -1,0 +1,1 @@
+//! The emulated providers judged with a plain client.
