@@ -1,2 +1,17 @@
-//! Discord: the client, its events, commands and embeds, and the sink over messages. The only room that names
-//! serenity or poise.
+//! The bot on Discord: events in, messages and slash commands out. The only room that names serenity and poise.
+
+mod checks;
+mod commands;
+mod data;
+mod embeds;
+mod error;
+mod events;
+mod framework;
+mod history;
+mod register;
+mod reply;
+mod sink;
+mod transport;
+
+pub use error::DiscordError;
+pub use framework::{DiscordParts, run};

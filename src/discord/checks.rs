@@ -1,0 +1,444 @@
+//! Who may do what: operators, served guilds, direct messages, lists, and the hourly limit.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::{data::Recent, error::RestError, transport::Rest};
+use crate::{
+    clock,
+    config::{Audience, DiscordSettings, GuildPolicy},
+};
+
+/// How long a ruling about a guild or a channel holds before it is asked for again.
+const HOLDS: Duration = Duration::from_mins(5);
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// How often the same channel is told why the bot does not answer there.
+const REMIND: Duration = Duration::from_mins(10);
+
+/// `GET /oauth2/applications/@me`, as far as we read it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Application {
+    /// Its id.
+    pub(super) id: String,
+    owner: Option<Person>,
+    team: Option<Team>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Person {
+    id: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Team {
+    owner_user_id: Option<String>,
+    #[serde(default)]
+    members: Vec<Member>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Member {
+    membership_state: u8,
+    #[serde(default)]
+    role: String,
+    user: Person,
+}
+
+impl Application {
+    /// The owner; with a team, its accepted members with role owner, admin or developer instead, since the owner
+    /// of such an application is a user that stands for the team.
+    pub(super) fn operators(&self) -> BTreeSet<u64> {
+        const ACCEPTED: u8 = 2;
+        match &self.team {
+            Some(team) => team
+                .members
+                .iter()
+                .filter(|member| member.membership_state == ACCEPTED)
+                .filter(|member| {
+                    team.owner_user_id.as_deref() == Some(&*member.user.id)
+                        || ["owner", "admin", "developer"].contains(&&*member.role)
+                })
+                .filter_map(|member| member.user.id.parse().ok())
+                .collect(),
+            None => self.owner.iter().filter_map(|owner| owner.id.parse().ok()).collect(),
+        }
+    }
+}
+
+/// Who speaks, and where.
+#[derive(Debug, Clone)]
+pub(super) struct Asker {
+    /// The person.
+    pub(super) user: u64,
+    /// The guild; `None` in direct messages.
+    pub(super) guild: Option<u64>,
+    /// The channel or thread.
+    pub(super) channel: u64,
+    /// The person's roles in the guild.
+    pub(super) roles: Vec<u64>,
+}
+
+/// Whether somebody is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ruling {
+    /// Yes.
+    Serve,
+    /// No, and nothing is said.
+    Ignore,
+    /// No, and this sentence says why.
+    Refuse(String),
+}
+
+/// Decides who is served.
+#[derive(Debug)]
+pub(super) struct Access {
+    settings: DiscordSettings,
+    operators: BTreeSet<u64>,
+    rest: Arc<Rest>,
+    guilds: Mutex<Recent<u64, (Instant, Ruling)>>,
+    parents: Mutex<Recent<u64, (Instant, Option<u64>)>>,
+    told: Mutex<Recent<u64, Instant>>,
+    hours: Mutex<Recent<u64, VecDeque<Instant>>>,
+}
+
+impl Access {
+    /// The rules of the settings, with the operators of the application.
+    pub(super) fn new(settings: DiscordSettings, application: &Application, rest: Arc<Rest>) -> Self {
+        let mut operators = application.operators();
+        operators.extend(&settings.operator_ids);
+        Self {
+            settings,
+            operators,
+            rest,
+            guilds: Mutex::new(Recent::new(2500)),
+            parents: Mutex::new(Recent::new(2500)),
+            told: Mutex::new(Recent::new(2500)),
+            hours: Mutex::new(Recent::new(10_000)),
+        }
+    }
+
+    /// Whether somebody may touch credentials.
+    pub(super) fn is_operator(&self, user: u64) -> bool {
+        self.operators.contains(&user)
+    }
+
+    /// How many operators there are.
+    pub(super) fn operators(&self) -> usize {
+        self.operators.len()
+    }
+
+    /// Whether somebody is served where they speak. A refusal is said once in a while, then becomes `Ignore`.
+    pub(super) async fn ruling(&self, asker: &Asker) -> Ruling {
+        let ruling = self.rule(asker).await;
+        match ruling {
+            Ruling::Refuse(_) if !self.may_tell(asker.channel) => Ruling::Ignore,
+            ruling => ruling,
+        }
+    }
+
+    async fn rule(&self, asker: &Asker) -> Ruling {
+        if self.settings.blocked_user_ids.contains(&asker.user) {
+            return Ruling::Ignore;
+        }
+        let is_operator = self.is_operator(asker.user);
+        let Some(guild) = asker.guild else {
+            return direct(self.settings.direct_messages, is_operator);
+        };
+        match self.guild(guild).await {
+            Ruling::Serve => {}
+            other => return other,
+        }
+        if !self.is_allowed_channel(asker.channel).await {
+            return Ruling::Ignore;
+        }
+        let roles = &self.settings.allowed_role_ids;
+        if roles.is_empty() || is_operator || asker.roles.iter().any(|role| roles.contains(role)) {
+            Ruling::Serve
+        } else {
+            Ruling::Refuse("You need one of the roles that may chat with me here; ask a moderator.".to_owned())
+        }
+    }
+
+    async fn guild(&self, guild: u64) -> Ruling {
+        match &self.settings.guilds {
+            GuildPolicy::All => return Ruling::Serve,
+            GuildPolicy::Listed(ids) if ids.contains(&guild) => return Ruling::Serve,
+            GuildPolicy::Listed(_) => return unserved(guild),
+            GuildPolicy::OperatorManaged => {}
+        }
+        let now = clock::instant();
+        if let Some((asked_at, ruling)) =
+            self.guilds.lock().unwrap_or_else(PoisonError::into_inner).get(&guild)
+            && now < *asked_at + HOLDS
+        {
+            return ruling.clone();
+        }
+        let ruling = match self.is_managed_by_operator(guild).await {
+            Ok(true) => Ruling::Serve,
+            Ok(false) => unserved(guild),
+            Err(error) => {
+                tracing::warn!(discord.guild = guild, error = %error, "Could not look up who manages a guild");
+                return Ruling::Refuse(
+                    "I could not check who manages this server just now; please try again in a minute.".to_owned(),
+                );
+            }
+        };
+        self.guilds.lock().unwrap_or_else(PoisonError::into_inner).insert(guild, (now, ruling.clone()));
+        ruling
+    }
+
+    /// Whether an operator owns the guild or holds Manage Server or Administrator in it.
+    async fn is_managed_by_operator(&self, id: u64) -> Result<bool, RestError> {
+        let guild: Guild = self.rest.get(&format!("guilds/{id}")).await?;
+        if guild.owner_id.parse().is_ok_and(|owner| self.is_operator(owner)) {
+            return Ok(true);
+        }
+        for operator in &self.operators {
+            match self.rest.get::<GuildMember>(&format!("guilds/{id}/members/{operator}")).await {
+                Ok(member) if guild.lets_manage(id, &member.roles) => return Ok(true),
+                Ok(_) | Err(RestError::Status { status: 403 | 404, .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the channel, or the channel that a thread hangs on, is in the list.
+    async fn is_allowed_channel(&self, channel: u64) -> bool {
+        let allowed = &self.settings.allowed_channel_ids;
+        if allowed.is_empty() || allowed.contains(&channel) {
+            return true;
+        }
+        let now = clock::instant();
+        let known = {
+            let parents = self.parents.lock().unwrap_or_else(PoisonError::into_inner);
+            parents.get(&channel).filter(|(asked_at, _)| now < *asked_at + HOLDS).map(|(_, parent)| *parent)
+        };
+        let parent = match known {
+            Some(parent) => parent,
+            None => match self.rest.get::<Channel>(&format!("channels/{channel}")).await {
+                Ok(found) => {
+                    let parent = found.parent_id.and_then(|id| id.parse().ok());
+                    self.parents
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .insert(channel, (now, parent));
+                    parent
+                }
+                Err(error) => {
+                    tracing::warn!(discord.channel = channel, error = %error, "Could not look up a channel");
+                    None
+                }
+            },
+        };
+        parent.is_some_and(|parent| allowed.contains(&parent))
+    }
+
+    fn may_tell(&self, channel: u64) -> bool {
+        let now = clock::instant();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.get(&channel).is_some_and(|at| now < *at + REMIND) {
+            return false;
+        }
+        told.insert(channel, now);
+        true
+    }
+
+    /// Counts a question against `USER_MESSAGES_PER_HOUR`. `Err`: how long until the next one.
+    pub(super) fn count_question(&self, user: u64) -> Result<(), Duration> {
+        let limit = usize::try_from(self.settings.user_messages_per_hour).unwrap_or(usize::MAX);
+        if limit == 0 || self.is_operator(user) {
+            return Ok(());
+        }
+        let now = clock::instant();
+        let mut hours = self.hours.lock().unwrap_or_else(PoisonError::into_inner);
+        if hours.get(&user).is_none() {
+            hours.insert(user, VecDeque::new());
+        }
+        let Some(asked) = hours.get_mut(&user) else { return Ok(()) };
+        while asked.front().is_some_and(|at| *at + HOUR <= now) {
+            asked.pop_front();
+        }
+        if let Some(first) = asked.front()
+            && asked.len() >= limit
+        {
+            return Err(*first + HOUR - now);
+        }
+        asked.push_back(now);
+        Ok(())
+    }
+}
+
+fn direct(audience: Audience, is_operator: bool) -> Ruling {
+    match audience {
+        Audience::Everyone => Ruling::Serve,
+        Audience::Operators if is_operator => Ruling::Serve,
+        Audience::Operators => Ruling::Refuse(
+            "I answer direct messages of my operators only; mention me in a server that we share.".to_owned(),
+        ),
+        Audience::Nobody => {
+            Ruling::Refuse("I do not answer direct messages; mention me in a server that we share.".to_owned())
+        }
+    }
+}
+
+fn unserved(guild: u64) -> Ruling {
+    Ruling::Refuse(format!(
+        "This server is not served yet: an operator of mine has to add `{guild}` to `ALLOWED_GUILD_IDS`, or to hold \
+         Manage Server here."
+    ))
+}
+
+#[derive(Deserialize)]
+struct Guild {
+    owner_id: String,
+    #[serde(default)]
+    roles: Vec<Role>,
+}
+
+#[derive(Deserialize)]
+struct Role {
+    id: String,
+    permissions: String,
+}
+
+#[derive(Deserialize)]
+struct GuildMember {
+    #[serde(default)]
+    roles: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Channel {
+    parent_id: Option<String>,
+}
+
+impl Guild {
+    /// Whether these roles, or the role of everyone (which has the guild's id), include Manage Server.
+    fn lets_manage(&self, id: u64, roles: &[String]) -> bool {
+        const ADMINISTRATOR: u64 = 1 << 3;
+        const MANAGE_GUILD: u64 = 1 << 5;
+        let everyone = id.to_string();
+        self.roles
+            .iter()
+            .filter(|role| role.id == everyone || roles.contains(&role.id))
+            .filter_map(|role| role.permissions.parse::<u64>().ok())
+            .any(|permissions| permissions & (ADMINISTRATOR | MANAGE_GUILD) != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        http::{Http, HttpOptions},
+        secret::Secret,
+    };
+
+    fn application(value: serde_json::Value) -> Application {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn access(settings: DiscordSettings) -> Access {
+        let rest =
+            Rest::new(Http::new(&HttpOptions::default()).unwrap(), None, &Secret::new("FAKE")).unwrap();
+        let owner = application(json!({ "id": "1", "owner": { "id": "10" }, "team": null }));
+        Access::new(settings, &owner, Arc::new(rest))
+    }
+
+    fn asker(user: u64, guild: Option<u64>) -> Asker {
+        Asker { user, guild, channel: 5, roles: vec![70] }
+    }
+
+    #[test]
+    fn operators_are_the_owner_or_the_teams_trusted_members() {
+        let alone = application(json!({ "id": "1", "owner": { "id": "10" } }));
+        assert_eq!(alone.operators(), BTreeSet::from([10]));
+        let member = |id: &str, state: u8, role: &str| {
+            json!({ "membership_state": state, "role": role, "user": { "id": id } })
+        };
+        let team = application(json!({
+            "id": "1",
+            "owner": { "id": "999" },
+            "team": { "owner_user_id": "11", "members": [
+                member("11", 2, ""), member("12", 2, "admin"), member("13", 2, "developer"),
+                member("14", 2, "read_only"), member("15", 1, "admin"),
+            ] },
+        }));
+        assert_eq!(team.operators(), BTreeSet::from([11, 12, 13]));
+    }
+
+    #[tokio::test]
+    async fn direct_messages_have_an_audience() {
+        let with = |direct_messages| access(DiscordSettings { direct_messages, ..Default::default() });
+        assert_eq!(with(Audience::Operators).rule(&asker(10, None)).await, Ruling::Serve);
+        assert!(matches!(with(Audience::Operators).rule(&asker(20, None)).await, Ruling::Refuse(_)));
+        assert_eq!(with(Audience::Everyone).rule(&asker(20, None)).await, Ruling::Serve);
+        assert!(matches!(with(Audience::Nobody).rule(&asker(10, None)).await, Ruling::Refuse(_)));
+    }
+
+    #[tokio::test]
+    async fn lists_are_kept() {
+        let settings = DiscordSettings {
+            guilds: GuildPolicy::Listed(BTreeSet::from([1])),
+            allowed_channel_ids: BTreeSet::from([5]),
+            allowed_role_ids: BTreeSet::from([71]),
+            blocked_user_ids: BTreeSet::from([66]),
+            ..Default::default()
+        };
+        let access = access(settings);
+        assert_eq!(access.rule(&asker(66, Some(1))).await, Ruling::Ignore);
+        assert_eq!(access.rule(&asker(10, Some(1))).await, Ruling::Serve, "an operator needs no role");
+        assert!(matches!(access.rule(&asker(20, Some(1))).await, Ruling::Refuse(_)), "the role is missing");
+        let with_role = Asker { roles: vec![71], ..asker(20, Some(1)) };
+        assert_eq!(access.rule(&with_role).await, Ruling::Serve);
+        assert!(matches!(access.rule(&asker(10, Some(2))).await, Ruling::Refuse(_)), "the guild is not listed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_is_said_once_in_a_while() {
+        let access = access(DiscordSettings { direct_messages: Audience::Nobody, ..Default::default() });
+        assert!(matches!(access.ruling(&asker(20, None)).await, Ruling::Refuse(_)));
+        assert_eq!(access.ruling(&asker(20, None)).await, Ruling::Ignore);
+        tokio::time::advance(REMIND).await;
+        assert!(matches!(access.ruling(&asker(20, None)).await, Ruling::Refuse(_)));
+    }
+
+    #[test]
+    fn managing_a_guild_is_read_from_the_roles() {
+        let guild: Guild = serde_json::from_value(json!({ "owner_id": "9", "roles": [
+            { "id": "1", "permissions": "1024" }, { "id": "2", "permissions": "32" }, { "id": "3", "permissions": "8" },
+        ] }))
+        .unwrap();
+        let manages = |roles: &[&str]| {
+            guild.lets_manage(1, &roles.iter().map(|role| (*role).to_owned()).collect::<Vec<_>>())
+        };
+        assert!(!manages(&[]));
+        assert!(manages(&["2"]) && manages(&["3"]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d24_the_hourly_limit_slides() {
+        let access = access(DiscordSettings { user_messages_per_hour: 2, ..Default::default() });
+        assert_eq!(access.count_question(20), Ok(()));
+        tokio::time::advance(Duration::from_mins(10)).await;
+        assert_eq!(access.count_question(20), Ok(()));
+        assert_eq!(access.count_question(20), Err(Duration::from_mins(50)));
+        assert_eq!(access.count_question(21), Ok(()), "each person has an own limit");
+        for _ in 0..5 {
+            assert_eq!(access.count_question(10), Ok(()), "operators have none");
+        }
+        tokio::time::advance(Duration::from_mins(50)).await;
+        assert_eq!(access.count_question(20), Ok(()));
+    }
+}

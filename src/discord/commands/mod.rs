@@ -1,0 +1,203 @@
+//! The slash commands: each parses, checks who asks, calls one plain function, and renders.
+
+mod help;
+mod oauth_refresh;
+mod oauth_status;
+mod report;
+mod settings;
+
+use std::sync::Arc;
+
+use poise::serenity_prelude as serenity;
+
+use super::{
+    checks::{Asker, Ruling},
+    data::Bot,
+    embeds,
+    error::CommandError,
+    reply::Interaction,
+};
+use crate::{
+    credential::CredentialId,
+    pool::CredentialView,
+    provider::{LoginKind, ProviderId},
+};
+
+pub(super) use oauth_refresh::{confirmed, refresh_now};
+pub(super) use report::apology;
+
+/// What a command is called with.
+pub(super) type Context<'a> = poise::ApplicationContext<'a, Arc<Bot>, CommandError>;
+
+/// Discord's limit for choices of an autocomplete.
+const CHOICES: usize = 25;
+
+/// Every command, listed once.
+pub(super) fn all() -> Vec<poise::Command<Arc<Bot>, CommandError>> {
+    vec![settings::settings(), help::help()]
+}
+
+/// The interaction of a command.
+fn interaction(ctx: Context<'_>) -> Interaction {
+    Interaction { id: ctx.interaction.id.get(), token: ctx.interaction.token.clone() }
+}
+
+/// Acknowledges, so that nothing below races Discord's three seconds. Whether others see the answer is fixed here:
+/// they do not.
+async fn defer(ctx: Context<'_>) -> Result<Interaction, CommandError> {
+    ctx.defer_response(true).await?;
+    Ok(interaction(ctx))
+}
+
+/// Ends a deferred answer with a text.
+async fn answer(ctx: Context<'_>, interaction: &Interaction, text: &str) -> Result<(), CommandError> {
+    Ok(interaction.edit(ctx.framework.user_data, serde_json::json!({ "content": text })).await?)
+}
+
+/// Whether the person may touch credentials; if not, they are told.
+async fn demand_operator(ctx: Context<'_>, interaction: &Interaction) -> Result<bool, CommandError> {
+    let user = ctx.interaction.user.id.get();
+    if ctx.framework.user_data.access.is_operator(user) {
+        return Ok(true);
+    }
+    tracing::info!(discord.user = user, "Refused an operator's command to somebody else");
+    answer(ctx, interaction, OPERATORS_ONLY).await?;
+    Ok(false)
+}
+
+/// The friendly refusal.
+pub(super) const OPERATORS_ONLY: &str = "Credentials are the business of my operators: the application's owner, its \
+                                         team, and the people in `OPERATOR_IDS`. Ask one of them; `/help` shows what \
+                                         you can do.";
+
+/// Whether the person is served here; if not, they are told.
+async fn demand_served(ctx: Context<'_>, interaction: &Interaction) -> Result<bool, CommandError> {
+    let member = ctx.interaction.member.as_ref();
+    let asker = Asker {
+        user: ctx.interaction.user.id.get(),
+        guild: ctx.interaction.guild_id.map(serenity::GuildId::get),
+        channel: ctx.interaction.channel_id.get(),
+        roles: member.map(|member| member.roles.iter().map(|role| role.get()).collect()).unwrap_or_default(),
+    };
+    let why = match ctx.framework.user_data.access.ruling(&asker).await {
+        Ruling::Serve => return Ok(true),
+        Ruling::Refuse(why) => why,
+        Ruling::Ignore => "I am not available to you here.".to_owned(),
+    };
+    answer(ctx, interaction, &why).await?;
+    Ok(false)
+}
+
+/// Providers for autocomplete, from memory: those with credentials first. `partial` is what was typed so far.
+#[expect(clippy::unused_async, reason = "poise awaits the function")]
+async fn complete_provider(ctx: Context<'_>, partial: &str) -> serenity::CreateAutocompleteResponse {
+    let bot = ctx.framework.user_data;
+    let response = serenity::CreateAutocompleteResponse::new();
+    if !bot.access.is_operator(ctx.interaction.user.id.get()) {
+        return response;
+    }
+    response.set_choices(
+        provider_choices(bot, partial)
+            .into_iter()
+            .map(|(label, value)| serenity::AutocompleteChoice::new(label, value))
+            .collect(),
+    )
+}
+
+fn provider_choices(bot: &Bot, partial: &str) -> Vec<(String, String)> {
+    let snapshot = bot.pool.snapshot();
+    let count = |id: &ProviderId| {
+        snapshot.credentials.iter().filter(|credential| credential.provider.as_ref() == Some(id)).count()
+    };
+    let mut rows: Vec<_> = bot
+        .providers
+        .iter()
+        .map(|provider| (count(&provider.id), provider))
+        .filter(|(credentials, provider)| {
+            *credentials > 0 || matches!(provider.login, LoginKind::OAuth(_))
+        })
+        .filter(|(_, provider)| matches(partial, &[provider.id.as_str(), &provider.name]))
+        .collect();
+    rows.sort_by_key(|(credentials, _)| *credentials == 0);
+    rows.into_iter()
+        .take(CHOICES)
+        .map(|(credentials, provider)| {
+            let noun = if credentials == 1 { "credential" } else { "credentials" };
+            (format!("{} · {credentials} {noun}", provider.id), provider.id.to_string())
+        })
+        .collect()
+}
+
+/// Credentials for autocomplete, from memory, of the provider that was chosen already.
+#[expect(clippy::unused_async, reason = "poise awaits the function")]
+async fn complete_credential(ctx: Context<'_>, partial: &str) -> serenity::CreateAutocompleteResponse {
+    let bot = ctx.framework.user_data;
+    let response = serenity::CreateAutocompleteResponse::new();
+    if !bot.access.is_operator(ctx.interaction.user.id.get()) {
+        return response;
+    }
+    let provider = ctx.args.iter().find_map(|option| match option.value {
+        serenity::ResolvedValue::String(text) if option.name == "provider" => text.parse::<ProviderId>().ok(),
+        _ => None,
+    });
+    let snapshot = bot.pool.snapshot();
+    let choices = credential_choices(&snapshot.credentials, provider.as_ref(), partial, snapshot.taken_at);
+    response.set_choices(
+        choices
+            .into_iter()
+            .map(|(label, value)| serenity::AutocompleteChoice::new(label, value))
+            .collect(),
+    )
+}
+
+fn credential_choices(
+    credentials: &[CredentialView],
+    provider: Option<&ProviderId>,
+    partial: &str,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Vec<(String, String)> {
+    credentials
+        .iter()
+        .filter(|credential| provider.is_none() || credential.provider.as_ref() == provider)
+        .map(|credential| (embeds::choice(credential, now), credential.id.to_string()))
+        .filter(|(label, id)| matches(partial, &[label, id]))
+        .take(CHOICES)
+        .collect()
+}
+
+/// Whether one of the texts contains what was typed, whatever the case.
+fn matches(partial: &str, texts: &[&str]) -> bool {
+    let partial = partial.trim().to_lowercase();
+    texts.iter().any(|text| text.to_lowercase().contains(&partial))
+}
+
+/// The provider that a person named, checked again on submit.
+fn known_provider(bot: &Bot, text: &str) -> Result<ProviderId, String> {
+    let id: Result<ProviderId, _> = text.parse();
+    match id {
+        Ok(id) if bot.providers.get(&id).is_some() => Ok(id),
+        _ => {
+            let known: Vec<&str> = bot.providers.iter().map(|provider| provider.id.as_str()).collect();
+            Err(format!("There is no such provider. I know {}.", known.join(", ")))
+        }
+    }
+}
+
+/// The credential that a person named by its id, checked again on submit.
+fn known_credential(bot: &Bot, provider: &ProviderId, text: &str) -> Result<CredentialId, String> {
+    let id = CredentialId::new(text.trim());
+    let found = bot
+        .pool
+        .snapshot()
+        .credentials
+        .iter()
+        .any(|credential| credential.id == id && credential.provider.as_ref() == Some(provider));
+    if found {
+        Ok(id)
+    } else {
+        Err(format!("**{provider}** has no such credential; choose one of the list, or leave the field out."))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,282 @@
+//! What every event and command of the bot may use, and its small bounded memories.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::Hash,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{checks::Access, transport::Rest};
+use crate::{
+    clock::{self, Clock},
+    config::{ChatSettings, DiscordSettings},
+    llm::Llm,
+    pool::Pool,
+    provider::Catalog,
+    shutdown::Shutdown,
+};
+
+/// How long a channel that answered 403 is left alone (D19).
+const QUIET_FOR: Duration = Duration::from_mins(10);
+
+/// How many messages of ours are remembered with the question they answer.
+const REPLIES: usize = 4096;
+
+/// How many event ids are remembered against duplicates (D25).
+const EVENTS: usize = 2048;
+
+/// The bot, as its events and commands see it.
+pub(super) struct Bot {
+    /// Discord's side of the settings.
+    pub(super) settings: DiscordSettings,
+    /// How chats are run.
+    pub(super) chat: ChatSettings,
+    /// The models.
+    pub(super) llm: Llm,
+    /// The credentials.
+    pub(super) pool: Pool,
+    /// The providers.
+    pub(super) providers: Arc<Catalog>,
+    /// The clock.
+    pub(super) clock: Arc<dyn Clock>,
+    /// Requests.
+    pub(super) rest: Arc<Rest>,
+    /// The application's id.
+    pub(super) application: u64,
+    /// The bot's user id.
+    pub(super) user: u64,
+    /// Who may do what.
+    pub(super) access: Access,
+    /// Channels to leave alone.
+    pub(super) quiet: Arc<QuietChannels>,
+    /// Which question a message of ours answers.
+    pub(super) replies: Arc<ReplyIndex>,
+    /// Events that were handled.
+    pub(super) seen: Mutex<Recent<u64, ()>>,
+    /// Exchanges that run.
+    pub(super) exchanges: Exchanges,
+    /// The life of its tasks.
+    pub(super) shutdown: Shutdown,
+    /// Whether the gateway is connected.
+    pub(super) connected: watch::Sender<bool>,
+}
+
+impl Bot {
+    /// Whether this event id is new; it is not, the second time.
+    pub(super) fn is_new(&self, event: u64) -> bool {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(event, ()).is_none()
+    }
+
+    /// An empty memory of event ids.
+    pub(super) fn no_events() -> Mutex<Recent<u64, ()>> {
+        Mutex::new(Recent::new(EVENTS))
+    }
+}
+
+/// A map that forgets its oldest entries.
+#[derive(Debug)]
+pub(super) struct Recent<K, V> {
+    limit: usize,
+    order: VecDeque<K>,
+    entries: HashMap<K, V>,
+}
+
+impl<K: Clone + Eq + Hash, V> Recent<K, V> {
+    /// A map of `limit` entries at most.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, order: VecDeque::new(), entries: HashMap::new() }
+    }
+
+    /// Puts an entry; what stood there comes back.
+    pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        let earlier = self.entries.insert(key.clone(), value);
+        if earlier.is_none() {
+            self.order.push_back(key);
+            if self.order.len() > self.limit
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.entries.remove(&oldest);
+            }
+        }
+        earlier
+    }
+
+    /// An entry.
+    pub(super) fn get(&self, key: &K) -> Option<&V> {
+        self.entries.get(key)
+    }
+
+    /// An entry, to change it.
+    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.entries.get_mut(key)
+    }
+}
+
+/// Channels in which the bot may not write, for a while (D19).
+#[derive(Debug)]
+pub(super) struct QuietChannels(Mutex<Recent<u64, Instant>>);
+
+impl QuietChannels {
+    /// None yet.
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Recent::new(1024)))
+    }
+
+    /// Leaves a channel alone from now on.
+    pub(super) fn rest(&self, channel: u64) {
+        let until = clock::instant() + QUIET_FOR;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(channel, until);
+        tracing::warn!(
+            discord.channel = channel,
+            quiet.minutes = QUIET_FOR.as_secs() / 60,
+            "Not allowed to write in a channel; leaving it alone for a while"
+        );
+    }
+
+    /// Whether a channel is to be left alone now.
+    pub(super) fn contains(&self, channel: u64) -> bool {
+        let now = clock::instant();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&channel).is_some_and(|until| *until > now)
+    }
+}
+
+/// Which question each of our messages answers: a reply of several messages refers to it in the first one only.
+#[derive(Debug)]
+pub(super) struct ReplyIndex(Mutex<Recent<u64, u64>>);
+
+impl ReplyIndex {
+    /// Nothing remembered.
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Recent::new(REPLIES)))
+    }
+
+    /// Remembers a message of ours.
+    pub(super) fn remember(&self, message: u64, question: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(message, question);
+    }
+
+    /// The question that a message of ours answers.
+    pub(super) fn question(&self, message: u64) -> Option<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&message).copied()
+    }
+}
+
+/// Exchanges that run, by their ids.
+#[derive(Debug)]
+pub(super) struct Exchanges {
+    running: Mutex<HashMap<String, Running>>,
+    count: watch::Sender<usize>,
+}
+
+/// An exchange that runs.
+#[derive(Debug, Clone)]
+pub(super) struct Running {
+    /// Who asked.
+    pub(super) asker: u64,
+    /// The message that asked.
+    pub(super) question: u64,
+    /// Stops it.
+    pub(super) stop: CancellationToken,
+}
+
+/// Keeps an exchange in the list while it lives.
+#[derive(Debug)]
+pub(super) struct Registered {
+    bot: Arc<Bot>,
+    id: String,
+}
+
+impl Exchanges {
+    /// None yet.
+    pub(super) fn new() -> Self {
+        Self { running: Mutex::new(HashMap::new()), count: watch::Sender::new(0) }
+    }
+
+    /// Lists an exchange until the value is dropped.
+    pub(super) fn register(bot: &Arc<Bot>, id: &str, running: Running) -> Registered {
+        let exchanges = &bot.exchanges;
+        let mut map = exchanges.running.lock().unwrap_or_else(PoisonError::into_inner);
+        map.insert(id.to_owned(), running);
+        exchanges.count.send_replace(map.len());
+        drop(map);
+        Registered { bot: Arc::clone(bot), id: id.to_owned() }
+    }
+
+    /// An exchange that runs.
+    pub(super) fn get(&self, id: &str) -> Option<Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// The exchange that answers a message.
+    pub(super) fn answering(&self, question: u64) -> Option<Running> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.values().find(|exchange| exchange.question == question).cloned()
+    }
+
+    /// How many run.
+    pub(super) fn count(&self) -> usize {
+        *self.count.borrow()
+    }
+
+    /// Waits until none runs, `limit` at most; `false` when some still did.
+    pub(super) async fn finished(&self, limit: Duration) -> bool {
+        let mut count = self.count.subscribe();
+        tokio::time::timeout(limit, count.wait_for(|running| *running == 0)).await.is_ok()
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let exchanges = &self.bot.exchanges;
+        let mut map = exchanges.running.lock().unwrap_or_else(PoisonError::into_inner);
+        map.remove(&self.id);
+        exchanges.count.send_replace(map.len());
+    }
+}
+
+impl std::fmt::Debug for Bot {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Bot").field("application", &self.application).finish_non_exhaustive()
+    }
+}
+
+/// An id that ties a reply, the log and an error together: eight hex digits.
+pub(super) fn correlation_id() -> String {
+    uuid::Uuid::new_v4().simple().to_string().chars().take(8).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d25_d27_recent_knows_the_last_ones_only() {
+        let mut recent = Recent::new(2);
+        assert_eq!(recent.insert(1, 'a'), None);
+        assert_eq!(recent.insert(1, 'b'), Some('a'));
+        recent.insert(2, 'c');
+        recent.insert(3, 'd');
+        assert_eq!((recent.get(&1), recent.get(&2), recent.get(&3)), (None, Some(&'c'), Some(&'d')));
+        assert_eq!(recent.order.len(), recent.entries.len());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d19_a_forbidden_channel_is_left_alone_for_a_while() {
+        let quiet = QuietChannels::new();
+        assert!(!quiet.contains(7));
+        quiet.rest(7);
+        assert!(quiet.contains(7) && !quiet.contains(8));
+        tokio::time::advance(QUIET_FOR).await;
+        assert!(!quiet.contains(7));
+    }
+
+    #[test]
+    fn ids_are_eight_hex_digits() {
+        let id = correlation_id();
+        assert!(id.len() == 8 && id.chars().all(|c| c.is_ascii_hexdigit()), "{id}");
+    }
+}

@@ -1,0 +1,164 @@
+//! Clicks on buttons. Every one checks who clicked: a button is visible to people it does not belong to.
+
+use std::sync::Arc;
+
+use poise::serenity_prelude as serenity;
+use serde_json::json;
+
+use crate::{
+    credential::CredentialId,
+    discord::{
+        commands::{self, OPERATORS_ONLY, apology},
+        data::{Bot, correlation_id},
+        embeds::{self, View},
+        error::CommandError,
+        reply::{Interaction, cut},
+        sink::MESSAGE_LIMIT,
+    },
+};
+
+/// A button's meaning, from its `custom_id`.
+#[derive(Debug, PartialEq, Eq)]
+enum Button {
+    /// Stop this exchange.
+    Stop(String),
+    /// Another page of the status.
+    Status(View),
+    /// Refresh what the status shows.
+    Refresh(View),
+    /// Send a refused token once more.
+    Confirm(CredentialId),
+}
+
+impl Button {
+    fn parse(id: &str) -> Option<Self> {
+        let (action, rest) = id.split_once(':')?;
+        Some(match action {
+            "stop" => Self::Stop(rest.to_owned()),
+            "status-back" | "status-next" => Self::Status(View::parse(rest)?),
+            "refresh" => Self::Refresh(View::parse(rest)?),
+            "confirm" => Self::Confirm(CredentialId::new(rest)),
+            _ => return None,
+        })
+    }
+}
+
+/// Somebody clicked on one of our messages.
+pub(super) fn clicked(bot: &Arc<Bot>, click: &serenity::ComponentInteraction) {
+    if !bot.is_new(click.id.get()) {
+        return;
+    }
+    let task = {
+        let (bot, click) = (Arc::clone(bot), click.clone());
+        async move {
+            let interaction = Interaction { id: click.id.get(), token: click.token.clone() };
+            if let Err(error) = answer(&bot, &click, &interaction).await {
+                let id = correlation_id();
+                tracing::error!(request.id = id, error = %error, "A click could not be answered");
+                // Whether the click was acknowledged is not known here; one of the two answers is the right one.
+                if interaction.whisper(&bot, &apology(&id)).await.is_err() {
+                    drop(interaction.edit(&bot, json!({ "content": apology(&id) })).await);
+                }
+            }
+        }
+    };
+    bot.shutdown.spawn(task);
+}
+
+async fn answer(
+    bot: &Arc<Bot>,
+    click: &serenity::ComponentInteraction,
+    interaction: &Interaction,
+) -> Result<(), CommandError> {
+    let user = click.user.id.get();
+    let Some(button) = Button::parse(&click.data.custom_id) else {
+        interaction.whisper(bot, "This button is from an older version of me; please ask again.").await?;
+        return Ok(());
+    };
+    if let Button::Stop(exchange) = &button {
+        return stop(bot, click, interaction, exchange).await;
+    }
+    if !bot.access.is_operator(user) {
+        interaction.whisper(bot, OPERATORS_ONLY).await?;
+        return Ok(());
+    }
+    match button {
+        Button::Stop(_) => Ok(()),
+        Button::Status(view) => {
+            let body = embeds::status(&bot.pool.snapshot(), &bot.providers, &view);
+            Ok(interaction.update(bot, body).await?)
+        }
+        Button::Refresh(view) => commands::refresh_now(bot, interaction, user, &view).await,
+        Button::Confirm(credential) => commands::confirmed(bot, interaction, user, credential).await,
+    }
+}
+
+/// Stops an exchange, for the asker, whoever may manage messages, and operators (D10).
+async fn stop(
+    bot: &Arc<Bot>,
+    click: &serenity::ComponentInteraction,
+    interaction: &Interaction,
+    exchange: &str,
+) -> Result<(), CommandError> {
+    let user = click.user.id.get();
+    let running = bot.exchanges.get(exchange);
+    let may_manage = click
+        .member
+        .as_ref()
+        .and_then(|member| member.permissions)
+        .is_some_and(serenity::Permissions::manage_messages);
+    let is_asker = running.as_ref().is_some_and(|running| running.asker == user);
+    if running.is_some() && !is_asker && !may_manage && !bot.access.is_operator(user) {
+        let text = "Only the person who asked, whoever may manage messages here, and my operators can stop this.";
+        return Ok(interaction.whisper(bot, text).await?);
+    }
+    let mark = match &running {
+        Some(running) => {
+            // First, so that the upstream request is dropped whatever Discord answers below.
+            running.stop.cancel();
+            tracing::info!(request.id = exchange, discord.user = user, "An answer was stopped");
+            STOPPED
+        }
+        None => INTERRUPTED,
+    };
+    let text = marked(&click.message.content, mark);
+    Ok(interaction.update(bot, json!({ "content": text, "components": [] })).await?)
+}
+
+const STOPPED: &str = "-# stopped";
+const INTERRUPTED: &str = "-# interrupted: ask again";
+
+/// A text with a mark under it, within Discord's limit.
+fn marked(text: &str, mark: &str) -> String {
+    if text.is_empty() {
+        return mark.to_owned();
+    }
+    let room = MESSAGE_LIMIT - mark.encode_utf16().count() - 1;
+    format!("{}\n{mark}", cut(text, room))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buttons_are_read_back() {
+        let view = View { provider: Some("gemini_cli".parse().unwrap()), page: 2 };
+        assert_eq!(Button::parse("stop:0badcafe"), Some(Button::Stop("0badcafe".to_owned())));
+        assert_eq!(Button::parse("status-next:gemini_cli:2"), Some(Button::Status(view.clone())));
+        assert_eq!(Button::parse("refresh:gemini_cli:2"), Some(Button::Refresh(view)));
+        let all = View { provider: None, page: 0 };
+        assert_eq!(Button::parse("refresh:-:0"), Some(Button::Refresh(all)));
+        assert_eq!(Button::parse("confirm:ab12"), Some(Button::Confirm(CredentialId::new("ab12"))));
+        assert_eq!(Button::parse("refresh:-:x"), None);
+        assert_eq!(Button::parse("other:1"), None);
+    }
+
+    #[test]
+    fn d10_the_text_stays_and_is_marked() {
+        assert_eq!(marked("so far", STOPPED), "so far\n-# stopped");
+        assert_eq!(marked("", STOPPED), "-# stopped");
+        let long = marked(&"😀".repeat(1000), STOPPED);
+        assert!(long.encode_utf16().count() <= MESSAGE_LIMIT && long.ends_with("\n-# stopped"));
+    }
+}

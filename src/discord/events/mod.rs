@@ -1,0 +1,42 @@
+//! What the gateway tells us, each kind in its own file.
+
+mod exchange;
+mod interaction;
+mod message;
+mod ready;
+
+use std::sync::Arc;
+
+use poise::serenity_prelude as serenity;
+
+use super::{data::Bot, error::CommandError};
+
+/// Hands an event on. Long work is spawned: the gateway's task never waits for it.
+#[expect(clippy::unused_async, reason = "poise awaits the function")]
+pub(super) async fn handle(
+    context: &serenity::Context,
+    bot: &Arc<Bot>,
+    event: &serenity::FullEvent,
+) -> Result<(), CommandError> {
+    match event {
+        serenity::FullEvent::Message { new_message } => message::created(bot, new_message),
+        serenity::FullEvent::MessageDelete { deleted_message_id, .. } => {
+            message::deleted(bot, deleted_message_id.get());
+        }
+        serenity::FullEvent::InteractionCreate { interaction: serenity::Interaction::Component(click) } => {
+            interaction::clicked(bot, click);
+        }
+        serenity::FullEvent::Ready { data_about_bot } => ready::ready(context, bot, data_about_bot),
+        serenity::FullEvent::ShardStageUpdate { event } => ready::stage(bot, event),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// How to talk to the bot, in two lines.
+pub(super) fn how_to(bot: u64) -> String {
+    format!(
+        "Mention <@{bot}> with a question, or reply to one of my messages to go on from there; in direct messages just \
+         write.\nWhile I answer, a button stops me."
+    )
+}

@@ -1,0 +1,322 @@
+//! The conversation behind a question: its reply chain in a server, the recent messages in direct messages.
+//!
+//! It comes from the question's own channel only, which the asker can read (D18), and is bounded in messages, in
+//! requests and in age.
+
+use std::{collections::HashMap, time::Duration};
+
+use chrono::{DateTime, Utc};
+use poise::serenity_prelude as serenity;
+use serde::Deserialize;
+
+use super::{data::Bot, error::RestError};
+
+/// The longest chain that is followed.
+const LONGEST: usize = 25;
+
+/// Messages read at once; most chains lie within one page.
+const PAGE: u8 = 50;
+
+/// Messages outside the page that are asked for one by one.
+const SINGLE_READS: usize = 8;
+
+/// A message, as far as a conversation needs it. A type of its own: a field that a library insists on and this room
+/// never reads must not end a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Its id.
+    pub(super) id: u64,
+    /// Who wrote it.
+    pub(super) author: u64,
+    /// The author's name.
+    pub(super) name: String,
+    /// Its text, as written.
+    pub(super) content: String,
+    /// When it was written.
+    pub(super) at: DateTime<Utc>,
+    /// The message that it answers, in the same channel.
+    pub(super) answers: Option<u64>,
+}
+
+/// A message of the conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    /// The bot itself.
+    pub(super) by_bot: bool,
+    /// The speaker's name.
+    pub(super) name: String,
+    /// What was said, without mentions of the bot and without our small print.
+    pub(super) text: String,
+}
+
+/// Where a conversation is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// In a server: only replies continue something.
+    Server,
+    /// In direct messages: everything continues by itself.
+    Direct,
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    id: String,
+    channel_id: String,
+    author: WireAuthor,
+    #[serde(default)]
+    content: String,
+    timestamp: DateTime<Utc>,
+    message_reference: Option<WireReference>,
+}
+
+#[derive(Deserialize)]
+struct WireAuthor {
+    id: String,
+    username: String,
+    global_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WireReference {
+    #[serde(default, rename = "type")]
+    kind: u8,
+    message_id: Option<String>,
+    channel_id: Option<String>,
+}
+
+impl Wire {
+    fn seen(self) -> Option<Seen> {
+        let reply = self.message_reference.filter(|reference| {
+            reference.kind == 0 && reference.channel_id.as_ref().is_none_or(|id| *id == self.channel_id)
+        });
+        Some(Seen {
+            id: self.id.parse().ok()?,
+            author: self.author.id.parse().ok()?,
+            name: self.author.global_name.unwrap_or(self.author.username),
+            content: self.content,
+            at: self.timestamp,
+            answers: reply.and_then(|reference| reference.message_id?.parse().ok()),
+        })
+    }
+}
+
+impl Seen {
+    /// A message of an event.
+    pub(super) fn of(message: &serenity::Message) -> Self {
+        let reply = message.message_reference.as_ref().filter(|reference| {
+            reference.kind == serenity::MessageReferenceKind::Default
+                && reference.channel_id == message.channel_id
+        });
+        Self {
+            id: message.id.get(),
+            author: message.author.id.get(),
+            name: message.author.global_name.clone().unwrap_or_else(|| message.author.name.clone()),
+            content: message.content.clone(),
+            at: DateTime::from_timestamp(message.timestamp.unix_timestamp(), 0).unwrap_or_default(),
+            answers: reply.and_then(|reference| reference.message_id).map(serenity::MessageId::get),
+        }
+    }
+}
+
+/// What came before a question, oldest first. `parent` is the answered message, where the event brought it along.
+pub(super) async fn before(bot: &Bot, question: &Seen, channel: u64, parent: Option<Seen>, kind: Kind) -> Vec<Said> {
+    let page = match page(bot, channel, question.id).await {
+        Ok(page) => page,
+        Err(error) => {
+            tracing::warn!(
+                discord.channel = channel,
+                error = %error,
+                "Could not read the channel's history; answering without it"
+            );
+            Vec::new()
+        }
+    };
+    let messages = match kind {
+        Kind::Direct if question.answers.is_none() => recent(&page, question, bot.chat.conversation_ttl),
+        Kind::Direct | Kind::Server => chain(bot, channel, question, parent, &page).await,
+    };
+    shape(&messages, bot.user)
+}
+
+/// The messages before one, newest first as Discord sends them.
+async fn page(bot: &Bot, channel: u64, before: u64) -> Result<Vec<Seen>, RestError> {
+    let path = format!("channels/{channel}/messages?before={before}&limit={PAGE}");
+    Ok(bot.rest.get::<Vec<Wire>>(&path).await?.into_iter().filter_map(Wire::seen).collect())
+}
+
+/// Direct messages continue by themselves until a silence of `ttl`.
+fn recent(page: &[Seen], question: &Seen, ttl: Duration) -> Vec<Seen> {
+    let mut later = question.at;
+    let mut messages: Vec<Seen> = page
+        .iter()
+        .take_while(|message| {
+            let silence = (later - message.at).to_std().unwrap_or_default();
+            later = message.at;
+            silence <= ttl
+        })
+        .take(LONGEST)
+        .cloned()
+        .collect();
+    messages.reverse();
+    messages
+}
+
+/// The chain of replies, oldest first.
+async fn chain(bot: &Bot, channel: u64, question: &Seen, parent: Option<Seen>, page: &[Seen]) -> Vec<Seen> {
+    let mut known: HashMap<u64, Seen> = page.iter().map(|message| (message.id, message.clone())).collect();
+    known.extend(parent.map(|message| (message.id, message)));
+    let mut reads = 0;
+    let mut found: Vec<Seen> = Vec::new();
+    let mut next = question.answers;
+    while let Some(id) = next
+        && found.len() < LONGEST
+        && found.iter().all(|message| message.id != id)
+    {
+        let message = if let Some(message) = known.get(&id) {
+            message.clone()
+        } else if reads < SINGLE_READS {
+            reads += 1;
+            match bot.rest.get::<Wire>(&format!("channels/{channel}/messages/{id}")).await.map(Wire::seen) {
+                Ok(Some(message)) => message,
+                Ok(None) | Err(_) => break,
+            }
+        } else {
+            break;
+        };
+        // A reply of several messages refers to its question in the first; the others stand right after it.
+        let siblings = if message.author == bot.user { pieces(&message, page, bot) } else { Vec::new() };
+        let first = siblings.last().unwrap_or(&message).clone();
+        next = first.answers.or_else(|| (first.author == bot.user).then(|| bot.replies.question(first.id))?);
+        found.push(message);
+        found.extend(siblings);
+    }
+    found.reverse();
+    found
+}
+
+/// The earlier pieces of the same reply, newest first.
+fn pieces(message: &Seen, page: &[Seen], bot: &Bot) -> Vec<Seen> {
+    if message.answers.is_some() {
+        return Vec::new();
+    }
+    if let Some(question) = bot.replies.question(message.id) {
+        return page
+            .iter()
+            .filter(|other| other.id < message.id && bot.replies.question(other.id) == Some(question))
+            .cloned()
+            .collect();
+    }
+    // From before a restart: what the bot wrote without a break, down to the message that refers to a question.
+    let mut earlier = Vec::new();
+    for other in page.iter().filter(|other| other.id < message.id).take_while(|other| other.author == bot.user) {
+        earlier.push(other.clone());
+        if other.answers.is_some() {
+            return earlier;
+        }
+    }
+    Vec::new()
+}
+
+/// Messages as turns: mentions of the bot and our small print out, empty ones dropped, one bot's pieces joined.
+fn shape(messages: &[Seen], bot: u64) -> Vec<Said> {
+    let mut said: Vec<Said> = Vec::new();
+    let mut last_author = None;
+    for message in messages {
+        let by_bot = message.author == bot;
+        let text =
+            if by_bot { without_small_print(&message.content) } else { without_mention(&message.content, bot) };
+        if text.is_empty() {
+            continue;
+        }
+        match said.last_mut() {
+            Some(earlier) if by_bot && last_author == Some(bot) => {
+                earlier.text.push('\n');
+                earlier.text.push_str(&text);
+            }
+            _ => said.push(Said { by_bot, name: message.name.clone(), text }),
+        }
+        last_author = Some(message.author);
+    }
+    said
+}
+
+/// A text without mentions of the bot.
+pub(super) fn without_mention(text: &str, bot: u64) -> String {
+    let bare = text.replace(&format!("<@{bot}>"), "").replace(&format!("<@!{bot}>"), "");
+    bare.trim().to_owned()
+}
+
+/// A text without the lines in small print that we put under answers.
+fn without_small_print(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("-# ")).collect();
+    lines.join("\n").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOT: u64 = 1;
+
+    fn seen(id: u64, author: u64, content: &str, minutes: i64) -> Seen {
+        Seen {
+            id,
+            author,
+            name: format!("person {author}"),
+            content: content.to_owned(),
+            at: DateTime::from_timestamp(minutes * 60, 0).unwrap(),
+            answers: None,
+        }
+    }
+
+    fn said(by_bot: bool, author: u64, text: &str) -> Said {
+        Said { by_bot, name: format!("person {author}"), text: text.to_owned() }
+    }
+
+    #[test]
+    fn the_bots_mention_and_its_small_print_do_not_reach_the_model() {
+        let messages = [
+            seen(10, 5, "<@1> what is  <@7> up to?", 0),
+            seen(11, BOT, "Nothing.\n-# answered by openai/gpt\n\n-# id 0badcafe", 1),
+            seen(12, BOT, "-# stopped", 1),
+            seen(13, 5, "<@!1>", 2),
+        ];
+        let expected = vec![said(false, 5, "what is  <@7> up to?"), said(true, BOT, "Nothing.")];
+        assert_eq!(shape(&messages, BOT), expected);
+    }
+
+    #[test]
+    fn pieces_of_one_reply_become_one_turn_and_people_stay_apart() {
+        let messages = [
+            seen(10, 5, "a", 0),
+            seen(11, 6, "b", 0),
+            seen(12, BOT, "one", 1),
+            seen(13, BOT, "two", 1),
+        ];
+        let expected = vec![said(false, 5, "a"), said(false, 6, "b"), said(true, BOT, "one\ntwo")];
+        assert_eq!(shape(&messages, BOT), expected);
+    }
+
+    #[test]
+    fn d13_direct_messages_continue_until_a_long_silence() {
+        let page = [seen(13, 5, "new", 100), seen(12, BOT, "old answer", 99), seen(11, 5, "ancient", 10)];
+        let recent = recent(&page, &seen(14, 5, "now", 110), Duration::from_mins(30));
+        assert_eq!(recent.iter().map(|message| message.id).collect::<Vec<_>>(), [12, 13]);
+    }
+
+    #[test]
+    fn d18_a_reference_into_another_channel_is_not_followed() {
+        let wire = |reference: serde_json::Value| {
+            let message = serde_json::json!({
+                "id": "3", "channel_id": "7", "author": { "id": "5", "username": "ann" }, "content": "x",
+                "timestamp": "2026-01-01T00:00:00.000000+00:00", "message_reference": reference,
+            });
+            serde_json::from_value::<Wire>(message).unwrap().seen().unwrap().answers
+        };
+        assert_eq!(wire(serde_json::json!({ "message_id": "2", "channel_id": "7" })), Some(2));
+        assert_eq!(wire(serde_json::json!({ "message_id": "2", "channel_id": "8" })), None);
+        let forwarded = serde_json::json!({ "type": 1, "message_id": "2", "channel_id": "7" });
+        assert_eq!(wire(forwarded), None, "a forwarded message is no reply");
+        assert_eq!(wire(serde_json::Value::Null), None);
+    }
+}

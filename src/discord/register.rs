@@ -1,0 +1,161 @@
+//! Registration of the slash commands: read, compare, and write only on a change (D26).
+//!
+//! Discord allows 200 creates a day, and clients reload their command lists on every write.
+
+use poise::serenity_prelude as serenity;
+use reqwest::Method;
+use serde_json::{Map, Value};
+
+use super::{error::RestError, transport::Rest};
+
+/// What registration did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Registration {
+    /// Discord has these commands already.
+    Unchanged,
+    /// They were written.
+    Written,
+}
+
+/// The fields that we set, with the value that Discord takes for a missing one.
+fn default_of(field: &str) -> Option<Value> {
+    Some(match field {
+        "name" | "description" => Value::Null,
+        "type" => Value::from(1),
+        "options" | "choices" | "channel_types" => Value::Array(Vec::new()),
+        "required" | "autocomplete" | "nsfw" => Value::Bool(false),
+        "name_localizations" | "description_localizations" => Value::Object(Map::new()),
+        "default_member_permissions" | "contexts" | "integration_types" | "min_value" | "max_value"
+        | "min_length" | "max_length" | "value" => Value::Null,
+        _ => return None,
+    })
+}
+
+/// A command or an option with only what we set, defaults and nulls left out, so that two can be compared.
+fn normal(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => Value::Object(
+            fields
+                .iter()
+                .filter_map(|(name, value)| {
+                    let default = default_of(name)?;
+                    let localized = name.ends_with("_localizations");
+                    let value = if localized { value.clone() } else { normal(value) };
+                    (!value.is_null() && value != default).then(|| (name.clone(), value))
+                })
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.iter().map(normal).collect()),
+        other => other.clone(),
+    }
+}
+
+/// The commands in an order that does not depend on who lists them.
+fn sorted(commands: &[Value]) -> Vec<Value> {
+    let mut all: Vec<Value> = commands.iter().map(normal).collect();
+    let key = |command: &Value| {
+        let kind = command.get("type").and_then(Value::as_u64).unwrap_or(1);
+        (kind, command.get("name").and_then(Value::as_str).unwrap_or_default().to_owned())
+    };
+    all.sort_by_key(key);
+    all
+}
+
+/// Makes Discord's list of global commands the wanted one.
+pub(super) async fn register(
+    rest: &Rest,
+    application: u64,
+    wanted: &[serenity::CreateCommand],
+) -> Result<Registration, RestError> {
+    let wanted: Vec<Value> = wanted
+        .iter()
+        .map(serde_json::to_value)
+        .collect::<Result<_, _>>()
+        .map_err(|_| RestError::Malformed)?;
+    let path = format!("applications/{application}/commands");
+    let there: Vec<Value> = rest.get(&format!("{path}?with_localizations=true")).await?;
+    if sorted(&there) == sorted(&wanted) {
+        return Ok(Registration::Unchanged);
+    }
+    rest.call(Method::PUT, &path, Some(&Value::Array(wanted))).await?;
+    Ok(Registration::Written)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The commands as Discord gives them back: ids, versions, explicit defaults, another order.
+    fn as_listed(mut commands: Vec<Value>) -> Vec<Value> {
+        commands.reverse();
+        for command in &mut commands {
+            command["id"] = json!("1");
+            command["application_id"] = json!("2");
+            command["version"] = json!("3");
+            command["nsfw"] = json!(false);
+            command["type"] = json!(1);
+            command["default_member_permissions"] = Value::Null;
+            command["name_localizations"] = Value::Null;
+            command["description_localizations"] = Value::Null;
+        }
+        commands
+    }
+
+    fn ours() -> Vec<Value> {
+        poise::builtins::create_application_commands(&super::super::commands::all())
+            .iter()
+            .map(|command| serde_json::to_value(command).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn d26_what_discord_lists_equals_what_was_written() {
+        assert!(!ours().is_empty());
+        assert_eq!(sorted(&as_listed(ours())), sorted(&ours()));
+    }
+
+    #[test]
+    fn d26_every_change_that_people_see_is_a_difference() {
+        for change in ["name", "description", "options"] {
+            let mut listed = as_listed(ours());
+            listed[0][change] = if change == "options" {
+                json!([{ "type": 3, "name": "other", "description": "x" }])
+            } else {
+                json!("other")
+            };
+            assert_ne!(sorted(&listed), sorted(&ours()), "{change}");
+        }
+        assert_ne!(sorted(&as_listed(ours())[1..]), sorted(&ours()), "a command less");
+    }
+
+    #[test]
+    fn d26_nested_options_are_compared() {
+        let command = |required: bool| {
+            vec![json!({ "name": "a", "description": "b", "options": [
+                { "type": 1, "name": "c", "description": "d", "options": [
+                    { "type": 3, "name": "e", "description": "f", "required": required, "autocomplete": false },
+                ] },
+            ] })]
+        };
+        assert_ne!(sorted(&command(true)), sorted(&command(false)));
+        let mut terse = command(false);
+        terse[0]["options"][0]["options"][0] = json!({ "type": 3, "name": "e", "description": "f" });
+        assert_eq!(sorted(&terse), sorted(&command(false)));
+    }
+
+    #[test]
+    fn commands_keep_discords_limits() {
+        fn check(value: &Value) {
+            let name = value["name"].as_str().unwrap();
+            assert!(name.chars().count() <= 32 && name.chars().all(|c| c == '-' || c.is_ascii_lowercase()), "{name}");
+            let description = value["description"].as_str().unwrap();
+            assert!((1..=100).contains(&description.chars().count()), "{name}: {description}");
+            for option in value["options"].as_array().unwrap_or(&Vec::new()) {
+                check(option);
+            }
+        }
+        ours().iter().for_each(check);
+    }
+}

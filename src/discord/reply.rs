@@ -1,0 +1,99 @@
+//! Answers to interactions and single messages, written as Discord wants them and with nobody to notify.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{
+    data::Bot,
+    error::RestError,
+    sink::{Destination, MESSAGE_LIMIT},
+    transport::without_pings,
+};
+
+/// The flag of a message that only one person sees.
+const EPHEMERAL: u64 = 1 << 6;
+
+/// An interaction that waits for its answer. Its token stands in paths: never logged.
+#[derive(Clone)]
+pub(super) struct Interaction {
+    /// Its id.
+    pub(super) id: u64,
+    /// The token that answers it, for 15 minutes.
+    pub(super) token: String,
+}
+
+impl Interaction {
+    /// Answers with a message that only the person sees.
+    pub(super) async fn whisper(&self, bot: &Bot, text: &str) -> Result<(), RestError> {
+        let data = without_pings(json!({ "content": text, "flags": EPHEMERAL }));
+        self.callback(bot, json!({ "type": 4, "data": data })).await
+    }
+
+    /// Answers a click by changing the message that it was made on.
+    pub(super) async fn update(&self, bot: &Bot, body: Value) -> Result<(), RestError> {
+        self.callback(bot, json!({ "type": 7, "data": without_pings(body) })).await
+    }
+
+    /// Acknowledges a click; the message is changed later by [`Interaction::edit`].
+    pub(super) async fn acknowledge(&self, bot: &Bot) -> Result<(), RestError> {
+        self.callback(bot, json!({ "type": 6 })).await
+    }
+
+    /// Changes the answer: the end of every deferred one. A follow-up would be another message.
+    pub(super) async fn edit(&self, bot: &Bot, body: Value) -> Result<(), RestError> {
+        let path = format!("webhooks/{}/{}/messages/@original", bot.application, self.token);
+        bot.rest.call(Method::PATCH, &path, Some(&without_pings(body))).await.map(drop)
+    }
+
+    async fn callback(&self, bot: &Bot, body: Value) -> Result<(), RestError> {
+        let path = format!("interactions/{}/{}/callback", self.id, self.token);
+        bot.rest.call(Method::POST, &path, Some(&body)).await.map(drop)
+    }
+}
+
+/// Answers a message with one sentence.
+pub(super) async fn say(bot: &Bot, to: &Destination, text: &str) -> Result<(), RestError> {
+    let body = without_pings(json!({
+        "content": cut(text, MESSAGE_LIMIT),
+        "nonce": format!("{}-0", to.question),
+        "enforce_nonce": true,
+        "message_reference": { "message_id": to.question.to_string(), "fail_if_not_exists": false },
+    }));
+    let path = format!("channels/{}/messages", to.channel);
+    let sent = bot.rest.call(Method::POST, &path, Some(&body)).await.map(drop);
+    if matches!(sent, Err(RestError::Status { status: 403, .. })) {
+        bot.quiet.rest(to.channel);
+    }
+    sent
+}
+
+/// A text of at most `limit` UTF-16 units, which is how Discord counts; what does not fit ends in an ellipsis.
+pub(super) fn cut(text: &str, limit: usize) -> String {
+    if text.encode_utf16().count() <= limit {
+        return text.to_owned();
+    }
+    let mut room = limit.saturating_sub(1);
+    let mut kept = String::new();
+    for c in text.chars() {
+        match room.checked_sub(c.len_utf16()) {
+            Some(rest) => room = rest,
+            None => break,
+        }
+        kept.push(c);
+    }
+    kept.push('…');
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_in_utf16_units() {
+        assert_eq!(cut("short", 5), "short");
+        assert_eq!(cut("longer", 5), "long…");
+        assert_eq!(cut("😀😀😀", 5), "😀😀…");
+        assert_eq!(cut("😀😀😀", 6), "😀😀😀");
+    }
+}

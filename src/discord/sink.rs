@@ -1,0 +1,221 @@
+//! The sink over ordinary messages: creates the first time, edits after, and notifies nobody.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use super::{
+    data::{QuietChannels, ReplyIndex},
+    error::RestError,
+    transport::{Answer, Rest, without_pings},
+};
+use crate::chat::{Learned, Payload, RateKey, ReplySink, SinkError};
+
+/// UTF-16 units of a message's content.
+pub(super) const MESSAGE_LIMIT: usize = 2000;
+
+/// Where a reply goes.
+#[derive(Debug, Clone)]
+pub(super) struct Destination {
+    /// The channel, thread or DM channel.
+    pub(super) channel: u64,
+    /// The message that is answered.
+    pub(super) question: u64,
+    /// The exchange's id, for the stop button.
+    pub(super) exchange: String,
+}
+
+/// One reply in a channel.
+pub(super) struct MessageSink {
+    rest: Arc<Rest>,
+    to: Destination,
+    quiet: Arc<QuietChannels>,
+    replies: Arc<ReplyIndex>,
+    /// The ids of the messages made so far. Held across a create, so that one index is never created twice.
+    made: Mutex<Vec<Option<u64>>>,
+}
+
+impl MessageSink {
+    /// A reply that has no message yet.
+    pub(super) fn new(
+        rest: Arc<Rest>,
+        to: Destination,
+        quiet: Arc<QuietChannels>,
+        replies: Arc<ReplyIndex>,
+    ) -> Self {
+        Self { rest, to, quiet, replies, made: Mutex::new(Vec::new()) }
+    }
+
+    async fn write(&self, method: Method, path: &str, payload: &Payload, body: Value) -> Result<Answer, SinkError> {
+        let body = without_pings(body);
+        let sent = match &payload.attachment {
+            Some((name, content)) => self.rest.upload(method, path, &body, (name, content)).await,
+            None => self.rest.call(method, path, Some(&body)).await,
+        };
+        sent.map_err(|error| {
+            let error = refusal(&error);
+            if error == SinkError::Forbidden {
+                self.quiet.rest(self.to.channel);
+            }
+            error
+        })
+    }
+}
+
+#[async_trait]
+impl ReplySink for MessageSink {
+    fn key(&self) -> RateKey {
+        RateKey(format!("channel:{}", self.to.channel))
+    }
+
+    fn limit(&self) -> usize {
+        MESSAGE_LIMIT
+    }
+
+    async fn send(&self, index: usize, payload: &Payload) -> Result<Learned, SinkError> {
+        let mut made = self.made.lock().await;
+        if let Some(id) = made.get(index).copied().flatten() {
+            drop(made);
+            let path = format!("channels/{}/messages/{id}", self.to.channel);
+            return Ok(self.write(Method::PATCH, &path, payload, edit(&self.to, payload)).await?.learned);
+        }
+        let path = format!("channels/{}/messages", self.to.channel);
+        let answer = self.write(Method::POST, &path, payload, create(&self.to, index, payload)).await?;
+        let id = answer.body.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        let id: u64 =
+            id.ok_or_else(|| SinkError::Refused { problem: "a created message without an id".to_owned() })?;
+        if made.len() <= index {
+            made.resize(index + 1, None);
+        }
+        made[index] = Some(id);
+        self.replies.remember(id, self.to.question);
+        // The headers of a create describe the bucket of creates: nothing that an edit could learn from.
+        Ok(Learned::default())
+    }
+
+    async fn typing(&self) {
+        let path = format!("channels/{}/typing", self.to.channel);
+        if let Err(error) = self.rest.call(Method::POST, &path, None).await {
+            tracing::debug!(discord.channel = self.to.channel, error = %error, "Could not show typing");
+        }
+    }
+}
+
+/// The stop button, while there is something to stop.
+fn buttons(exchange: &str, payload: &Payload) -> Value {
+    if payload.streaming {
+        json!([{ "type": 1, "components": [
+            { "type": 2, "style": 2, "label": "Stop", "custom_id": format!("stop:{exchange}") },
+        ] }])
+    } else {
+        json!([])
+    }
+}
+
+/// Attachments in the form of the "Uploading Files" section: index in the form, and name.
+fn files(payload: &Payload) -> Option<Value> {
+    payload.attachment.as_ref().map(|(name, _)| json!([{ "id": 0, "filename": name }]))
+}
+
+/// A message to create.
+///
+/// The nonce is made of the question's id: whoever answers the same question again within minutes, be it after a
+/// duplicated event or a retry of a create whose answer was lost, gets the message that exists (D25).
+fn create(to: &Destination, index: usize, payload: &Payload) -> Value {
+    let mut body = json!({
+        "content": payload.text,
+        "components": buttons(&to.exchange, payload),
+        "nonce": format!("{}-{index}", to.question),
+        "enforce_nonce": true,
+    });
+    if index == 0 {
+        body["message_reference"] =
+            json!({ "message_id": to.question.to_string(), "fail_if_not_exists": false });
+    }
+    if let Some(files) = files(payload) {
+        body["attachments"] = files;
+    }
+    body
+}
+
+/// An edit of a message of ours.
+fn edit(to: &Destination, payload: &Payload) -> Value {
+    let mut body =
+        json!({ "content": payload.text, "components": buttons(&to.exchange, payload) });
+    if let Some(files) = files(payload) {
+        body["attachments"] = files;
+    }
+    body
+}
+
+/// What the pacer needs to know about a failed request.
+fn refusal(error: &RestError) -> SinkError {
+    match error {
+        RestError::RateLimited { retry_after } => SinkError::RateLimited { retry_after: *retry_after },
+        // Unknown channel and message; the thread is archived.
+        RestError::Status { status: 404, .. } | RestError::Status { code: 10003 | 10008 | 50083, .. } => {
+            SinkError::Gone
+        }
+        RestError::Status { status: 403, .. } => SinkError::Forbidden,
+        error if error.is_transient() => SinkError::Transient { problem: error.to_string() },
+        error => SinkError::Refused { problem: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn to() -> Destination {
+        Destination { channel: 7, question: 1_234_567_890_123_456_789, exchange: "0badcafe".to_owned() }
+    }
+
+    fn payload(text: &str, streaming: bool) -> Payload {
+        Payload { text: text.to_owned(), streaming, attachment: None }
+    }
+
+    #[test]
+    fn d15_d19_d25_a_create_pings_nobody_and_happens_once() {
+        let body = without_pings(create(&to(), 0, &payload("hi @everyone", true)));
+        let expected = json!({
+            "content": "hi @everyone",
+            "components": [{ "type": 1, "components": [
+                { "type": 2, "style": 2, "label": "Stop", "custom_id": "stop:0badcafe" },
+            ] }],
+            "nonce": "1234567890123456789-0",
+            "enforce_nonce": true,
+            "message_reference": { "message_id": "1234567890123456789", "fail_if_not_exists": false },
+            "allowed_mentions": { "parse": [], "replied_user": false },
+        });
+        assert_eq!(body, expected);
+        assert!(body["nonce"].as_str().unwrap().len() <= 25, "Discord's limit for a nonce");
+    }
+
+    #[test]
+    fn only_the_first_message_refers_to_the_question() {
+        assert_eq!(create(&to(), 1, &payload("more", true)).get("message_reference"), None);
+    }
+
+    #[test]
+    fn the_button_goes_with_the_last_edit() {
+        let body = edit(&to(), &payload("done", false));
+        assert_eq!(body, json!({ "content": "done", "components": [] }));
+    }
+
+    #[test]
+    fn refusals_say_what_to_do_next() {
+        let status = |status, code| refusal(&RestError::Status { status, code });
+        assert_eq!(status(404, 10008), SinkError::Gone);
+        assert_eq!(status(403, 50013), SinkError::Forbidden);
+        assert_eq!(status(400, 50083), SinkError::Gone);
+        assert_eq!(status(400, 50035), SinkError::Refused { problem: "HTTP 400 50035".to_owned() });
+        assert_eq!(status(502, 0), SinkError::Transient { problem: "HTTP 502 0".to_owned() });
+        let retry_after = Duration::from_millis(700);
+        assert_eq!(refusal(&RestError::RateLimited { retry_after }), SinkError::RateLimited { retry_after });
+    }
+}
