@@ -138,9 +138,9 @@ impl Access {
     /// Whether somebody is served where they speak. A refusal is said once in a while, then becomes `Ignore`.
     pub(super) async fn ruling(&self, asker: &Asker) -> Ruling {
         let ruling = self.rule(asker).await;
-        match ruling {
+        match &ruling {
             Ruling::Refuse(_) if !self.may_tell(asker.channel) => Ruling::Ignore,
-            ruling => ruling,
+            Ruling::Serve | Ruling::Ignore | Ruling::Refuse(_) => ruling,
         }
     }
 
@@ -152,9 +152,9 @@ impl Access {
         let Some(guild) = asker.guild else {
             return direct(self.settings.direct_messages, is_operator);
         };
-        match self.guild(guild).await {
-            Ruling::Serve => {}
-            other => return other,
+        let ruling = self.guild(guild).await;
+        if ruling != Ruling::Serve {
+            return ruling;
         }
         if !self.is_allowed_channel(asker.channel).await {
             return Ruling::Ignore;
@@ -163,7 +163,9 @@ impl Access {
         if roles.is_empty() || is_operator || asker.roles.iter().any(|role| roles.contains(role)) {
             Ruling::Serve
         } else {
-            Ruling::Refuse("You need one of the roles that may chat with me here; ask a moderator.".to_owned())
+            Ruling::Refuse(
+                "You need one of the roles that may chat with me here; ask a moderator.".to_owned(),
+            )
         }
     }
 
@@ -187,7 +189,8 @@ impl Access {
             Err(error) => {
                 tracing::warn!(discord.guild = guild, error = %error, "Could not look up who manages a guild");
                 return Ruling::Refuse(
-                    "I could not check who manages this server just now; please try again in a minute.".to_owned(),
+                    "I could not check who manages this server just now; please try again in a minute."
+                        .to_owned(),
                 );
             }
         };
@@ -284,9 +287,9 @@ fn direct(audience: Audience, is_operator: bool) -> Ruling {
         Audience::Operators => Ruling::Refuse(
             "I answer direct messages of my operators only; mention me in a server that we share.".to_owned(),
         ),
-        Audience::Nobody => {
-            Ruling::Refuse("I do not answer direct messages; mention me in a server that we share.".to_owned())
-        }
+        Audience::Nobody => Ruling::Refuse(
+            "I do not answer direct messages; mention me in a server that we share.".to_owned(),
+        ),
     }
 }
 
@@ -364,9 +367,7 @@ mod tests {
     fn operators_are_the_owner_or_the_teams_trusted_members() {
         let alone = application(json!({ "id": "1", "owner": { "id": "10" } }));
         assert_eq!(alone.operators(), BTreeSet::from([10]));
-        let member = |id: &str, state: u8, role: &str| {
-            json!({ "membership_state": state, "role": role, "user": { "id": id } })
-        };
+        let member = |id: &str, state: u8, role: &str| json!({ "membership_state": state, "role": role, "user": { "id": id } });
         let team = application(json!({
             "id": "1",
             "owner": { "id": "999" },
@@ -402,7 +403,10 @@ mod tests {
         assert!(matches!(access.rule(&asker(20, Some(1))).await, Ruling::Refuse(_)), "the role is missing");
         let with_role = Asker { roles: vec![71], ..asker(20, Some(1)) };
         assert_eq!(access.rule(&with_role).await, Ruling::Serve);
-        assert!(matches!(access.rule(&asker(10, Some(2))).await, Ruling::Refuse(_)), "the guild is not listed");
+        assert!(
+            matches!(access.rule(&asker(10, Some(2))).await, Ruling::Refuse(_)),
+            "the guild is not listed"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -13,9 +13,12 @@ use crate::{
 pub(super) const PAGE: usize = 10;
 
 /// Discord's limits: an embed's description, a field's name and value. All embeds of a message hold 6000 together.
-const DESCRIPTION: usize = 1200;
-const FIELD_NAME: usize = 120;
-const FIELD_VALUE: usize = 340;
+const DESCRIPTION: usize = 900;
+const FIELD_NAME: usize = 90;
+const FIELD_VALUE: usize = 400;
+
+/// Units of a reason, so that what stands below it is not cut off.
+const REASON: usize = 140;
 
 /// Which page of which credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +124,7 @@ fn details(credential: &CredentialView, now: DateTime<Utc>) -> String {
         lines.push("💾 Cannot save: the last write failed; the token lives in memory".to_owned());
     }
     if let Some(reason) = &credential.reason {
-        lines.push(reason.clone());
+        lines.push(cut(reason, REASON));
     }
     if let Some(until) = credential.cooling_until {
         lines.push(format!("Rests until {}", relative(until)));
@@ -131,7 +134,9 @@ fn details(credential: &CredentialView, now: DateTime<Utc>) -> String {
     }
     lines.push(expiry(credential, now));
     lines.push(last_refresh(credential));
-    let used = credential.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", relative(at)));
+    let used = credential
+        .last_used_at
+        .map_or_else(|| "never used".to_owned(), |at| format!("used {}", relative(at)));
     lines.push(format!(
         "{} {}, {used}, {} in flight",
         credential.requests,
@@ -162,7 +167,9 @@ fn last_refresh(credential: &CredentialView) -> String {
         None => format!("Not refreshed since the start, {attempts}"),
         Some(last) => match &last.failure {
             None => format!("Last refresh {}: succeeded, {attempts}", relative(last.at)),
-            Some(why) => format!("Last refresh {}: failed ({why}), {attempts}", relative(last.at)),
+            Some(why) => {
+                format!("Last refresh {}: failed ({}), {attempts}", relative(last.at), cut(why, REASON / 2))
+            }
         },
     }
 }
@@ -184,9 +191,7 @@ fn notes(shown: &[&CredentialView], providers: &Catalog) -> Vec<String> {
 }
 
 fn buttons(view: &View, pages: usize) -> Value {
-    let button = |label: &str, id: String, disabled: bool| {
-        json!({ "type": 2, "style": 2, "label": label, "custom_id": id, "disabled": disabled })
-    };
+    let button = |label: &str, id: String, disabled: bool| json!({ "type": 2, "style": 2, "label": label, "custom_id": id, "disabled": disabled });
     let mut row = vec![button("Refresh now", view.id("refresh"), false)];
     if pages > 1 {
         let before = View { page: view.page.saturating_sub(1), ..view.clone() };

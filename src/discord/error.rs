@@ -31,7 +31,7 @@ pub enum DiscordError {
     /// `DISCORD_API_BASE` is set but the gateway is elsewhere: nothing was sent to it.
     #[error("the gateway is on {found}, not on {wanted} as DISCORD_API_BASE demands: nothing was sent there")]
     ForeignGateway {
-        /// The host and port that DISCORD_API_BASE names.
+        /// The host and port that `DISCORD_API_BASE` names.
         wanted: String,
         /// The host and port of the gateway's address.
         found: String,
@@ -108,6 +108,7 @@ impl From<serenity::Error> for CommandError {
 }
 
 /// A serenity error in words that carry no address: only its kind, and status and code where there are some.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's enum is open")]
 pub(super) fn describe(error: &serenity::Error) -> String {
     match error {
         serenity::Error::Http(serenity::HttpError::UnsuccessfulRequest(answer)) => {

@@ -76,7 +76,9 @@ pub async fn run(parts: DiscordParts) -> Result<(), DiscordError> {
     let http = parts.http.clone();
     let bot = Arc::new(assemble(parts, rest, &identity));
     if bot.access.operators() == 0 {
-        tracing::warn!("The application has no operators; set OPERATOR_IDS to manage credentials from Discord");
+        tracing::warn!(
+            "The application has no operators; set OPERATOR_IDS to manage credentials from Discord"
+        );
     }
     tokio::select! {
         () = register_commands(&bot) => {}
@@ -235,6 +237,7 @@ enum Fate {
     Again,
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's enum is open")]
 fn fate(error: &serenity::Error) -> Fate {
     use serenity::GatewayError;
     match error {
@@ -322,6 +325,7 @@ fn framework(bot: &Arc<Bot>) -> poise::Framework<Arc<Bot>, CommandError> {
 }
 
 /// Whatever poise could not do: one apology with an id, the cause in the log, never silence.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's enum is open")]
 async fn failed(error: poise::FrameworkError<'_, Arc<Bot>, CommandError>) {
     let id = correlation_id();
     let cause = match &error {
@@ -366,7 +370,11 @@ async fn failed(error: poise::FrameworkError<'_, Arc<Bot>, CommandError>) {
 async fn drain(bot: &Bot) {
     let running = bot.exchanges.count();
     if running > 0 {
-        tracing::info!(exchanges = running, limit.secs = DRAIN.as_secs(), "Finishing the answers in progress");
+        tracing::info!(
+            exchanges = running,
+            limit.secs = DRAIN.as_secs(),
+            "Finishing the answers in progress"
+        );
     }
     if !bot.exchanges.finished(DRAIN).await {
         tracing::warn!(exchanges = bot.exchanges.count(), "Some answers could not be finished in time");

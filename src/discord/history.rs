@@ -119,7 +119,13 @@ impl Seen {
 }
 
 /// What came before a question, oldest first. `parent` is the answered message, where the event brought it along.
-pub(super) async fn before(bot: &Bot, question: &Seen, channel: u64, parent: Option<Seen>, kind: Kind) -> Vec<Said> {
+pub(super) async fn before(
+    bot: &Bot,
+    question: &Seen,
+    channel: u64,
+    parent: Option<Seen>,
+    kind: Kind,
+) -> Vec<Said> {
     let page = match page(bot, channel, question.id).await {
         Ok(page) => page,
         Err(error) => {
@@ -186,7 +192,8 @@ async fn chain(bot: &Bot, channel: u64, question: &Seen, parent: Option<Seen>, p
         // A reply of several messages refers to its question in the first; the others stand right after it.
         let siblings = if message.author == bot.user { pieces(&message, page, bot) } else { Vec::new() };
         let first = siblings.last().unwrap_or(&message).clone();
-        next = first.answers.or_else(|| (first.author == bot.user).then(|| bot.replies.question(first.id))?);
+        next =
+            first.answers.or_else(|| (first.author == bot.user).then(|| bot.replies.question(first.id))?);
         found.push(message);
         found.extend(siblings);
     }
@@ -208,7 +215,9 @@ fn pieces(message: &Seen, page: &[Seen], bot: &Bot) -> Vec<Seen> {
     }
     // From before a restart: what the bot wrote without a break, down to the message that refers to a question.
     let mut earlier = Vec::new();
-    for other in page.iter().filter(|other| other.id < message.id).take_while(|other| other.author == bot.user) {
+    for other in
+        page.iter().filter(|other| other.id < message.id).take_while(|other| other.author == bot.user)
+    {
         earlier.push(other.clone());
         if other.answers.is_some() {
             return earlier;
@@ -223,8 +232,11 @@ fn shape(messages: &[Seen], bot: u64) -> Vec<Said> {
     let mut last_author = None;
     for message in messages {
         let by_bot = message.author == bot;
-        let text =
-            if by_bot { without_small_print(&message.content) } else { without_mention(&message.content, bot) };
+        let text = if by_bot {
+            without_small_print(&message.content)
+        } else {
+            without_mention(&message.content, bot)
+        };
         if text.is_empty() {
             continue;
         }
@@ -287,12 +299,8 @@ mod tests {
 
     #[test]
     fn pieces_of_one_reply_become_one_turn_and_people_stay_apart() {
-        let messages = [
-            seen(10, 5, "a", 0),
-            seen(11, 6, "b", 0),
-            seen(12, BOT, "one", 1),
-            seen(13, BOT, "two", 1),
-        ];
+        let messages =
+            [seen(10, 5, "a", 0), seen(11, 6, "b", 0), seen(12, BOT, "one", 1), seen(13, BOT, "two", 1)];
         let expected = vec![said(false, 5, "a"), said(false, 6, "b"), said(true, BOT, "one\ntwo")];
         assert_eq!(shape(&messages, BOT), expected);
     }

@@ -20,13 +20,20 @@ pub(super) enum Registration {
 /// The fields that we set, with the value that Discord takes for a missing one.
 fn default_of(field: &str) -> Option<Value> {
     Some(match field {
-        "name" | "description" => Value::Null,
         "type" => Value::from(1),
         "options" | "choices" | "channel_types" => Value::Array(Vec::new()),
         "required" | "autocomplete" | "nsfw" => Value::Bool(false),
         "name_localizations" | "description_localizations" => Value::Object(Map::new()),
-        "default_member_permissions" | "contexts" | "integration_types" | "min_value" | "max_value"
-        | "min_length" | "max_length" | "value" => Value::Null,
+        "name"
+        | "description"
+        | "default_member_permissions"
+        | "contexts"
+        | "integration_types"
+        | "min_value"
+        | "max_value"
+        | "min_length"
+        | "max_length"
+        | "value" => Value::Null,
         _ => return None,
     })
 }
@@ -46,7 +53,7 @@ fn normal(value: &Value) -> Value {
                 .collect(),
         ),
         Value::Array(items) => Value::Array(items.iter().map(normal).collect()),
-        other => other.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
 
@@ -149,7 +156,10 @@ mod tests {
     fn commands_keep_discords_limits() {
         fn check(value: &Value) {
             let name = value["name"].as_str().unwrap();
-            assert!(name.chars().count() <= 32 && name.chars().all(|c| c == '-' || c.is_ascii_lowercase()), "{name}");
+            assert!(
+                name.chars().count() <= 32 && name.chars().all(|c| c == '-' || c.is_ascii_lowercase()),
+                "{name}"
+            );
             let description = value["description"].as_str().unwrap();
             assert!((1..=100).contains(&description.chars().count()), "{name}: {description}");
             for option in value["options"].as_array().unwrap_or(&Vec::new()) {

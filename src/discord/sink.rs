@@ -49,7 +49,13 @@ impl MessageSink {
         Self { rest, to, quiet, replies, made: Mutex::new(Vec::new()) }
     }
 
-    async fn write(&self, method: Method, path: &str, payload: &Payload, body: Value) -> Result<Answer, SinkError> {
+    async fn write(
+        &self,
+        method: Method,
+        path: &str,
+        payload: &Payload,
+        body: Value,
+    ) -> Result<Answer, SinkError> {
         let body = without_pings(body);
         let sent = match &payload.attachment {
             Some((name, content)) => self.rest.upload(method, path, &body, (name, content)).await,
@@ -143,8 +149,7 @@ fn create(to: &Destination, index: usize, payload: &Payload) -> Value {
 
 /// An edit of a message of ours.
 fn edit(to: &Destination, payload: &Payload) -> Value {
-    let mut body =
-        json!({ "content": payload.text, "components": buttons(&to.exchange, payload) });
+    let mut body = json!({ "content": payload.text, "components": buttons(&to.exchange, payload) });
     if let Some(files) = files(payload) {
         body["attachments"] = files;
     }
@@ -161,7 +166,9 @@ fn refusal(error: &RestError) -> SinkError {
         }
         RestError::Status { status: 403, .. } => SinkError::Forbidden,
         error if error.is_transient() => SinkError::Transient { problem: error.to_string() },
-        error => SinkError::Refused { problem: error.to_string() },
+        RestError::Status { .. } | RestError::Unreachable(_) | RestError::Malformed => {
+            SinkError::Refused { problem: error.to_string() }
+        }
     }
 }
 

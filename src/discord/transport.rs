@@ -23,7 +23,8 @@ use crate::{chat::Learned, clock, http::Http, secret::Secret};
 const ORIGIN: &str = "https://discord.com";
 
 /// The form that Discord asks of bots (reference, "User Agent").
-const AGENT: &str = concat!("DiscordBot (https://discord.com/developers, ", env!("CARGO_PKG_VERSION"), ") cortana");
+const AGENT: &str =
+    concat!("DiscordBot (https://discord.com/developers, ", env!("CARGO_PKG_VERSION"), ") cortana");
 
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -61,9 +62,9 @@ impl Rest {
     pub(super) fn new(http: Http, origin: Option<&Url>, token: &Secret) -> Option<Self> {
         let origin = origin.map_or_else(|| Url::parse(ORIGIN), |url| Ok(url.clone())).ok()?;
         let base = origin.join("/api/v10/").ok()?;
-        let bare = token.expose().trim();
-        let bare = bare.strip_prefix("Bot ").unwrap_or(bare);
-        let mut authorization = HeaderValue::from_str(&format!("Bot {bare}")).ok()?;
+        let given = token.expose().trim();
+        let token = given.strip_prefix("Bot ").unwrap_or(given);
+        let mut authorization = HeaderValue::from_str(&format!("Bot {token}")).ok()?;
         authorization.set_sensitive(true);
         Some(Self { http, base, authorization, bucket: Bucket::new(REQUESTS_PER_SECOND) })
     }
@@ -126,8 +127,7 @@ impl Rest {
         request = match (body, file) {
             (Some(body), Some((name, content))) => {
                 let part = Part::bytes(content.to_vec()).file_name(name.to_owned());
-                request
-                    .multipart(Form::new().text("payload_json", body.to_string()).part("files[0]", part))
+                request.multipart(Form::new().text("payload_json", body.to_string()).part("files[0]", part))
             }
             (Some(body), None) => request.json(body),
             (None, _) => request,
@@ -220,7 +220,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| ((*name).parse().unwrap(), HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).parse().unwrap(), HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[test]
@@ -261,7 +264,8 @@ mod tests {
 
     #[test]
     fn d15_whatever_was_said_about_mentions_is_replaced() {
-        let body = without_pings(json!({ "content": "@everyone", "allowed_mentions": { "parse": ["everyone"] } }));
+        let body =
+            without_pings(json!({ "content": "@everyone", "allowed_mentions": { "parse": ["everyone"] } }));
         assert_eq!(body["allowed_mentions"], json!({ "parse": [], "replied_user": false }));
     }
 
@@ -287,7 +291,9 @@ mod tests {
         }
         let most = starts
             .iter()
-            .map(|from| starts.iter().filter(|at| **at >= *from && **at < *from + Duration::from_secs(1)).count())
+            .map(|from| {
+                starts.iter().filter(|at| **at >= *from && **at < *from + Duration::from_secs(1)).count()
+            })
             .max();
         assert_eq!(most, Some(45));
         assert_eq!(starts[199] - starts[0], Duration::from_secs(4));

@@ -89,7 +89,6 @@ async fn demand_served(ctx: Context<'_>, interaction: &Interaction) -> Result<bo
 }
 
 /// Providers for autocomplete, from memory: those with credentials first. `partial` is what was typed so far.
-#[expect(clippy::unused_async, reason = "poise awaits the function")]
 async fn complete_provider(ctx: Context<'_>, partial: &str) -> serenity::CreateAutocompleteResponse {
     let bot = ctx.framework.user_data;
     let response = serenity::CreateAutocompleteResponse::new();
@@ -113,9 +112,7 @@ fn provider_choices(bot: &Bot, partial: &str) -> Vec<(String, String)> {
         .providers
         .iter()
         .map(|provider| (count(&provider.id), provider))
-        .filter(|(credentials, provider)| {
-            *credentials > 0 || matches!(provider.login, LoginKind::OAuth(_))
-        })
+        .filter(|(credentials, provider)| *credentials > 0 || matches!(provider.login, LoginKind::OAuth(_)))
         .filter(|(_, provider)| matches(partial, &[provider.id.as_str(), &provider.name]))
         .collect();
     rows.sort_by_key(|(credentials, _)| *credentials == 0);
@@ -129,24 +126,20 @@ fn provider_choices(bot: &Bot, partial: &str) -> Vec<(String, String)> {
 }
 
 /// Credentials for autocomplete, from memory, of the provider that was chosen already.
-#[expect(clippy::unused_async, reason = "poise awaits the function")]
 async fn complete_credential(ctx: Context<'_>, partial: &str) -> serenity::CreateAutocompleteResponse {
     let bot = ctx.framework.user_data;
     let response = serenity::CreateAutocompleteResponse::new();
     if !bot.access.is_operator(ctx.interaction.user.id.get()) {
         return response;
     }
-    let provider = ctx.args.iter().find_map(|option| match option.value {
-        serenity::ResolvedValue::String(text) if option.name == "provider" => text.parse::<ProviderId>().ok(),
-        _ => None,
+    let provider = ctx.args.iter().find_map(|option| {
+        let serenity::ResolvedValue::String(text) = option.value else { return None };
+        if option.name == "provider" { text.parse::<ProviderId>().ok() } else { None }
     });
     let snapshot = bot.pool.snapshot();
     let choices = credential_choices(&snapshot.credentials, provider.as_ref(), partial, snapshot.taken_at);
     response.set_choices(
-        choices
-            .into_iter()
-            .map(|(label, value)| serenity::AutocompleteChoice::new(label, value))
-            .collect(),
+        choices.into_iter().map(|(label, value)| serenity::AutocompleteChoice::new(label, value)).collect(),
     )
 }
 

@@ -12,7 +12,7 @@ use crate::{
         error::CommandError,
         reply::Interaction,
     },
-    pool::{Refused, RefreshReport, Selector},
+    pool::{RefreshReport, Refused, Selector},
     provider::ProviderId,
 };
 
@@ -90,7 +90,12 @@ pub(in crate::discord) async fn confirmed(
 }
 
 /// Refreshes and writes the line that an audit looks for.
-async fn refresh(bot: &Bot, user: u64, selector: &Selector, refused: Refused) -> (String, Vec<RefreshReport>) {
+async fn refresh(
+    bot: &Bot,
+    user: u64,
+    selector: &Selector,
+    refused: Refused,
+) -> (String, Vec<RefreshReport>) {
     let id = correlation_id();
     let reports = bot.pool.refresh(selector, refused).await;
     let failed = reports.iter().filter(|report| report::failed(report)).count();

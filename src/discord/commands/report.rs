@@ -12,7 +12,9 @@ use crate::{
 
 /// One apology with an id that the log has.
 pub(in crate::discord) fn apology(id: &str) -> String {
-    format!("Something went wrong on my side; please try again. If it keeps happening, tell an operator this id.\n-# id {id}")
+    format!(
+        "Something went wrong on my side; please try again. If it keeps happening, tell an operator this id.\n-# id {id}"
+    )
 }
 
 /// Whether a refresh did not do what was asked for.
@@ -21,6 +23,7 @@ pub(super) fn failed(report: &RefreshReport) -> bool {
         RefreshResult::Refreshed { .. }
         | RefreshResult::Adopted { .. }
         | RefreshResult::NothingToRefresh
+        | RefreshResult::Disabled { .. }
         | RefreshResult::TooSoon { .. } => false,
         RefreshResult::RefusedBefore | RefreshResult::Failed(_) | RefreshResult::Store(_) => true,
     }
@@ -32,6 +35,7 @@ pub(super) fn why(report: &RefreshReport) -> String {
         RefreshResult::Refreshed { .. }
         | RefreshResult::Adopted { .. }
         | RefreshResult::NothingToRefresh
+        | RefreshResult::Disabled { .. }
         | RefreshResult::TooSoon { .. } => String::new(),
         RefreshResult::RefusedBefore => {
             "this refresh token was refused before and is not sent again".to_owned()
@@ -97,6 +101,7 @@ fn line(report: &RefreshReport) -> String {
             format!("✅ Adopted: {account}, a newer token stood in its file, {}", until(expires_at))
         }
         RefreshResult::NothingToRefresh => format!("ℹ️ Unchanged: {account} is an API key and never expires"),
+        RefreshResult::Disabled { reason } => format!("⛔ Disabled: {account}, {reason}"),
         RefreshResult::TooSoon { until } => {
             format!("⏸️ Waiting: {account} was refreshed less than a minute ago, again {}", relative(*until))
         }
@@ -126,6 +131,7 @@ fn tips(report: &RefreshReport) -> Vec<String> {
         RefreshResult::Refreshed { .. }
         | RefreshResult::Adopted { .. }
         | RefreshResult::NothingToRefresh
+        | RefreshResult::Disabled { .. }
         | RefreshResult::TooSoon { .. } => Vec::new(),
         RefreshResult::RefusedBefore => vec![
             LOGIN.to_owned(),

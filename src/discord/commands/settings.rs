@@ -4,9 +4,7 @@
 //! in code.
 
 use super::{
-    Context, answer, defer, demand_served,
-    oauth_refresh::oauth_refresh,
-    oauth_status::oauth_status,
+    Context, answer, defer, demand_served, oauth_refresh::oauth_refresh, oauth_status::oauth_status,
 };
 use crate::discord::{embeds, error::CommandError};
 

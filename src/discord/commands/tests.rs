@@ -88,7 +88,7 @@ fn p32_status_shows_what_is_wrong() {
         "💾 Cannot save: the last write failed; the token lives in memory\nThe refresh keeps failing: HTTP 503.\nRests \
          until <t:1800000090:R>\n`gemini-2.5-pro` rests until <t:1800010800:R> (QUOTA_EXHAUSTED)\nExpired 01:01 ago \
          (<t:1799996340:R>)\nLast refresh <t:1800000000:R>: failed (HTTP 503), 1 attempt\n1 request, used \
-         <t:1800000000:R>, 2 in flight\nsimple in gemini.json…"
+         <t:1800000000:R>, 2 in flight\nsimple in gemini.json · `c0ffee`"
     );
 }
 
@@ -209,7 +209,8 @@ fn a_failure_says_what_why_and_what_next() {
 
 #[test]
 fn many_failures_stay_within_one_message() {
-    let failed = report(RefreshResult::Failed(RefreshError::InvalidGrant { code: "invalid_grant".to_owned() }));
+    let failed =
+        report(RefreshResult::Failed(RefreshError::InvalidGrant { code: "invalid_grant".to_owned() }));
     let mut reports = vec![failed; 60];
     reports.push(report(RefreshResult::NothingToRefresh));
     let text = text(&reports);

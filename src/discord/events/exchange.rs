@@ -22,7 +22,7 @@ pub(super) struct Question {
     /// Where the answer goes.
     pub(super) to: Destination,
     /// The message.
-    pub(super) question: Seen,
+    pub(super) message: Seen,
     /// Its text without the bot's mention.
     pub(super) text: String,
     /// The message that it replies to, where the event brought it along.
@@ -47,7 +47,7 @@ pub(super) async fn run(bot: &Arc<Bot>, asked: Question) {
     );
     sink.typing().await;
     let kind = if asked.asker.guild.is_some() { Kind::Server } else { Kind::Direct };
-    let before = history::before(bot, &asked.question, asked.to.channel, asked.parent, kind).await;
+    let before = history::before(bot, &asked.message, asked.to.channel, asked.parent, kind).await;
     let mut messages: Vec<Message> = before
         .into_iter()
         .map(|said| Message { role: if said.by_bot { Role::Assistant } else { Role::User }, text: said.text })
@@ -72,7 +72,7 @@ pub(super) async fn run(bot: &Arc<Bot>, asked: Question) {
                 Some(Ok(ChatEvent::Notice(_) | ChatEvent::Reasoning)) => {}
                 Some(Ok(ChatEvent::Finished { .. })) | None => break,
                 Some(Err(failure)) => {
-                    text.push_str(&format!("\n{failure}"));
+                    tracing::warn!(error = %failure, "A chat failed");
                     break;
                 }
             },

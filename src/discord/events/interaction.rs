@@ -109,7 +109,8 @@ async fn stop(
         .is_some_and(serenity::Permissions::manage_messages);
     let is_asker = running.as_ref().is_some_and(|running| running.asker == user);
     if running.is_some() && !is_asker && !may_manage && !bot.access.is_operator(user) {
-        let text = "Only the person who asked, whoever may manage messages here, and my operators can stop this.";
+        let text =
+            "Only the person who asked, whoever may manage messages here, and my operators can stop this.";
         return Ok(interaction.whisper(bot, text).await?);
     }
     let mark = match &running {

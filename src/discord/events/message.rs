@@ -40,25 +40,20 @@ pub(super) fn deleted(bot: &Arc<Bot>, message: u64) {
 /// Whether the message speaks to the bot: in direct messages always, elsewhere by a mention or a reply. Bots are
 /// not answered, and system messages ("Ann pinned a message") are not questions.
 fn is_addressed(message: &serenity::Message, bot: u64) -> bool {
-    let is_talk =
-        matches!(message.kind, serenity::MessageType::Regular | serenity::MessageType::InlineReply);
+    let is_talk = matches!(message.kind, serenity::MessageType::Regular | serenity::MessageType::InlineReply);
     if !is_talk || message.author.bot || message.webhook_id.is_some() || message.author.id.get() == bot {
         return false;
     }
-    let replies_to_bot = message
-        .referenced_message
-        .as_ref()
-        .is_some_and(|answered| answered.author.id.get() == bot && message.kind == serenity::MessageType::InlineReply);
+    let replies_to_bot = message.referenced_message.as_ref().is_some_and(|answered| {
+        answered.author.id.get() == bot && message.kind == serenity::MessageType::InlineReply
+    });
     message.guild_id.is_none() || replies_to_bot || message.mentions.iter().any(|user| user.id.get() == bot)
 }
 
 async fn take(bot: Arc<Bot>, message: &serenity::Message, received_at: tokio::time::Instant) {
     let id = correlation_id();
-    let to = Destination {
-        channel: message.channel_id.get(),
-        question: message.id.get(),
-        exchange: id.clone(),
-    };
+    let to =
+        Destination { channel: message.channel_id.get(), question: message.id.get(), exchange: id.clone() };
     let asker = asker(message);
     match bot.access.ruling(&asker).await {
         Ruling::Serve => {}
@@ -74,7 +69,7 @@ async fn take(bot: Arc<Bot>, message: &serenity::Message, received_at: tokio::ti
         return say(&bot, &to, &too_many(&bot, wait)).await;
     }
     let parent = message.referenced_message.as_deref().map(Seen::of);
-    exchange::run(&bot, exchange::Question { to, question, text, parent, asker, received_at }).await;
+    exchange::run(&bot, exchange::Question { to, message: question, text, parent, asker, received_at }).await;
 }
 
 fn too_many(bot: &Bot, wait: Duration) -> String {
