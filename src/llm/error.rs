@@ -40,9 +40,31 @@ pub enum FailureClass {
     ClientVersion,
 }
 
+impl FailureClass {
+    /// The class in one word, for logs and counters.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NothingConfigured => "nothing_configured",
+            Self::NeedsOperator => "needs_operator",
+            Self::Resting { .. } => "resting",
+            Self::Capacity => "capacity",
+            Self::TooLong => "too_long",
+            Self::Blocked => "blocked",
+            Self::BadRequest => "bad_request",
+            Self::UnknownModel => "unknown_model",
+            Self::ProviderDown => "provider_down",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::Interrupted => "interrupted",
+            Self::Malformed => "malformed",
+            Self::Empty => "empty",
+            Self::ClientVersion => "client_version",
+        }
+    }
+}
+
 /// A failed chat. Carries no provider prose and no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("chat {id} failed: {class:?} ({code})")]
+#[error("chat {id} failed: {} ({code})", class.code())]
 pub struct ChatFailure {
     /// The request's correlation id.
     pub id: String,

@@ -1,12 +1,18 @@
 //! Chats with models: one request in, a stream of events out, failing over between credentials and providers.
 
+mod attempt;
+mod catalog;
+pub mod classify;
 mod error;
 mod event;
+mod failover;
 mod request;
+mod transport;
+pub mod wire;
 
 use std::sync::Arc;
 
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::BoxStream;
 
 pub use error::{ChatFailure, FailureClass};
 pub use event::{ChatEvent, Finish, Notice, Usage};
@@ -49,7 +55,6 @@ impl Llm {
 
     /// Runs one chat. The stream ends after [`ChatEvent::Finished`] or after one failure.
     pub fn chat(&self, request: ChatRequest) -> ChatStream {
-        let _ = (&self.parts.settings, &request);
-        stream::empty().boxed()
+        failover::stream(self.parts.clone(), request)
     }
 }

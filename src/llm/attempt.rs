@@ -1,0 +1,269 @@
+//! One attempt with one credential: send, read, hand pieces on, and say what went wrong.
+
+use std::{future::Future, time::Duration};
+
+use bytes::Bytes;
+use futures::{
+    channel::mpsc,
+    sink::SinkExt,
+    stream::{BoxStream, StreamExt},
+};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    ChatEvent, ChatFailure, FailureClass, Finish, LlmParts, Notice,
+    classify::{self, ErrorAnswer, Fault, Scope, http_code},
+    transport::{self, Reply},
+    wire::{self, Ask, Call, Decoder, End, Piece, WireFault},
+};
+use crate::{
+    clock,
+    config::ChatSettings,
+    http::HttpError,
+    pool::Lease,
+    provider::{ModelRef, Provider},
+};
+
+/// How long the rest of a finished answer (its usage) is waited for.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Where events go. The stream and this end live and die together.
+pub(super) type Out = mpsc::Sender<Result<ChatEvent, ChatFailure>>;
+
+/// The three time limits of P25, over all attempts of one chat.
+#[derive(Debug)]
+pub(super) struct Patience {
+    deadline: Instant,
+    idle: Duration,
+    max: Instant,
+    last_event_at: Option<Instant>,
+}
+
+impl Patience {
+    pub(super) fn new(received_at: Instant, settings: &ChatSettings) -> Self {
+        Self {
+            deadline: received_at + settings.deadline,
+            idle: settings.stream_idle,
+            max: received_at + settings.stream_max,
+            last_event_at: None,
+        }
+    }
+
+    /// Until when the next event may be waited for: the deadline before the first, then the longest silence.
+    pub(super) fn limit(&self) -> Instant {
+        match self.last_event_at {
+            None => self.deadline,
+            Some(at) => (at + self.idle).min(self.max),
+        }
+    }
+
+    fn note_event(&mut self) {
+        self.last_event_at = Some(clock::instant());
+    }
+
+    /// The code of the limit that has passed.
+    pub(super) fn code(&self) -> &'static str {
+        match self.last_event_at {
+            None => "REQUEST_DEADLINE",
+            Some(at) if at + self.idle < self.max => "STREAM_IDLE",
+            Some(_) => "STREAM_MAX",
+        }
+    }
+
+    /// Whether nothing may be begun any more.
+    pub(super) fn is_over(&self) -> bool {
+        clock::instant() >= self.limit()
+    }
+}
+
+/// What one chat has shown so far, and where.
+pub(super) struct Progress {
+    pub(super) out: Out,
+    pub(super) patience: Patience,
+    /// Visible text went out: from here on nothing can start again (P27).
+    pub(super) shown: bool,
+}
+
+impl Progress {
+    /// Hands an event on. The receiver lives as long as we do, so this cannot fail.
+    pub(super) async fn emit(&mut self, event: ChatEvent) {
+        drop(self.out.send(Ok(event)).await);
+    }
+
+    async fn emit_pieces(&mut self, pieces: &mut Vec<Piece>, notice: &mut Option<Notice>) {
+        pieces.dedup_by(|later, earlier| *later == Piece::Reasoning && *earlier == Piece::Reasoning);
+        for piece in pieces.drain(..) {
+            self.patience.note_event();
+            match piece {
+                Piece::Reasoning => self.emit(ChatEvent::Reasoning).await,
+                Piece::Text(text) => {
+                    if let Some(notice) = notice.take() {
+                        self.emit(ChatEvent::Notice(notice)).await;
+                    }
+                    self.shown = true;
+                    self.emit(ChatEvent::Text(text)).await;
+                }
+            }
+        }
+    }
+}
+
+/// What is attempted, with whom.
+pub(super) struct Attempt<'a> {
+    pub(super) parts: &'a LlmParts,
+    pub(super) row: &'a Provider,
+    pub(super) lease: &'a Lease,
+    pub(super) ask: Ask<'a>,
+    /// Said before the first text: another model answers than the one that was wanted.
+    pub(super) notice: Option<Notice>,
+    /// Upstream requests that may still fail by 5xx or timeout (P24).
+    pub(super) faults_left: &'a mut u8,
+}
+
+impl Attempt<'_> {
+    /// What is wanted of a provider, with the project that its envelope needs.
+    pub(super) fn ask<'a>(
+        request: &'a super::ChatRequest,
+        model: &'a ModelRef,
+        row: &'a Provider,
+        lease: &'a Lease,
+    ) -> Ask<'a> {
+        let project = lease.facts.project_id.as_deref().or(row.project.as_deref());
+        Ask { request, model: &model.model, project, quirks: &row.quirks }
+    }
+
+    /// Runs it. `elsewhere` is asked when half the time has passed in silence: whether somebody else could answer.
+    pub(super) async fn run<F>(
+        mut self,
+        progress: &mut Progress,
+        elsewhere: impl Fn() -> F,
+    ) -> Result<End, Fault>
+    where
+        F: Future<Output = bool>,
+    {
+        let call = wire::encode(self.row.wire, self.ask);
+        let limit = progress.patience.limit();
+        let now = clock::instant();
+        let half = now + limit.saturating_duration_since(now) / 2;
+        let body = patient(half, limit, self.send(&call), &elsewhere).await??;
+        self.read(body, progress, half, &elsewhere).await
+    }
+
+    /// Sends to one base after the other: the next on no connection and 5xx, never on anything else.
+    async fn send(&mut self, call: &Call) -> Result<BoxStream<'static, Result<Bytes, HttpError>>, Fault> {
+        let mut bases = transport::bases(self.row, self.lease).into_iter().peekable();
+        loop {
+            let base = bases.next().expect("a provider has at least one base, and the last one returns");
+            let LlmParts { http, clock, .. } = self.parts;
+            let fault = match transport::send(http, clock.as_ref(), self.row, self.lease, &base, call).await {
+                Ok(Reply::Stream(body)) => return Ok(body),
+                Ok(Reply::Refusal { status, headers, body }) => {
+                    let answer = ErrorAnswer { status, headers: &headers, body: &body };
+                    classify::classify(self.row, answer, clock.now())
+                }
+                Err(error) => Fault::new(Scope::Provider, connection_code(&error)),
+            };
+            if fault.scope != Scope::Provider || bases.peek().is_none() || *self.faults_left <= 1 {
+                return Err(fault);
+            }
+            *self.faults_left -= 1;
+        }
+    }
+
+    async fn read<F>(
+        &mut self,
+        mut body: BoxStream<'static, Result<Bytes, HttpError>>,
+        progress: &mut Progress,
+        half: Instant,
+        elsewhere: impl Fn() -> F,
+    ) -> Result<End, Fault>
+    where
+        F: Future<Output = bool>,
+    {
+        let mut decoder = Decoder::new(self.row.wire, &self.row.quirks);
+        let mut pieces = Vec::new();
+        let mut silent = true;
+        while !decoder.is_done() {
+            let limit = progress.patience.limit();
+            let next = if decoder.is_finishing() {
+                timeout_at(limit.min(clock::instant() + LINGER), body.next()).await.unwrap_or(None)
+            } else if silent {
+                patient(half, limit, body.next(), &elsewhere).await?
+            } else {
+                let late = |_| Fault::new(Scope::Broken(FailureClass::ProviderDown), progress.patience.code());
+                timeout_at(limit, body.next()).await.map_err(late)?
+            };
+            let bytes = match next {
+                Some(Ok(bytes)) => bytes,
+                Some(Err(_)) if decoder.is_finishing() => break,
+                Some(Err(error)) => {
+                    let scope = Scope::Broken(FailureClass::ProviderDown);
+                    return Err(Fault::new(scope, connection_code(&error)));
+                }
+                None => break,
+            };
+            let result = decoder.push(&bytes, &mut pieces);
+            silent &= pieces.is_empty();
+            progress.emit_pieces(&mut pieces, &mut self.notice).await;
+            result.map_err(|fault| self.fault(fault))?;
+        }
+        let end = decoder.finish(&mut pieces);
+        progress.emit_pieces(&mut pieces, &mut self.notice).await;
+        let end = end.map_err(|fault| self.fault(fault))?;
+        match end.finish {
+            _ if progress.shown => Ok(end),
+            Finish::Filtered(code) => Err(Fault::new(Scope::Request(FailureClass::Blocked), code)),
+            Finish::Other(code) => Err(Fault::new(Scope::Empty, code)),
+            Finish::Stop | Finish::Length => Err(Fault::new(Scope::Empty, "EMPTY")),
+        }
+    }
+
+    fn fault(&self, fault: WireFault) -> Fault {
+        let malformed = || Scope::Broken(FailureClass::Malformed);
+        match fault {
+            WireFault::Upstream(body) => {
+                let answer = ErrorAnswer { status: 200, headers: &Default::default(), body: &body };
+                let fault = classify::classify(self.row, answer, self.parts.clock.now());
+                let is_plain = fault.code == http_code(200);
+                if is_plain { Fault::new(fault.scope, "ERROR_IN_ANSWER") } else { fault }
+            }
+            WireFault::Malformed => Fault::new(malformed(), "MALFORMED"),
+            WireFault::TooLong => Fault::new(malformed(), "ANSWER_TOO_LONG"),
+            WireFault::Unfinished => Fault::new(Scope::Broken(FailureClass::ProviderDown), "UNFINISHED"),
+            WireFault::Empty => Fault::new(Scope::Empty, "EMPTY"),
+            WireFault::VersionRefused => Fault::new(Scope::Client, "CLIENT_VERSION"),
+        }
+    }
+}
+
+/// Waits until the limit; at half of it, gives up where somebody else could answer instead.
+async fn patient<T, F>(
+    half: Instant,
+    limit: Instant,
+    work: impl Future<Output = T>,
+    elsewhere: impl Fn() -> F,
+) -> Result<T, Fault>
+where
+    F: Future<Output = bool>,
+{
+    let mut work = std::pin::pin!(work);
+    let late = || Fault::new(Scope::Provider, "TIMEOUT");
+    if half > clock::instant() {
+        if let Ok(value) = timeout_at(half, &mut work).await {
+            return Ok(value);
+        }
+        if elsewhere().await {
+            return Err(late());
+        }
+    }
+    timeout_at(limit, work).await.map_err(|_| late())
+}
+
+fn connection_code(error: &HttpError) -> &'static str {
+    match error {
+        HttpError::Connect => "NO_CONNECTION",
+        HttpError::Timeout => "TIMEOUT",
+        HttpError::Broken => "CONNECTION_BROKEN",
+        HttpError::Proxy | HttpError::OutOfReach { .. } => "OUT_OF_REACH",
+    }
+}

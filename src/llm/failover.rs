@@ -1,0 +1,454 @@
+//! Goes on to the next credential, then to the next provider, until somebody answers or nobody can (P21 to P31).
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use futures::{
+    channel::mpsc,
+    sink::SinkExt,
+    stream::{self, StreamExt},
+};
+use tokio::time::timeout_at;
+
+use super::{
+    ChatEvent, ChatFailure, ChatRequest, ChatStream, FailureClass, LlmParts, Notice,
+    attempt::{Attempt, Patience, Progress},
+    catalog,
+    classify::{Fault, Scope, http_code},
+    wire::End,
+};
+use crate::{
+    clock,
+    credential::CredentialId,
+    oauth::RefreshError,
+    pool::{Lease, LeaseError, Outcome, RetryHint, Want},
+    provider::{ModelRef, Provider, ProviderId},
+};
+
+/// Upstream requests of one chat that may fail by 5xx, timeout or a broken stream (P24).
+const FAULT_LIMIT: u8 = 4;
+/// How often the providers are gone through: what comes back rested, or after a pause, is asked again.
+const ROUND_LIMIT: u32 = 6;
+/// The pause after a round in which providers failed; doubles.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The events of one chat. No task of its own: the work is polled with the stream and dropped with it (D10).
+pub(super) fn stream(parts: Arc<LlmParts>, request: ChatRequest) -> ChatStream {
+    let (out, events) = mpsc::channel(1);
+    let work = async move {
+        let mut failures = out.clone();
+        let progress =
+            Progress { out, patience: Patience::new(request.received_at, &parts.settings), shown: false };
+        let run = Run {
+            parts: &parts,
+            request: &request,
+            progress,
+            faults_left: FAULT_LIMIT,
+            tried: Vec::new(),
+            refreshed: Vec::new(),
+            given_up: Vec::new(),
+            empties: 0,
+            has_rested: false,
+        };
+        if let Err(failure) = run.rounds().await {
+            tracing::warn!(
+                request.id = %failure.id,
+                provider = failure.provider.as_ref().map(ProviderId::as_str),
+                failure.class = failure.class.code(),
+                failure.code = %failure.code,
+                "Chat failed"
+            );
+            drop(failures.send(Err(failure)).await);
+        }
+    };
+    stream::select(events, stream::once(work).filter_map(|()| std::future::ready(None))).boxed()
+}
+
+/// One chat under way.
+struct Run<'a> {
+    parts: &'a LlmParts,
+    request: &'a ChatRequest,
+    progress: Progress,
+    faults_left: u8,
+    /// Credentials that were asked in this round.
+    tried: Vec<CredentialId>,
+    /// Credentials whose one forced refresh is spent (P31).
+    refreshed: Vec<CredentialId>,
+    /// Providers that would say the same again.
+    given_up: Vec<ProviderId>,
+    empties: u8,
+    has_rested: bool,
+}
+
+/// How a provider was left without an answer.
+struct Missed {
+    provider: ProviderId,
+    class: FailureClass,
+    code: String,
+}
+
+/// What to do after a provider.
+enum Step {
+    Answered,
+    Stop(ChatFailure),
+    Next(Missed),
+}
+
+impl Run<'_> {
+    async fn rounds(mut self) -> Result<(), ChatFailure> {
+        let LlmParts { settings, providers, pool, .. } = self.parts;
+        let is_ready = |id: &ProviderId, model: &str| pool.has_ready(id, model);
+        let Some(wanted) = catalog::wanted(self.request.model.as_ref(), settings, providers, is_ready) else {
+            return Err(self.failure(FailureClass::NothingConfigured, None, "NO_PROVIDER"));
+        };
+        let plan = catalog::plan(&wanted, settings, providers);
+        for round in 0..ROUND_LIMIT {
+            self.tried.clear();
+            let mut missed = Vec::new();
+            for model in &plan {
+                match self.ask_provider(model, &wanted, &plan).await {
+                    Step::Answered => return Ok(()),
+                    Step::Stop(failure) => return Err(failure),
+                    Step::Next(why) => missed.push(why),
+                }
+            }
+            if round + 1 == ROUND_LIMIT || !self.rest(&missed, round).await {
+                return Err(self.summary(missed));
+            }
+        }
+        Err(self.failure(FailureClass::ProviderDown, None, "ROUND_LIMIT"))
+    }
+
+    /// Asks the credentials of one provider, one after the other.
+    async fn ask_provider(&mut self, model: &ModelRef, wanted: &ModelRef, plan: &[ModelRef]) -> Step {
+        let missed = |class, code: &str| {
+            Step::Next(Missed { provider: model.provider.clone(), class, code: code.to_owned() })
+        };
+        let Some(row) = self.parts.providers.get(&model.provider) else {
+            return missed(FailureClass::UnknownModel, "NO_PROVIDER");
+        };
+        if self.given_up.contains(&row.id) {
+            return missed(FailureClass::Capacity, "GIVEN_UP");
+        }
+        let mut last: Option<Fault> = None;
+        let mut again: Option<CredentialId> = None;
+        let (mut unclear, mut broken) = (0, 0);
+        loop {
+            if self.progress.patience.is_over() {
+                return Step::Stop(self.out_of_time(&row.id));
+            }
+            let lease = match self.lease(model, again.take()).await {
+                None => return Step::Stop(self.out_of_time(&row.id)),
+                Some(Ok(lease)) => lease,
+                Some(Err(error)) => {
+                    let (class, code) = self.nothing_to_lend(model, error, last).await;
+                    return missed(class, &code);
+                }
+            };
+            let credential = lease.credential.clone();
+            self.tried.push(credential.clone());
+            let fault = match self.attempt(row, model, wanted, plan, &lease).await {
+                Ok(end) => {
+                    lease.complete(Outcome::Success);
+                    let End { finish, usage } = end;
+                    let finished = ChatEvent::Finished { finish, usage, model: model.clone() };
+                    self.progress.emit(finished).await;
+                    return Step::Answered;
+                }
+                Err(fault) => without_bearer(fault, &lease),
+            };
+            tracing::info!(
+                request.id = %self.request.id,
+                provider = %row.id,
+                credential.id = %credential,
+                model = %model.model,
+                failure.code = %fault.code,
+                "A credential could not answer"
+            );
+            if self.progress.shown {
+                lease.complete(outcome(&fault));
+                return Step::Stop(self.failure(FailureClass::Interrupted, Some(&row.id), &fault.code));
+            }
+            if fault.scope == Scope::Unauthorized && !self.refreshed.contains(&credential) {
+                self.refreshed.push(credential.clone());
+                if self.refresh(lease).await {
+                    self.tried.retain(|tried| *tried != credential);
+                    again = Some(credential);
+                }
+                last = Some(fault);
+                continue;
+            }
+            lease.complete(outcome(&fault));
+            match &fault.scope {
+                Scope::Request(class) => {
+                    return Step::Stop(self.failure(class.clone(), Some(&row.id), &fault.code));
+                }
+                Scope::Capacity | Scope::Client => {
+                    self.given_up.push(row.id.clone());
+                    return missed(fault.class(), &fault.code);
+                }
+                Scope::Unclear => {
+                    unclear += 1;
+                    if unclear == 2 {
+                        self.given_up.push(row.id.clone());
+                        return missed(fault.class(), &fault.code);
+                    }
+                }
+                Scope::Provider | Scope::Broken(_) => {
+                    self.faults_left = self.faults_left.saturating_sub(1);
+                    broken += 1;
+                    if self.faults_left == 0 {
+                        return Step::Stop(self.failure(fault.class(), Some(&row.id), &fault.code));
+                    }
+                    // A stream that broke may be this connection's fault; 5xx is the provider's.
+                    if fault.scope == Scope::Provider || broken == 2 {
+                        return missed(fault.class(), &fault.code);
+                    }
+                }
+                Scope::Empty => {
+                    self.empties += 1;
+                    if self.empties == 2 {
+                        return Step::Stop(self.failure(FailureClass::Empty, Some(&row.id), &fault.code));
+                    }
+                }
+                Scope::Model(_)
+                | Scope::ModelMissing
+                | Scope::Credential(_)
+                | Scope::Unauthorized
+                | Scope::Refused(_) => {}
+            }
+            last = Some(fault);
+        }
+    }
+
+    /// Borrows the next credential, or the very one that was just refreshed. `None`: no time is left.
+    async fn lease(
+        &self,
+        model: &ModelRef,
+        again: Option<CredentialId>,
+    ) -> Option<Result<Lease, LeaseError>> {
+        let exclude = match again {
+            None => self.tried.clone(),
+            Some(this) => {
+                let all = self.parts.pool.snapshot().credentials;
+                all.into_iter().map(|view| view.id).filter(|id| *id != this).collect()
+            }
+        };
+        let until = self.progress.patience.limit();
+        let want =
+            Want { provider: model.provider.clone(), model: model.model.clone(), exclude, until };
+        timeout_at(until, self.parts.pool.lease(&want)).await.ok()
+    }
+
+    async fn attempt(
+        &mut self,
+        row: &Provider,
+        model: &ModelRef,
+        wanted: &ModelRef,
+        plan: &[ModelRef],
+        lease: &Lease,
+    ) -> Result<End, Fault> {
+        let (pool, tried) = (&self.parts.pool, &self.tried);
+        let next = plan.iter().skip_while(|other| *other != model).skip(1);
+        let others: Vec<_> = next.filter(|other| !self.given_up.contains(&other.provider)).collect();
+        let elsewhere = || async {
+            let want = Want {
+                provider: model.provider.clone(),
+                model: model.model.clone(),
+                exclude: tried.clone(),
+                until: clock::instant(),
+            };
+            others.iter().any(|other| pool.has_ready(&other.provider, &other.model))
+                || pool.lease(&want).await.is_ok()
+        };
+        let attempt = Attempt {
+            parts: self.parts,
+            row,
+            lease,
+            ask: Attempt::ask(self.request, model, row, lease),
+            notice: (model != wanted)
+                .then(|| Notice::Fallback { wanted: wanted.clone(), used: model.clone() }),
+            faults_left: &mut self.faults_left,
+        };
+        attempt.run(&mut self.progress, elsewhere).await
+    }
+
+    /// The one forced refresh after a 401 (P31). Whether another token may be tried now.
+    async fn refresh(&self, lease: Lease) -> bool {
+        let until = self.progress.patience.limit();
+        let outcome = match timeout_at(until, self.parts.pool.refresh_after_401(&lease, until)).await {
+            Ok(Ok(())) | Err(_) => {
+                lease.complete(Outcome::Neutral);
+                return true;
+            }
+            Ok(Err(error)) => after_failed_refresh(error),
+        };
+        lease.complete(outcome);
+        false
+    }
+
+    /// What it means that nobody is left to ask.
+    async fn nothing_to_lend(
+        &self,
+        model: &ModelRef,
+        error: LeaseError,
+        last: Option<Fault>,
+    ) -> (FailureClass, String) {
+        match (error, last) {
+            (_, Some(fault)) if fault.scope == Scope::ModelMissing => (fault.class(), fault.code),
+            (LeaseError::Resting { until }, last) => {
+                (FailureClass::Resting { until }, code_of(last, "ALL_RESTING"))
+            }
+            (LeaseError::AllTried, Some(fault))
+                if matches!(fault.scope, Scope::Model(_) | Scope::Credential(_)) =>
+            {
+                (FailureClass::Resting { until: self.back_at(model).await }, fault.code)
+            }
+            (_, Some(fault)) => (fault.class(), fault.code),
+            (LeaseError::NothingConfigured | LeaseError::AllTried, None) => {
+                (FailureClass::NothingConfigured, "NO_CREDENTIAL".to_owned())
+            }
+            (LeaseError::NeedsOperator { .. }, None) => {
+                (FailureClass::NeedsOperator, "NEEDS_OPERATOR".to_owned())
+            }
+            (LeaseError::Stale { .. }, None) => (FailureClass::ProviderDown, "STALE_TOKEN".to_owned()),
+        }
+    }
+
+    /// When the first of the credentials that were tried is back, as the pool sees it.
+    async fn back_at(&self, model: &ModelRef) -> DateTime<Utc> {
+        let want = Want {
+            provider: model.provider.clone(),
+            model: model.model.clone(),
+            exclude: Vec::new(),
+            until: clock::instant(),
+        };
+        match self.parts.pool.lease(&want).await {
+            Err(LeaseError::Resting { until }) => until,
+            Ok(_) | Err(_) => self.parts.clock.now(),
+        }
+    }
+
+    /// Waits for what is worth waiting for: a rest that ends in time (P29), or a pause after providers failed.
+    async fn rest(&mut self, missed: &[Missed], round: u32) -> bool {
+        let now = self.parts.clock.now();
+        let has_failed = missed.iter().any(|why| match &why.class {
+            FailureClass::ProviderDown | FailureClass::Malformed => why.code != "STALE_TOKEN",
+            _ => false,
+        });
+        let pause = has_failed.then_some(PAUSE * 2_u32.pow(round));
+        let back = first_back(missed);
+        let rest = back.map(|until| (until - now).to_std().unwrap_or_default().max(PAUSE));
+        let Some(wait) = [pause, rest].into_iter().flatten().min() else { return false };
+        let until = clock::instant() + wait;
+        if until >= self.progress.patience.limit() {
+            return false;
+        }
+        if pause.is_none()
+            && let Some(until) = back
+            && !std::mem::replace(&mut self.has_rested, true)
+        {
+            self.progress.emit(ChatEvent::Notice(Notice::Resting { until })).await;
+        }
+        tokio::time::sleep_until(until).await;
+        true
+    }
+
+    /// The failure that helps the person most.
+    fn summary(&self, missed: Vec<Missed>) -> ChatFailure {
+        let back = first_back(&missed);
+        let best = missed.into_iter().min_by_key(|why| rank(&why.class));
+        match (best, back) {
+            (Some(why), Some(until)) if matches!(why.class, FailureClass::Resting { .. }) => {
+                self.failure(FailureClass::Resting { until }, Some(&why.provider), &why.code)
+            }
+            (Some(why), _) if why.class == FailureClass::NothingConfigured => {
+                self.failure(why.class, None, &why.code)
+            }
+            (Some(why), _) => self.failure(why.class, Some(&why.provider), &why.code),
+            (None, _) => self.failure(FailureClass::NothingConfigured, None, "NO_PROVIDER"),
+        }
+    }
+
+    fn out_of_time(&self, provider: &ProviderId) -> ChatFailure {
+        self.failure(FailureClass::DeadlineExceeded, Some(provider), self.progress.patience.code())
+    }
+
+    fn failure(&self, class: FailureClass, provider: Option<&ProviderId>, code: &str) -> ChatFailure {
+        ChatFailure {
+            id: self.request.id.clone(),
+            class,
+            provider: provider.cloned(),
+            code: code.to_owned(),
+        }
+    }
+}
+
+fn first_back(missed: &[Missed]) -> Option<DateTime<Utc>> {
+    let untils = missed.iter().filter_map(|why| match why.class {
+        FailureClass::Resting { until } => Some(until),
+        _ => None,
+    });
+    untils.min()
+}
+
+fn code_of(last: Option<Fault>, otherwise: &str) -> String {
+    last.map_or_else(|| otherwise.to_owned(), |fault| fault.code)
+}
+
+/// How much a failure tells: what passes by itself first, what is missing altogether last.
+fn rank(class: &FailureClass) -> u8 {
+    match class {
+        FailureClass::Resting { .. } => 0,
+        FailureClass::TooLong | FailureClass::Blocked | FailureClass::BadRequest => 1,
+        FailureClass::Empty | FailureClass::Malformed | FailureClass::Interrupted => 2,
+        FailureClass::Capacity => 3,
+        FailureClass::ProviderDown | FailureClass::DeadlineExceeded => 4,
+        FailureClass::UnknownModel => 5,
+        FailureClass::ClientVersion => 6,
+        FailureClass::NeedsOperator => 7,
+        FailureClass::NothingConfigured => 8,
+    }
+}
+
+/// What a fault says about the credential.
+fn outcome(fault: &Fault) -> Outcome {
+    let reason = fault.code.clone();
+    match &fault.scope {
+        Scope::Request(_) | Scope::Unclear | Scope::Capacity | Scope::Client | Scope::Empty => Outcome::Neutral,
+        Scope::Model(hint) => Outcome::ModelCooling { hint: *hint, reason },
+        Scope::ModelMissing => Outcome::ModelUnavailable { reason },
+        Scope::Credential(hint) => Outcome::CredentialCooling { hint: *hint, reason },
+        Scope::Unauthorized => Outcome::Unauthorized,
+        Scope::Refused(link) => Outcome::Refused { reason, link: link.clone() },
+        Scope::Provider | Scope::Broken(_) => Outcome::ProviderFault { reason },
+    }
+}
+
+/// What a 401 means once the refresh has failed too.
+fn after_failed_refresh(error: RefreshError) -> Outcome {
+    match error {
+        // The token endpoint, not the account: time may help.
+        RefreshError::Transient { retry_after, .. } => Outcome::CredentialCooling {
+            hint: retry_after.map_or(RetryHint::None, RetryHint::After),
+            reason: http_code(401),
+        },
+        RefreshError::Unknown { .. } => {
+            Outcome::CredentialCooling { hint: RetryHint::None, reason: http_code(401) }
+        }
+        RefreshError::Refused { reason, link } => Outcome::Refused { reason, link },
+        RefreshError::InvalidGrant { .. }
+        | RefreshError::ClientRefused { .. }
+        | RefreshError::NoClient { .. }
+        | RefreshError::NoRefreshToken
+        | RefreshError::ForeignEndpoint { .. } => Outcome::Unauthorized,
+    }
+}
+
+/// A provider that echoes the key as its error code gets no echo from us (P33).
+fn without_bearer(fault: Fault, lease: &Lease) -> Fault {
+    if lease.bearer.expose().contains(&fault.code) {
+        return Fault { code: "REDACTED".to_owned(), ..fault };
+    }
+    fault
+}

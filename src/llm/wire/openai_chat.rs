@@ -1,0 +1,99 @@
+//! OpenAI's chat completions, and everything shaped after them
+//! (platform.openai.com/docs/api-reference/chat; OpenRouter, DashScope, Qwen, iFlow, local servers).
+
+use serde_json::{Value, json};
+
+use super::{Answer, Ask, Call, Finish, Raw, Usage, WireFault, count, merged, role_name};
+
+/// What Qwen gets as its first message when there is no system prompt: it refuses chats without one.
+const PLAIN_SYSTEM: &str = "You are a helpful assistant.";
+
+pub(super) fn encode(ask: Ask<'_>) -> Call {
+    let mut messages = Vec::new();
+    let system = ask.request.system.trim();
+    if ask.quirks.system_as_parts {
+        let text = if system.is_empty() { PLAIN_SYSTEM } else { system };
+        let part = json!({ "type": "text", "text": text, "cache_control": { "type": "ephemeral" } });
+        messages.push(json!({ "role": "system", "content": [part] }));
+    } else if !system.is_empty() {
+        messages.push(json!({ "role": "system", "content": system }));
+    }
+    for turn in merged(&ask.request.messages) {
+        messages.push(json!({ "role": role_name(turn.role, "assistant"), "content": turn.text }));
+    }
+    let mut body = json!({ "model": ask.model, "messages": messages, "stream": true });
+    if ask.quirks.stream_usage
+        && let Some(body) = body.as_object_mut()
+    {
+        body.insert("stream_options".to_owned(), json!({ "include_usage": true }));
+    }
+    Call { suffix: "/chat/completions", body }
+}
+
+pub(super) fn read(value: Value, answer: &mut Answer) -> Result<(), WireFault> {
+    if is_error(&value) {
+        return Err(WireFault::Upstream(value));
+    }
+    if let Some(usage) = value.get("usage").filter(|usage| usage.is_object()) {
+        answer.seen = true;
+        answer.usage = Some(Usage {
+            input: count(usage, "/prompt_tokens"),
+            output: count(usage, "/completion_tokens"),
+            reasoning: count(usage, "/completion_tokens_details/reasoning_tokens"),
+            cached: count(usage, "/prompt_tokens_details/cached_tokens"),
+        });
+    }
+    let Some(choices) = value.get("choices").and_then(Value::as_array) else { return Ok(()) };
+    answer.seen = true;
+    let first = |choice: &&Value| count(choice, "/index") == 0;
+    for choice in choices.iter().filter(first) {
+        if choice.get("error").is_some_and(Value::is_object) {
+            return Err(WireFault::Upstream(choice.clone()));
+        }
+        // `delta` in a stream, `message` in a whole answer.
+        for message in ["delta", "message"].iter().filter_map(|key| choice.get(key)) {
+            read_message(message, answer);
+        }
+        if let Some(reason) = choice.get("finish_reason").and_then(Value::as_str).filter(|it| !it.is_empty()) {
+            answer.finish = Some(finish(reason));
+        }
+    }
+    Ok(())
+}
+
+/// An error in the place of an answer: OpenAI's `error`, iFlow's `status` and `msg`, DashScope's `code` and `message`.
+fn is_error(value: &Value) -> bool {
+    let text = |key: &str| value.get(key).is_some_and(Value::is_string);
+    let has_error = value.get("error").is_some_and(|error| error.is_object() || error.is_string());
+    has_error || (value.get("choices").is_none() && (text("msg") || (text("code") && text("message"))))
+}
+
+fn read_message(message: &Value, answer: &mut Answer) {
+    let reasons = ["reasoning_content", "reasoning"]
+        .iter()
+        .any(|key| message.get(key).and_then(Value::as_str).is_some_and(|text| !text.is_empty()));
+    if reasons {
+        answer.found.push(Raw::Reasoning);
+    }
+    match message.get("content") {
+        Some(Value::String(text)) => answer.found.push(Raw::Content(text.clone())),
+        Some(Value::Array(parts)) => {
+            let texts = parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str));
+            answer.found.extend(texts.map(|text| Raw::Content(text.to_owned())));
+        }
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => {}
+    }
+    // What the model says instead of an answer, in a field of its own.
+    if let Some(refusal) = message.get("refusal").and_then(Value::as_str) {
+        answer.found.push(Raw::Content(refusal.to_owned()));
+    }
+}
+
+fn finish(reason: &str) -> Finish {
+    match reason {
+        "stop" => Finish::Stop,
+        "length" => Finish::Length,
+        "content_filter" => Finish::Filtered(reason.to_owned()),
+        _ => Finish::Other(super::super::classify::reason_code(reason).unwrap_or_else(|| "OTHER".to_owned())),
+    }
+}
