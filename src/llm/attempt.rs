@@ -190,7 +190,8 @@ impl Attempt<'_> {
             } else if silent {
                 patient(half, limit, body.next(), &elsewhere).await?
             } else {
-                let late = |_| Fault::new(Scope::Broken(FailureClass::ProviderDown), progress.patience.code());
+                let late =
+                    |_| Fault::new(Scope::Broken(FailureClass::ProviderDown), progress.patience.code());
                 timeout_at(limit, body.next()).await.map_err(late)?
             };
             let bytes = match next {

@@ -35,8 +35,10 @@ pub(super) fn plan(wanted: &ModelRef, settings: &ChatSettings, providers: &Catal
     let family = known.and_then(|model| model.family.as_deref());
     let others = ordered(settings, providers).into_iter().filter(|row| row.id != wanted.provider);
     let stand_ins = others.map(|row| {
-        row.equivalent(&wanted.model, family)
-            .map_or_else(|| default_of(row), |model| ModelRef { provider: row.id.clone(), model: model.id.clone() })
+        row.equivalent(&wanted.model, family).map_or_else(
+            || default_of(row),
+            |model| ModelRef { provider: row.id.clone(), model: model.id.clone() },
+        )
     });
     row.map(|_| wanted.clone()).into_iter().chain(stand_ins).collect()
 }
@@ -63,7 +65,10 @@ mod tests {
         let providers = Catalog::builtin();
         let ready = |id: &ProviderId, _: &str| id.as_str() == "iflow";
         assert_eq!(wanted(None, &settings, &providers, ready), Some(model("iflow/qwen3-coder-plus")));
-        assert_eq!(wanted(None, &settings, &providers, |_, _| false), Some(model("gemini_cli/gemini-2.5-pro")));
+        assert_eq!(
+            wanted(None, &settings, &providers, |_, _| false),
+            Some(model("gemini_cli/gemini-2.5-pro"))
+        );
         let chosen = model("openai/gpt-5");
         assert_eq!(wanted(Some(&chosen), &settings, &providers, ready), Some(chosen));
     }
@@ -73,15 +78,18 @@ mod tests {
         let order = ["antigravity", "openrouter", "openai"].map(|id| id.parse().expect("id"));
         let settings = ChatSettings { provider_order: order.to_vec(), ..ChatSettings::default() };
         let plan = plan(&model("gemini_cli/gemini-2.5-pro"), &settings, &Catalog::builtin());
-        assert_eq!(texts(&plan), [
-            "gemini_cli/gemini-2.5-pro",
-            "antigravity/gemini-pro-agent",
-            "openrouter/google/gemini-2.5-pro",
-            "openai/gpt-5-mini",
-            "qwen_code/coder-model",
-            "iflow/qwen3-coder-plus",
-            "dashscope/qwen3-coder-plus",
-        ]);
+        assert_eq!(
+            texts(&plan),
+            [
+                "gemini_cli/gemini-2.5-pro",
+                "antigravity/gemini-pro-agent",
+                "openrouter/google/gemini-2.5-pro",
+                "openai/gpt-5-mini",
+                "qwen_code/coder-model",
+                "iflow/qwen3-coder-plus",
+                "dashscope/qwen3-coder-plus",
+            ]
+        );
     }
 
     #[test]

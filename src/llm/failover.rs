@@ -235,8 +235,7 @@ impl Run<'_> {
             }
         };
         let until = self.progress.patience.limit();
-        let want =
-            Want { provider: model.provider.clone(), model: model.model.clone(), exclude, until };
+        let want = Want { provider: model.provider.clone(), model: model.model.clone(), exclude, until };
         timeout_at(until, self.parts.pool.lease(&want)).await.ok()
     }
 
@@ -375,12 +374,7 @@ impl Run<'_> {
     }
 
     fn failure(&self, class: FailureClass, provider: Option<&ProviderId>, code: &str) -> ChatFailure {
-        ChatFailure {
-            id: self.request.id.clone(),
-            class,
-            provider: provider.cloned(),
-            code: code.to_owned(),
-        }
+        ChatFailure { id: self.request.id.clone(), class, provider: provider.cloned(), code: code.to_owned() }
     }
 }
 
@@ -415,7 +409,9 @@ fn rank(class: &FailureClass) -> u8 {
 fn outcome(fault: &Fault) -> Outcome {
     let reason = fault.code.clone();
     match &fault.scope {
-        Scope::Request(_) | Scope::Unclear | Scope::Capacity | Scope::Client | Scope::Empty => Outcome::Neutral,
+        Scope::Request(_) | Scope::Unclear | Scope::Capacity | Scope::Client | Scope::Empty => {
+            Outcome::Neutral
+        }
         Scope::Model(hint) => Outcome::ModelCooling { hint: *hint, reason },
         Scope::ModelMissing => Outcome::ModelUnavailable { reason },
         Scope::Credential(hint) => Outcome::CredentialCooling { hint: *hint, reason },

@@ -83,7 +83,8 @@ pub(super) async fn send(
     let url = address(base, call, provider.wire)?;
     let request = http.request(Method::POST, &url)?;
     let request = authorised(request, clock, provider, lease);
-    let response = request.header(ACCEPT, "text/event-stream, application/json").json(&call.body).send().await?;
+    let response =
+        request.header(ACCEPT, "text/event-stream, application/json").json(&call.body).send().await?;
     let status = response.status();
     let headers = response.headers().clone();
     let body = response.bytes_stream().map(|chunk| chunk.map_err(HttpError::from)).boxed();

@@ -78,7 +78,8 @@ fn take_while(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, wanted: impl 
 }
 
 /// What stands before a wait in a message, lower case.
-const LEADS: &[&str] = &["retry in ", "retry after ", "reset after ", "resets in ", "try again in ", "reset in "];
+const LEADS: &[&str] =
+    &["retry in ", "retry after ", "reset after ", "resets in ", "try again in ", "reset in "];
 
 /// Of a message, lower case: "please retry in 5.2s", "your quota will reset after 156h14m36s", "try again in 20 seconds".
 pub(super) fn in_message(message: &str) -> Option<Duration> {
@@ -159,7 +160,10 @@ mod tests {
     fn p22_waits_inside_messages() {
         assert_eq!(in_message("please retry in 5.2s."), Some(Duration::from_millis(5_200)));
         assert_eq!(in_message("your quota will reset after 156h14m36s"), Some(Duration::from_secs(562_476)));
-        assert_eq!(in_message("individual quota reached (resets in 116h36m28s)"), Some(Duration::from_secs(419_788)));
+        assert_eq!(
+            in_message("individual quota reached (resets in 116h36m28s)"),
+            Some(Duration::from_secs(419_788))
+        );
         assert_eq!(in_message("please try again in 20 seconds"), Some(Duration::from_secs(20)));
         assert_eq!(in_message("please try again in a while"), None);
         assert_eq!(in_message("resource has been exhausted (e.g. check quota)."), None);

@@ -69,7 +69,9 @@ impl Fault {
     pub fn class(&self) -> FailureClass {
         match &self.scope {
             Scope::Request(class) | Scope::Broken(class) => class.clone(),
-            Scope::Unclear | Scope::Capacity | Scope::Model(_) | Scope::Credential(_) => FailureClass::Capacity,
+            Scope::Unclear | Scope::Capacity | Scope::Model(_) | Scope::Credential(_) => {
+                FailureClass::Capacity
+            }
             Scope::ModelMissing => FailureClass::UnknownModel,
             Scope::Unauthorized | Scope::Refused(_) => FailureClass::NeedsOperator,
             Scope::Client => FailureClass::ClientVersion,

@@ -24,7 +24,9 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Fault {
             evidence.fault(Scope::Request(FailureClass::Blocked), &code)
         }
         "unsupported_country_region_territory" => evidence.fault(Scope::Refused(None), &code),
-        "engine_overloaded" | "model_overloaded" | "overloaded_error" => evidence.fault(Scope::Capacity, &code),
+        "engine_overloaded" | "model_overloaded" | "overloaded_error" => {
+            evidence.fault(Scope::Capacity, &code)
+        }
         // OpenAI counts requests and tokens by model.
         "rate_limit_exceeded" => evidence.fault(Scope::Model(rest()), &code),
         _ => by_status(evidence, &code, &message),
@@ -68,5 +70,8 @@ pub(super) fn message(evidence: &Evidence<'_>) -> String {
 
 /// The retry hint of headers and message.
 pub(super) fn waits(evidence: &Evidence<'_>, message: &str) -> Option<RetryHint> {
-    latest(evidence.header_hint.into_iter().chain(hint::in_message(message).map(RetryHint::After)), evidence.now)
+    latest(
+        evidence.header_hint.into_iter().chain(hint::in_message(message).map(RetryHint::After)),
+        evidence.now,
+    )
 }

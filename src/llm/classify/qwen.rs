@@ -10,7 +10,10 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Fault {
     let normal = code.to_ascii_lowercase();
     match normal.as_str() {
         // The whole account's, also at 403 and 400.
-        "insufficient_quota" | "quota_exceeded" | "arrearage" | "throttling.allocationquota"
+        "insufficient_quota"
+        | "quota_exceeded"
+        | "arrearage"
+        | "throttling.allocationquota"
         | "allocationquota.freetieronly" => evidence.fault(Scope::Credential(rest()), &code),
         "throttling" | "throttling.ratequota" | "throttling.burstrate" | "limit_requests" => {
             evidence.fault(Scope::Credential(rest()), &code)
@@ -20,7 +23,9 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Fault {
         }
         "invalidapikey" => evidence.fault(Scope::Unauthorized, &code),
         "model.accessdenied" | "modelnotfound" => evidence.fault(Scope::ModelMissing, &code),
-        _ if message.contains("quota exceeded") => evidence.fault(Scope::Credential(rest()), "quota_exceeded"),
+        _ if message.contains("quota exceeded") => {
+            evidence.fault(Scope::Credential(rest()), "quota_exceeded")
+        }
         // An expired token, said as a 400.
         "invalid_parameter_error" if message.contains("session has expired") => {
             evidence.fault(Scope::Unauthorized, "session_expired")

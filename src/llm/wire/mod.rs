@@ -332,7 +332,8 @@ impl RefusalWatch {
 
 /// The JSON values of a text: one, or several one after the other.
 fn parse(text: &str) -> Result<Vec<Value>, WireFault> {
-    let read = |text: &str| serde_json::Deserializer::from_str(text).into_iter().collect::<Result<Vec<Value>, _>>();
+    let read =
+        |text: &str| serde_json::Deserializer::from_str(text).into_iter().collect::<Result<Vec<Value>, _>>();
     read(text).or_else(|_| read(&without_stray_commas(text))).map_err(|_| WireFault::Malformed)
 }
 

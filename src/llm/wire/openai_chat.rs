@@ -54,7 +54,8 @@ pub(super) fn read(value: Value, answer: &mut Answer) -> Result<(), WireFault> {
         for message in ["delta", "message"].iter().filter_map(|key| choice.get(key)) {
             read_message(message, answer);
         }
-        if let Some(reason) = choice.get("finish_reason").and_then(Value::as_str).filter(|it| !it.is_empty()) {
+        if let Some(reason) = choice.get("finish_reason").and_then(Value::as_str).filter(|it| !it.is_empty())
+        {
             answer.finish = Some(finish(reason));
         }
     }

@@ -130,9 +130,10 @@ mod tests {
 
     #[test]
     fn every_line_ending_and_the_missing_space_are_understood() {
-        assert_eq!(data("data: one\n\ndata:two\r\n\r\ndata:  three\r\rdata: four\n\n"), [
-            "one", "two", " three", "four"
-        ]);
+        assert_eq!(
+            data("data: one\n\ndata:two\r\n\r\ndata:  three\r\rdata: four\n\n"),
+            ["one", "two", " three", "four"]
+        );
     }
 
     #[test]
@@ -165,7 +166,8 @@ mod tests {
         assert_eq!(refused, Some(7));
     }
 
-    const SAMPLE: &str = "\u{feff}data: {\"text\":\"äö🦀\"}\r\n\r\n:c\r\ndata:x\ndata: y\r\rdata: z\n\nevent:e\rdata: last";
+    const SAMPLE: &str =
+        "\u{feff}data: {\"text\":\"äö🦀\"}\r\n\r\n:c\r\ndata:x\ndata: y\r\rdata: z\n\nevent:e\rdata: last";
 
     #[test]
     fn a_cut_at_every_byte_changes_nothing() {
