@@ -197,3 +197,119 @@ pub(super) fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     let at = DateTime::parse_from_rfc2822(value).ok()?.with_timezone(&Utc);
     Some((at - now).to_std().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::provider::Catalog;
+
+    fn row(id: &str) -> Provider {
+        Catalog::builtin().get(&id.parse().expect("id")).expect("row").clone()
+    }
+
+    fn answered(status: u16, body: &[u8]) -> Answer {
+        Answer { status, retry_after: None, body: body.to_vec().into() }
+    }
+
+    fn granted(reply: &Value) -> Grant {
+        read(&row("gemini_cli"), &answered(200, reply.to_string().as_bytes())).expect("a grant")
+    }
+
+    #[test]
+    fn p10_a_life_that_makes_no_sense_is_unknown() {
+        for (expires_in, seconds) in [
+            (json!(3599), Some(3599)),
+            (json!(3599.9), Some(3599)),
+            (json!("3599"), Some(3599)),
+            (json!(" 60 "), Some(60)),
+            (json!(0), None),
+            (json!(0.5), None),
+            (json!(-3600), None),
+            (json!("-1"), None),
+            (json!(9_007_199_254_740_993_u64), None),
+            (json!("1e300"), None),
+            (json!("NaN"), None),
+            (json!("inf"), None),
+            (json!("an hour"), None),
+            (json!(null), None),
+            (json!(true), None),
+            (json!([3599]), None),
+        ] {
+            let grant = granted(&json!({"access_token": "FAKE", "expires_in": expires_in}));
+            assert_eq!(grant.lifetime, seconds.map(Duration::from_secs), "{expires_in}");
+        }
+        assert_eq!(granted(&json!({"access_token": "FAKE"})).lifetime, None);
+    }
+
+    #[test]
+    fn an_absent_empty_or_null_refresh_token_keeps_the_old_one() {
+        for refresh in [json!(null), json!(""), json!("  "), json!(7)] {
+            let grant = granted(&json!({"access_token": "FAKE", "refresh_token": refresh}));
+            assert_eq!(grant.refresh, None, "{refresh}");
+        }
+        let rotated = granted(&json!({"access_token": "FAKE", "refresh_token": "1//FAKE"}));
+        assert_eq!(rotated.refresh, Some(Secret::new("1//FAKE")));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = Utc.with_ymd_and_hms(2026, 9, 21, 14, 13, 20).single().expect("an instant");
+        for (value, seconds) in [
+            ("0", Some(0.0)),
+            ("120", Some(120.0)),
+            (" 1.5 ", Some(1.5)),
+            ("Mon, 21 Sep 2026 14:15:20 GMT", Some(120.0)),
+            ("Mon, 21 Sep 2026 14:00:00 GMT", Some(0.0)),
+            ("-5", None),
+            ("NaN", None),
+            ("1e30", None),
+            ("tomorrow", None),
+            ("", None),
+        ] {
+            assert_eq!(retry_after(value, now), seconds.map(Duration::from_secs_f64), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_code_word_has_no_shape_of_a_token() {
+        for word in ["invalid_grant", "UNSUPPORTED_CLIENT", "40001", "a"] {
+            assert_eq!(code_word(&json!(word)), Some(word.to_owned()));
+        }
+        assert_eq!(code_word(&json!(403)), Some("403".to_owned()));
+        for other in
+            ["", "ya29.FAKE", "1//FAKE", "sk-FAKE", "Invalid grant", "123456", "camelCase", "ünknown"]
+        {
+            assert_eq!(code_word(&json!(other)), None, "{other}");
+        }
+        assert_eq!(code_word(&json!("x".repeat(41))), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_reply_panics_and_no_error_repeats_a_token(
+            status in 100..600_u16,
+            token in "[A-Za-z][0-9][A-Za-z0-9/_.-]{18,40}",
+            shape in 0..6_usize,
+            noise in proptest::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let body = match shape {
+                0 => json!({"error": token}).to_string().into_bytes(),
+                1 => json!({"error": {"code": token, "status": token, "message": token}}).to_string().into_bytes(),
+                2 => json!({"success": false, "code": token, "message": token}).to_string().into_bytes(),
+                3 => json!({"error": "invalid_request", "error_description": token}).to_string().into_bytes(),
+                4 => json!({"data": {"refresh_token": token}}).to_string().into_bytes(),
+                _ => [token.as_bytes(), &noise].concat(),
+            };
+            for id in ["gemini_cli", "qwen_code", "iflow"] {
+                if let Err(error) = read(&row(id), &answered(status, &body)) {
+                    let shown = format!("{error:?} {error}");
+                    prop_assert!(!shown.contains(&token), "{}", shown);
+                }
+            }
+        }
+    }
+}

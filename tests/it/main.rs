@@ -2,3 +2,6 @@
 
 mod config;
 mod layering;
+mod oauth;
+mod oauth_vendor;
+mod support;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     fault::Act,
+    record::hex,
     reply::{Reply, words},
     request::Seen,
     rows::Chat,
@@ -85,8 +86,7 @@ fn is_signed(seen: &Seen, key: &str) -> bool {
     }
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.as_bytes()) else { return false };
     mac.update(format!("{agent}:{session}:{timestamp}").as_bytes());
-    let expected: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    expected == signature
+    hex(&mac.finalize().into_bytes()) == signature
 }
 
 /// The messages, if the provider would take the request.

@@ -15,9 +15,8 @@ use super::{
 
 /// Answers `loadCodeAssist`, `onboardUser` and the look at an operation.
 pub(super) fn setup(provider: &mut Provider, seen: &Seen, now: DateTime<Utc>) -> Answer {
-    let name = match provider.live_access(seen.bearer().unwrap_or_default(), now) {
-        Some(name) => name,
-        None => return unauthenticated(),
+    let Some(name) = provider.live_access(seen.bearer().unwrap_or_default(), now) else {
+        return unauthenticated();
     };
     let chat = provider.row.chat;
     let account = provider.account(&name);

@@ -87,30 +87,22 @@ fn client(provider: &Provider, tokens: Tokens, seen: &Seen) -> Result<String, An
             }
         });
     };
-    let basic = seen.header("authorization");
-    match tokens.client {
-        Client::Public => {}
-        Client::Form | Client::BasicAndForm => {
-            let Some(presented) = seen.field("client_secret") else {
-                return Err(refuse(400, "invalid_request", "client_secret is missing."));
-            };
-            if Some(presented) != secret.as_deref() {
-                return Err(refuse(401, "invalid_client", "Unauthorized"));
-            }
-        }
+    if tokens.client == Client::Public {
+        return Ok(id.to_owned());
     }
-    match tokens.client {
-        Client::Public => {}
-        Client::Form if basic.is_some() => {
-            return Err(refuse(400, "invalid_request", "More than one way to authenticate the client."));
-        }
-        Client::Form => {}
-        Client::BasicAndForm => {
-            let pair = format!("{id}:{}", secret.as_deref().unwrap_or_default());
-            if basic != Some(&format!("Basic {}", BASE64_STANDARD.encode(pair))) {
-                return Err(refuse(401, "invalid_client", "Client authentication failed."));
-            }
-        }
+    let Some(presented) = seen.field("client_secret") else {
+        return Err(refuse(400, "invalid_request", "client_secret is missing."));
+    };
+    if Some(presented) != secret.as_deref() {
+        return Err(refuse(401, "invalid_client", "Unauthorized"));
+    }
+    let basic = seen.header("authorization");
+    let wanted = format!("Basic {}", BASE64_STANDARD.encode(format!("{id}:{presented}")));
+    if tokens.client == Client::Form && basic.is_some() {
+        return Err(refuse(400, "invalid_request", "More than one way to authenticate the client."));
+    }
+    if tokens.client == Client::BasicAndForm && basic != Some(wanted.as_str()) {
+        return Err(refuse(401, "invalid_client", "Client authentication failed."));
     }
     Ok(id.to_owned())
 }

@@ -109,8 +109,13 @@ impl Record {
 /// How a secret is shown: `#` and the first 8 hex digits of its SHA-256.
 pub fn short_hash(secret: &str) -> String {
     let digest = Sha256::digest(secret.as_bytes());
-    let hex: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("#{hex}")
+    format!("#{}", hex(digest.get(..4).unwrap_or_default()))
+}
+
+/// Lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 /// `Authorization` with its credentials hashed.

@@ -12,6 +12,9 @@ use serde_json::Value;
 
 use super::fault::Act;
 
+/// How long a connection that will break is held, so that the frames before are delivered.
+const FLUSH: Duration = Duration::from_millis(25);
+
 /// An answer that is decided but not sent.
 #[derive(Debug)]
 pub(super) enum Answer {
@@ -72,6 +75,7 @@ impl Answer {
                 response
             }
             Self::Stream { frames, end } => {
+                let begun = !frames.is_empty();
                 let body = stream::iter(frames).then(|frame| async move {
                     if !frame.wait.is_zero() {
                         tokio::time::sleep(frame.wait).await;
@@ -82,7 +86,13 @@ impl Answer {
                     left.finish();
                     match end {
                         End::Clean => Ok(Bytes::new()),
-                        End::Broken => Err(io::Error::from(io::ErrorKind::ConnectionReset)),
+                        End::Broken => {
+                            // What was said before must have left for the client before the line goes dead.
+                            if begun {
+                                tokio::time::sleep(FLUSH).await;
+                            }
+                            Err(io::Error::from(io::ErrorKind::ConnectionReset))
+                        }
                     }
                 });
                 let mut response = Response::new(Body::from_stream(body.chain(last)));

@@ -1,0 +1,3 @@
+//! Scaffolding that several subjects share.
+
+pub(crate) mod vendors;
