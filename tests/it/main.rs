@@ -1,6 +1,8 @@
 //! The integration tests: one crate, a file a subject. Each test that shows a promise carries its number in its name.
 
+mod cli;
 mod config;
+mod docs_in_sync;
 mod layering;
 mod oauth;
 mod oauth_vendor;

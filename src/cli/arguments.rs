@@ -1,0 +1,141 @@
+//! What can be called, and the help that teaches it.
+#![expect(clippy::doc_markdown, reason = "these comments are the help, where backticks would show")]
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+/// `cortana`, as it is called.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cortana",
+    version,
+    about = "A Discord chat bot with a rotating pool of language-model credentials",
+    after_help = EXAMPLES,
+    disable_help_subcommand = true
+)]
+pub(super) struct Arguments {
+    /// Read variables from this file instead of .env; those of the process win over it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) env_file: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cortana sandbox --say \"hello\"              try it: needs no account, no token
+  cortana import ~/.gemini/oauth_creds.json  bring a login into the credentials folder
+  cortana doctor                             check everything before the start
+  cortana                                    run the bot
+  cortana status                             every credential with its state
+  cortana refresh gemini_cli                 refresh its logins now
+  curl -H \"Authorization: Bearer $(cortana token qwen_code)\" …
+
+Configuration: the environment over .env; see .env.example, docs/configuration.md
+
+Exit codes:
+  0  success
+  1  failure: a refresh was refused, a check failed, the bot ended with an error
+  2  a mistake in the configuration or in the call; nothing was started";
+
+/// The commands; without one, `run`.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the bot (the default)
+    ///
+    /// Needs DISCORD_TOKEN. Starts without credentials too, and says so when somebody asks. Ends on SIGTERM or Ctrl-C:
+    /// answers that are being written are finished with a note.
+    Run,
+    /// Show every credential: state, expiry, last refresh
+    ///
+    /// Reads the same files and lock files as the running bot and sends nothing.
+    Status(StatusOptions),
+    /// Refresh credentials now
+    ///
+    /// Takes the same lock as the running bot, so that a login is never refreshed twice at once.
+    #[command(after_help = REFRESH_EXAMPLES)]
+    Refresh(RefreshOptions),
+    /// Print a valid access token, for scripts
+    ///
+    /// Prints the token alone, refreshed first if need be. Treat it like a password: it is not shown anywhere else.
+    #[command(after_help = TOKEN_EXAMPLES)]
+    Token(TokenOptions),
+    /// Ask the running bot whether it is alive; for containers
+    ///
+    /// Asks /live on ADMIN_ADDR and exits 0 or 1.
+    Health,
+    /// Check permissions, expiry, clients, clock and more, each with a remedy
+    ///
+    /// Sends nothing to Discord or any provider. Exits 1 when a check failed; warnings alone exit 0.
+    Doctor(DoctorOptions),
+}
+
+const REFRESH_EXAMPLES: &str = "\
+Examples:
+  cortana refresh gemini_cli        every enabled login of a provider
+  cortana refresh 3f9a              one credential, by the beginning of its id
+  cortana refresh oauth_creds.json  one credential, by its file";
+
+const TOKEN_EXAMPLES: &str = "\
+Examples:
+  TOKEN=$(cortana token gemini_cli)
+  curl -H \"Authorization: Bearer $(cortana token qwen_code)\" …";
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+pub(super) struct StatusOptions {
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Options of `refresh`.
+#[derive(Debug, Args)]
+pub(super) struct RefreshOptions {
+    /// A provider, or one credential by its id, the beginning of its id, or its file
+    #[arg(value_name = "PROVIDER|CREDENTIAL")]
+    pub(super) which: String,
+
+    /// Send a refresh token once more that was refused before
+    #[arg(long)]
+    pub(super) retry_refused: bool,
+}
+
+/// Options of `token`.
+#[derive(Debug, Args)]
+pub(super) struct TokenOptions {
+    /// A provider, or one credential by its id, the beginning of its id, or its file
+    #[arg(value_name = "PROVIDER|CREDENTIAL")]
+    pub(super) which: String,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub(super) struct DoctorOptions {
+    /// Print JSON instead of lines
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// The names of all subcommands, for documents that list them.
+pub fn subcommands() -> Vec<String> {
+    Arguments::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn nothing_said_runs_the_bot() {
+        let arguments = Arguments::try_parse_from(["cortana"]).expect("no command is a call");
+        assert!(arguments.command.is_none());
+    }
+}

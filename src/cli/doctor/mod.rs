@@ -1,0 +1,137 @@
+//! `cortana doctor`: what would go wrong, each with its remedy. Sends nothing to Discord or any provider.
+
+mod clock;
+mod credentials;
+mod files;
+mod machine;
+
+use serde::Serialize;
+
+use super::{
+    arguments::DoctorOptions,
+    failure::Failure,
+    one_shot,
+    output::{print, print_json},
+};
+use crate::config::Settings;
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    /// In order.
+    Pass,
+    /// Works, but an operator should know.
+    Warn,
+    /// Does not work.
+    Fail,
+}
+
+/// One check's result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Finding {
+    /// What was looked at: a word that stays the same from version to version.
+    check: &'static str,
+    /// Which one of them: a credential, a folder, an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    verdict: Verdict,
+    /// What was found.
+    found: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+}
+
+impl Finding {
+    fn pass(check: &'static str, found: impl Into<String>) -> Self {
+        Self { check, subject: None, verdict: Verdict::Pass, found: found.into(), remedy: None }
+    }
+
+    fn warn(check: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            check,
+            subject: None,
+            verdict: Verdict::Warn,
+            found: found.into(),
+            remedy: Some(remedy.into()).filter(|remedy| !remedy.is_empty()),
+        }
+    }
+
+    fn fail(check: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Fail, ..Self::warn(check, found, remedy) }
+    }
+
+    fn of(self, subject: impl Into<String>) -> Self {
+        Self { subject: Some(subject.into()), ..self }
+    }
+}
+
+/// All findings, as JSON shows them.
+#[derive(Debug, Serialize)]
+struct Report {
+    findings: Vec<Finding>,
+    warnings: usize,
+    failures: usize,
+}
+
+pub(super) async fn run(settings: &Settings, options: &DoctorOptions) -> Result<(), Failure> {
+    let mut findings = configuration(settings);
+    findings.extend(files::folders(settings));
+    let store = one_shot::store(settings);
+    let snapshot = one_shot::with_pool(settings, async |pool| Ok(pool.snapshot())).await?;
+    findings.extend(credentials::check(settings, &store, &snapshot));
+    findings.extend(clock::check(settings));
+    findings.extend(machine::admin_address(settings.telemetry.admin_addr).await?);
+
+    let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
+    let (warnings, failures) = (count(Verdict::Warn), count(Verdict::Fail));
+    let report = Report { findings, warnings, failures };
+    if options.json {
+        print_json(&report)?;
+    } else {
+        print(&lines(&report))?;
+    }
+    if failures > 0 { Err(Failure::Shown) } else { Ok(()) }
+}
+
+fn configuration(settings: &Settings) -> Vec<Finding> {
+    let mut findings = vec![Finding::pass("configuration", "every variable is well formed")];
+    findings.extend(settings.warnings.iter().map(|warning| {
+        Finding::warn(
+            "configuration",
+            warning,
+            "correct or remove it; docs/configuration.md has every variable",
+        )
+    }));
+    findings.push(match settings.require_discord_token() {
+        Ok(_) => Finding::pass("discord token", "set"),
+        Err(_) => Finding::fail(
+            "discord token",
+            "DISCORD_TOKEN is not set: `cortana run` cannot start",
+            "make one at https://discord.com/developers/applications (Bot, Reset Token) and put it into .env; \
+             `cortana sandbox` needs none",
+        ),
+    });
+    findings
+}
+
+fn lines(report: &Report) -> String {
+    let mut lines = Vec::new();
+    for finding in &report.findings {
+        let word = match finding.verdict {
+            Verdict::Pass => "✅ Pass",
+            Verdict::Warn => "⚠️ Warn",
+            Verdict::Fail => "❌ Fail",
+        };
+        let subject = finding.subject.as_ref().map_or_else(String::new, |subject| format!(" {subject}"));
+        lines.push(format!("{word}  {}{subject}: {}", finding.check, finding.found));
+        lines.extend(finding.remedy.iter().map(|remedy| format!("         → {remedy}")));
+    }
+    let Report { findings, warnings, failures } = report;
+    lines.push(format!(
+        "\n{} checks, {warnings} warnings, {failures} failures. Nothing was sent to Discord or any provider.",
+        findings.len(),
+    ));
+    lines.join("\n")
+}

@@ -1,0 +1,126 @@
+//! `cortana status`: the pool as a table, or as JSON.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use comfy_table::{ContentArrangement, Table, presets};
+
+use super::{
+    arguments::StatusOptions,
+    failure::Failure,
+    one_shot,
+    output::{print, print_json},
+};
+use crate::{
+    config::Settings,
+    credential::Dialect,
+    pool::{CredentialView, Snapshot},
+};
+
+pub(super) async fn run(settings: &Settings, options: &StatusOptions) -> Result<(), Failure> {
+    let snapshot = one_shot::with_pool(settings, async |pool| Ok(pool.snapshot())).await?;
+    if options.json {
+        return print_json(&snapshot);
+    }
+    if snapshot.credentials.is_empty() {
+        return print(&nothing_configured(settings));
+    }
+    print(&table(&snapshot))
+}
+
+/// What to do where there is no credential at all.
+pub(super) fn nothing_configured(settings: &Settings) -> String {
+    format!(
+        "No OAuth credentials configured. Put a credential file into {} (`cortana import FILE`), or set \
+         <PROVIDER>_OAUTH_CREDENTIALS or <PROVIDER>_API_KEY: see docs/configuration.md",
+        settings.pool.credentials_dir.display()
+    )
+}
+
+fn table(snapshot: &Snapshot) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header([
+            "id",
+            "provider",
+            "account",
+            "state",
+            "expires in",
+            "last refresh",
+            "attempts",
+            "where",
+        ]);
+    for view in &snapshot.credentials {
+        table.add_row([
+            view.id.to_string(),
+            view.provider.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string),
+            view.account.clone(),
+            state(view),
+            expires_in(view, snapshot.taken_at),
+            last_refresh(view, snapshot.taken_at),
+            view.refresh_attempts.to_string(),
+            format!("{} ({})", view.place, view.dialect),
+        ]);
+    }
+    let notes = snapshot.credentials.iter().flat_map(|view| {
+        notes(view, snapshot.taken_at).into_iter().map(|note| format!("{}: {note}", view.id))
+    });
+    std::iter::once(table.trim_fmt()).chain(notes).collect::<Vec<_>>().join("\n")
+}
+
+fn state(view: &CredentialView) -> String {
+    if view.unsaved {
+        format!("{}, 💾 Cannot save", view.state.label())
+    } else {
+        view.state.label().to_owned()
+    }
+}
+
+fn expires_in(view: &CredentialView, now: DateTime<Utc>) -> String {
+    match view.expires_at {
+        Some(at) if at > now => hours_and_minutes(at - now),
+        Some(at) => format!("{} ago", hours_and_minutes(now - at)),
+        None if view.dialect == Dialect::ApiKey.name() => "no expiry".to_owned(),
+        None => "unknown".to_owned(),
+    }
+}
+
+fn last_refresh(view: &CredentialView, now: DateTime<Utc>) -> String {
+    match &view.last_refresh {
+        None => "none".to_owned(),
+        Some(last) => {
+            let ago = hours_and_minutes((now - last.at).max(TimeDelta::zero()));
+            let word = if last.failure.is_none() { "succeeded" } else { "failed" };
+            format!("{word} {ago} ago")
+        }
+    }
+}
+
+/// Why a credential is in its state, and what rests on it, a sentence each.
+fn notes(view: &CredentialView, now: DateTime<Utc>) -> Vec<String> {
+    let mut notes: Vec<String> = view.reason.iter().cloned().collect();
+    notes.extend(view.last_refresh.iter().filter_map(|last| last.failure.clone()));
+    notes.extend(view.cooling_models.iter().filter(|model| model.until > now).map(|model| {
+        format!("{} rests for {} ({})", model.model, hours_and_minutes(model.until - now), model.reason)
+    }));
+    notes.extend(view.lock_holder.iter().map(|holder| format!("its lock is held by {holder}")));
+    notes.dedup();
+    notes
+}
+
+/// `hh:mm`; more than 99 hours stay hours.
+pub(super) fn hours_and_minutes(span: TimeDelta) -> String {
+    format!("{:02}:{:02}", span.num_hours(), span.num_minutes().rem_euclid(60))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_hours_and_minutes() {
+        assert_eq!(hours_and_minutes(TimeDelta::seconds(59)), "00:00");
+        assert_eq!(hours_and_minutes(TimeDelta::minutes(61)), "01:01");
+        assert_eq!(hours_and_minutes(TimeDelta::hours(170)), "170:00");
+    }
+}

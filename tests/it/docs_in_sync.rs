@@ -1,0 +1,79 @@
+//! Documents that repeat what the code says are held to it.
+#![expect(clippy::disallowed_methods, reason = "one test, run by hand, writes the documents")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use cortana::config::variables;
+
+const VARIABLES: (&str, &str) = ("<!-- variables -->\n", "<!-- /variables -->");
+const COMMANDS: (&str, &str) = ("<!-- commands -->\n", "<!-- /commands -->");
+
+fn document(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(document(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The text between two markers, and what stands before and behind it.
+fn between<'a>(name: &str, text: &'a str, (begin, end): (&str, &str)) -> (&'a str, &'a str, &'a str) {
+    let (before, rest) = text.split_once(begin).unwrap_or_else(|| panic!("{name} has no {begin}"));
+    let (inside, behind) = rest.split_once(end).unwrap_or_else(|| panic!("{name} has no {end}"));
+    (before, inside, behind)
+}
+
+const REMEDY: &str = "write it again: cargo test --test it docs_in_sync::write -- --ignored";
+
+#[test]
+fn env_example_has_every_variable_with_its_default_and_one_line() {
+    assert!(read(".env.example") == variables::env_example(), ".env.example differs from the code; {REMEDY}");
+}
+
+#[test]
+fn the_page_on_configuration_has_every_variable() {
+    let name = "docs/configuration.md";
+    let text = read(name);
+    let (_, inside, _) = between(name, &text, VARIABLES);
+    assert!(inside.trim() == variables::markdown().trim(), "{name} differs from the code; {REMEDY}");
+}
+
+#[test]
+fn the_readme_names_every_command() {
+    let text = read("README.md");
+    let (_, inside, _) = between("README.md", &text, COMMANDS);
+    let missing: Vec<_> = cortana::cli::subcommands()
+        .into_iter()
+        .filter(|command| !inside.contains(&format!("`cortana {command}")))
+        .collect();
+    assert_eq!(missing, Vec::<String>::new(), "README.md's table of commands lacks these");
+}
+
+#[test]
+fn env_example_is_a_configuration() {
+    // As it stands, and with every commented line switched on that has a value.
+    for text in [variables::env_example(), variables::env_example().replace("\n# ", "\n")] {
+        let pairs = text.lines().filter_map(|line| line.split_once('='));
+        let pairs = pairs
+            .filter(|(name, _)| name.chars().all(|c| c.is_ascii_uppercase() || "_0123456789".contains(c)));
+        let source: cortana::config::MapSource =
+            pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let settings = cortana::config::load(&source).expect("the example is a good configuration");
+        assert_eq!(settings.warnings, Vec::<String>::new());
+    }
+}
+
+#[test]
+#[ignore = "writes .env.example and docs/configuration.md"]
+fn write() {
+    fs::write(document(".env.example"), variables::env_example()).expect("write .env.example");
+    let name = "docs/configuration.md";
+    let text = read(name);
+    let (before, _, behind) = between(name, &text, VARIABLES);
+    let table = variables::markdown();
+    let (begin, end) = VARIABLES;
+    fs::write(document(name), format!("{before}{begin}{table}{end}{behind}")).expect("write the page");
+}
