@@ -1,6 +1,9 @@
 //! One account: its tokens, when they expire, in which notation they were found, and where they rest.
 
+mod dialect;
+mod document;
 mod error;
+mod expiry;
 mod fingerprint;
 mod store;
 

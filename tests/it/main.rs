@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod docs_in_sync;
+mod credentials;
 mod layering;
 mod oauth;
 mod oauth_vendor;

@@ -2,16 +2,32 @@
 //!
 //! Everything here blocks and belongs on a blocking thread.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+mod guard;
+mod identity;
+mod load;
+mod notes;
+mod source;
+mod state;
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 
-use super::{Credential, CredentialId, Fingerprint, OAuthLogin, Place, StoreError};
+use super::{Credential, CredentialId, Fingerprint, StoreError};
 use crate::{
     clock::Clock,
+    fs::Disk,
     provider::{Catalog, ProviderId},
     secret::Secret,
 };
+
+pub use guard::Guard;
+use load::Loader;
 
 /// Where credentials are looked for.
 #[derive(Debug, Clone)]
@@ -69,7 +85,8 @@ pub struct Inventory {
     pub rejected: Vec<Rejected>,
     /// Logins found twice.
     pub same_login: Vec<SameLogin>,
-    /// Folders to watch: the credentials folder and the parents of every link target and named file.
+    /// Folders to watch: the credentials folder, which may not exist yet, and the parents of every link target and named
+    /// file.
     pub watch: Vec<PathBuf>,
     /// What an operator should know: a file tightened to 0600, a clash of name and content. No secrets.
     pub warnings: Vec<String>,
@@ -130,68 +147,34 @@ pub enum Saved {
     Unchanged,
 }
 
-/// Credentials at rest.
-#[derive(Debug)]
+/// Credentials at rest. Cheap to clone.
+#[derive(Debug, Clone)]
 pub struct Store {
     options: StoreOptions,
-}
-
-/// The lock of one credential's place, held. Dropping it, or dying, frees it.
-#[derive(Debug)]
-pub struct Guard {
-    place: Place,
+    disk: Disk,
+    /// Inline JSON as the last load saw it, by variable: the environment is no place that can be read again.
+    inline: Arc<Mutex<HashMap<String, Secret>>>,
 }
 
 impl Store {
     /// A store; touches no file yet.
     pub fn new(options: StoreOptions) -> Self {
-        Self { options }
+        Self::with_disk(options, Disk::default())
+    }
+
+    /// A store whose disk fails as a test wants it to.
+    pub fn with_disk(options: StoreOptions, disk: Disk) -> Self {
+        Self { options, disk, inline: Arc::default() }
     }
 
     /// Looks at every source and reads what is there, adopting orphans of an interrupted write (P12) and tokens from
     /// `STATE_DIR/tokens`. Never fails as a whole: what cannot be used is named in the inventory.
     pub fn load(&self, sources: &[SourceSpec]) -> Inventory {
-        let _ = (&self.options, sources);
-        Inventory::default()
+        Loader::new(self).run(sources)
     }
 
     /// Locks a credential's canonical target, `wait` at most (P2).
     pub fn lock(&self, credential: &Credential, wait: Duration) -> Result<Guard, StoreError> {
-        let _ = wait;
-        Ok(Guard { place: credential.place.clone() })
-    }
-}
-
-impl Guard {
-    /// The login as it stands in its place now, orphans adopted. Read under the lock before each refresh (P5).
-    pub fn read(&mut self) -> Result<OAuthLogin, StoreError> {
-        Err(StoreError::Gone { path: self.place.label() })
-    }
-
-    /// What the lock file says.
-    pub fn notes(&self) -> LockNotes {
-        LockNotes::default()
-    }
-
-    /// Writes the lock file's notes.
-    pub fn set_notes(&mut self, notes: &LockNotes) -> Result<(), StoreError> {
-        let _ = notes;
-        Ok(())
-    }
-
-    /// Proves that a save will find a place (P13), before a token is spent. Says where.
-    ///
-    /// `rotates`: whether the refresh ends the old refresh token; the state folder then needs `ALLOW_STATE_WRITEBACK`
-    /// for credentials that have a place of their own.
-    pub fn prove_writable(&mut self, rotates: bool) -> Result<Saved, StoreError> {
-        let _ = rotates;
-        Ok(Saved::InPlace)
-    }
-
-    /// Writes the new login, merged into what stands there now: unknown keys, their order and others' changes
-    /// survive (P16). Returns when the directory is on disk (P12).
-    pub fn save(&mut self, login: &OAuthLogin) -> Result<Saved, StoreError> {
-        let _ = login;
-        Ok(Saved::Unchanged)
+        Guard::acquire(self, credential, wait)
     }
 }

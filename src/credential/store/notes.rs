@@ -1,0 +1,128 @@
+//! What a lock file says: who holds it, and how refreshes went, without any secret (P3, P4, P9).
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::{CredentialId, Fingerprint},
+    LockNotes, LockedFailure,
+};
+
+/// The line of a lock file. One file may hold several accounts, so the notes are by credential.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Notes {
+    /// Who holds the lock, or held it last.
+    pid: u32,
+    /// The ids of logins without a name, by their index in the file: such an id comes from the first token, which is
+    /// gone after the first rotation.
+    ids: BTreeMap<usize, String>,
+    credentials: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Entry {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+    failures: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    succeeded_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Failure {
+    at: DateTime<Utc>,
+    class: String,
+    until: DateTime<Utc>,
+}
+
+impl Notes {
+    /// Reads a line; what cannot be read is no notes.
+    pub(super) fn parse(line: &str) -> Self {
+        serde_json::from_str(line).unwrap_or_default()
+    }
+
+    /// The notes as their new holder leaves them.
+    pub(super) fn held_by(self, pid: u32) -> Self {
+        Self { pid, ..self }
+    }
+
+    /// The line.
+    pub(super) fn line(&self) -> String {
+        serde_json::to_string(self).expect("text, numbers and instants are always JSON")
+    }
+
+    /// Who holds the lock, for people.
+    pub(super) fn holder(&self) -> String {
+        if self.pid == 0 { "another process".to_owned() } else { format!("process {}", self.pid) }
+    }
+
+    /// The id that a nameless login was given when it was first met.
+    pub(super) fn id(&self, index: usize) -> Option<CredentialId> {
+        self.ids.get(&index).map(|id| CredentialId::new(id))
+    }
+
+    /// Remembers the id of a nameless login.
+    pub(super) fn set_id(&mut self, index: usize, id: &CredentialId) {
+        self.ids.insert(index, id.as_str().to_owned());
+    }
+
+    pub(super) fn get(&self, id: &CredentialId) -> LockNotes {
+        let Some(entry) = self.credentials.get(id.as_str()) else { return LockNotes::default() };
+        LockNotes {
+            refused: entry.refused.as_deref().and_then(Fingerprint::parse),
+            failure: entry.failure.clone().map(|Failure { at, class, until }| LockedFailure {
+                at,
+                class,
+                until,
+            }),
+            failures: entry.failures,
+            succeeded_at: entry.succeeded_at,
+        }
+    }
+
+    pub(super) fn set(&mut self, id: &CredentialId, notes: &LockNotes) {
+        let entry = Entry {
+            refused: notes.refused.map(|fingerprint| fingerprint.to_string()),
+            failure: notes.failure.clone().map(|LockedFailure { at, class, until }| Failure {
+                at,
+                class,
+                until,
+            }),
+            failures: notes.failures,
+            succeeded_at: notes.succeeded_at,
+        };
+        self.credentials.insert(id.as_str().to_owned(), entry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p3_notes_survive_their_line_and_a_torn_line_is_none() {
+        let at = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+        let told = LockNotes {
+            refused: Some(Fingerprint::of_bytes(b"x")),
+            failure: Some(LockedFailure { at, class: "transient".to_owned(), until: at }),
+            failures: 3,
+            succeeded_at: Some(at),
+        };
+        let mut notes = Notes { pid: 7, ..Notes::default() };
+        let id = CredentialId::new("abc");
+        notes.set(&id, &told);
+        notes.set_id(2, &id);
+        let again = Notes::parse(&notes.line());
+        assert_eq!(again, notes);
+        assert_eq!(again.get(&id), told);
+        assert_eq!(again.id(2), Some(id));
+        let torn: String = notes.line().chars().take(20).collect();
+        assert_eq!(Notes::parse(&torn), Notes::default());
+    }
+}

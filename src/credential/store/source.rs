@@ -1,0 +1,206 @@
+//! One document at rest: read, after what an interrupted write left was settled (P12, P14).
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    super::{
+        Fingerprint, OAuthLogin,
+        dialect::{self, Hint, Layout, View},
+        document::Document,
+    },
+    Store,
+};
+use crate::fs::{self, FileLock, Holder, ReplaceError};
+
+/// Credential files have a few kilobytes.
+const SIZE_LIMIT: u64 = 1 << 20;
+/// How long a load waits for somebody who is writing, before it reads without settling anything.
+const SETTLE_WAIT: Duration = Duration::from_secs(2);
+
+/// A document in a known notation.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub(super) document: Document,
+    pub(super) layout: &'static Layout,
+    pub(super) hint: Hint,
+}
+
+/// Why there is no source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// There is no such file.
+    Gone,
+    /// It is there and cannot be used: the reason, without content.
+    Unusable(String),
+}
+
+/// Whether the caller holds the target's lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// It does.
+    Lock,
+    /// It does not.
+    Nothing,
+}
+
+impl Source {
+    /// Reads a text.
+    pub(super) fn parse(text: String) -> Result<Self, String> {
+        let document = Document::parse(text).map_err(|malformed| malformed.to_string())?;
+        let detected = dialect::detect(&document).map_err(|refusal| refusal.to_string())?;
+        Ok(Self { document, layout: detected.layout, hint: detected.hint })
+    }
+
+    /// The account at `index`.
+    pub(super) fn view(&self, index: usize) -> View<'_> {
+        View::new(&self.document, self.layout, index)
+    }
+
+    /// How many accounts there are.
+    pub(super) fn accounts(&self) -> usize {
+        self.layout.accounts(&self.document)
+    }
+
+    /// What names a write over the account at `index`: its refresh token, or its access token where it has none.
+    pub(super) fn token(&self, index: usize) -> Option<Fingerprint> {
+        let view = self.view(index);
+        view.refresh().or_else(|| view.access()).map(|token| Fingerprint::of(&token))
+    }
+
+    /// Whether this is a later state of `old` in the account whose token was `replaced`.
+    fn supersedes(&self, old: &Self, replaced: Fingerprint) -> bool {
+        (0..old.accounts()).filter(|index| old.token(*index) == Some(replaced)).any(|index| {
+            let (new, old) = (self.view(index), old.view(index));
+            // A provider that rotates nothing tells by the expiry: the file may have been refreshed by somebody else since.
+            new.refresh().is_some() && (new.refresh() != old.refresh() || new.expires_at() > old.expires_at())
+        })
+    }
+}
+
+/// What tells whether a source changed: its refresh token, or its access token where it has none.
+pub(super) fn fingerprint(login: &OAuthLogin) -> Fingerprint {
+    let token = login.tokens.refresh.as_ref().or(login.tokens.access.as_ref());
+    token.map_or_else(|| Fingerprint::of_bytes(b""), Fingerprint::of)
+}
+
+/// The temporary file that is to replace `target`, by the token that goes with it (P12).
+pub(super) fn temporary(target: &Path, replaced: Fingerprint) -> PathBuf {
+    fs::folder_of(target).join(format!(".{}.{replaced}.new", fs::file_name(target)))
+}
+
+/// The file that is created to prove that a replacement could be.
+pub(super) fn probe(target: &Path) -> PathBuf {
+    fs::folder_of(target).join(format!(".{}.probe.new", fs::file_name(target)))
+}
+
+/// The lock of a target.
+pub(super) fn sidecar(target: &Path) -> PathBuf {
+    fs::folder_of(target).join(format!("{}.lock", fs::file_name(target)))
+}
+
+impl Store {
+    /// Reads a file as it counts: with what an interrupted write left beside it or in the journal. That is put in its
+    /// place on the way, under the lock.
+    pub(super) fn read(&self, target: &Path, held: Held) -> Result<Source, Unread> {
+        let source = read_plain(target);
+        if !self.has_leftovers(target, &source) {
+            return source;
+        }
+        match held {
+            Held::Lock => self.settle(target),
+            Held::Nothing => {
+                let lock = FileLock::acquire(&self.disk, &sidecar(target), Holder::Sidecar, SETTLE_WAIT);
+                // Without the lock the file is read as it is, and the next refresh settles it under its own lock.
+                if lock.is_ok() {
+                    self.settle(target);
+                }
+            }
+        }
+        let source = read_plain(target);
+        // A journal that could not be put in its place still holds the newest token.
+        match (self.journal(target), &source) {
+            (Some(journal), Ok(standing)) => match Source::parse(journal.text) {
+                Ok(kept) if kept.supersedes(standing, journal.replaces) => Ok(kept),
+                Ok(_) | Err(_) => source,
+            },
+            (Some(_) | None, _) => source,
+        }
+    }
+
+    fn has_leftovers(&self, target: &Path, source: &Result<Source, Unread>) -> bool {
+        let orphaned = |source: &Source| {
+            (0..source.accounts())
+                .filter_map(|index| source.token(index))
+                .any(|token| temporary(target, token).exists())
+        };
+        source.as_ref().is_ok_and(orphaned) || self.has_journal(target)
+    }
+
+    /// Finishes what an earlier process began. The caller holds the lock.
+    fn settle(&self, target: &Path) {
+        if let Some(journal) = self.journal(target) {
+            let finished = match read_plain(target) {
+                Ok(standing) => {
+                    let kept = Source::parse(journal.text.clone());
+                    if kept.is_ok_and(|kept| kept.supersedes(&standing, journal.replaces)) {
+                        self.put(target, journal.replaces, &journal.text)
+                    } else {
+                        // It was done already, or the file has moved on: a new login.
+                        Ok(())
+                    }
+                }
+                // Our own write was cut in the middle. Nothing else would leave a journal beside a broken file.
+                Err(Unread::Unusable(_)) if journal.in_place => {
+                    self.disk.write_in_place(target, journal.text.as_bytes())
+                }
+                Err(Unread::Unusable(_) | Unread::Gone) => return,
+            };
+            match finished.and_then(|()| self.remove_journal(target)) {
+                Ok(()) => tracing::info!(file = %fs::file_name(target), "Replayed the recovery journal"),
+                Err(error) => tracing::warn!(
+                    file = %fs::file_name(target), problem = %fs::problem(&error),
+                    "The recovery journal could not be put in its place and stays"
+                ),
+            }
+        }
+        let Ok(standing) = read_plain(target) else { return };
+        for index in 0..standing.accounts() {
+            let Some(token) = standing.token(index) else { continue };
+            let orphan = temporary(target, token);
+            if let Ok(found) = read_plain(&orphan) {
+                if found.supersedes(&standing, token) && self.disk.rename(&orphan, target).is_ok() {
+                    tracing::info!(file = %fs::file_name(target), "Adopted the token of an interrupted write");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Replaces a file, or writes it where it stands when its name cannot be taken.
+    fn put(&self, target: &Path, replaced: Fingerprint, text: &str) -> io::Result<()> {
+        match self.disk.replace(target, &temporary(target, replaced), text.as_bytes()) {
+            Ok(_) => Ok(()),
+            Err(ReplaceError::NotRenamed(error)) if error.kind() == io::ErrorKind::ResourceBusy => {
+                self.disk.remove(&temporary(target, replaced))?;
+                self.disk.write_in_place(target, text.as_bytes())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Reads a file as it stands.
+pub(super) fn read_plain(path: &Path) -> Result<Source, Unread> {
+    let text = fs::read_text(path, SIZE_LIMIT).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Unread::Gone,
+        io::ErrorKind::PermissionDenied => Unread::Unusable(
+            "this process may not read it; give it the file's owner or change the owner".to_owned(),
+        ),
+        _ => Unread::Unusable(fs::problem(&error)),
+    })?;
+    Source::parse(text).map_err(Unread::Unusable)
+}

@@ -1,0 +1,213 @@
+//! `STATE_DIR/tokens`: tokens whose source has no place for them, and the recovery journal.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    super::{
+        CredentialId, Fingerprint, OAuthLogin,
+        dialect::{self, View, simple},
+        document::Document,
+    },
+    Store,
+    source::{self, Held, Source, Unread},
+};
+use crate::{fs, provider::Provider};
+
+/// A write that is not finished: the whole new text of a file.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Journal {
+    /// The file's own name, for a person who finds the journal.
+    file: String,
+    /// The token it replaces.
+    #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
+    pub(super) replaces: Fingerprint,
+    /// Whether the file is written where it stands, so that it may be found broken.
+    pub(super) in_place: bool,
+    pub(super) text: String,
+}
+
+fn as_text<S: serde::Serializer>(value: &Fingerprint, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn from_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Fingerprint, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Fingerprint::parse(&text).ok_or_else(|| serde::de::Error::custom("no fingerprint"))
+}
+
+impl Store {
+    fn tokens_folder(&self) -> PathBuf {
+        self.options.state_dir.join("tokens")
+    }
+
+    /// Where a credential's tokens rest when they have no place of their own.
+    pub(super) fn state_path(&self, id: &CredentialId) -> PathBuf {
+        self.tokens_folder().join(format!("{id}.json"))
+    }
+
+    /// Makes the folder.
+    pub(super) fn create_tokens_folder(&self) -> io::Result<()> {
+        self.disk.create_folder(&self.tokens_folder())
+    }
+
+    /// Proves that the folder can take a token.
+    pub(super) fn prove_state(&self, id: &CredentialId, bytes: usize) -> io::Result<()> {
+        self.create_tokens_folder()?;
+        self.disk.prove_writable(&source::probe(&self.state_path(id)), bytes)
+    }
+
+    /// The tokens kept for a source, unless the source changed since: then it wins.
+    pub(super) fn read_state(&self, id: &CredentialId, origin: Fingerprint, held: Held) -> Option<Source> {
+        let path = self.state_path(id);
+        let kept = match self.read(&path, held) {
+            Ok(kept) => kept,
+            Err(Unread::Gone) => {
+                // The very first write was cut: its temporary file is named by the source's own token.
+                let orphan = source::temporary(&path, origin);
+                let kept = source::read_plain(&orphan).ok()?;
+                if belongs_to(&kept, origin) && self.disk.rename(&orphan, &path).is_ok() {
+                    tracing::info!(credential.id = %id, "Adopted the token of an interrupted write");
+                }
+                kept
+            }
+            Err(Unread::Unusable(problem)) => {
+                tracing::warn!(credential.id = %id, problem, "The saved token cannot be read; the source counts");
+                return None;
+            }
+        };
+        belongs_to(&kept, origin).then_some(kept)
+    }
+
+    /// Keeps a login for a source. Says whether anything was written.
+    pub(super) fn write_state(
+        &self,
+        id: &CredentialId,
+        origin: Fingerprint,
+        login: &OAuthLogin,
+        provider: &Provider,
+    ) -> io::Result<Wrote> {
+        let path = self.state_path(id);
+        let standing = self.read(&path, Held::Lock).ok();
+        let replaced = standing.as_ref().and_then(|standing| standing.token(0)).unwrap_or(origin);
+        let fresh = || {
+            // `expires_at` stands there from the start, so that the text is always told as the simple form.
+            let text = json!({ "source": origin.to_string(), "token_type": "Bearer", "expires_at": 0.0 });
+            Document::parse(text.to_string()).expect("written one line above")
+        };
+        let before = standing.filter(|kept| belongs_to(kept, origin)).map(|kept| kept.document);
+        let mut document = before.clone().unwrap_or_else(fresh);
+        dialect::apply(&mut document, &simple::LAYOUT, 0, login, provider, self.options.clock.now());
+        if before.is_some_and(|before| before.text() == document.text()) {
+            return Ok(Wrote::Nothing);
+        }
+        self.create_tokens_folder()?;
+        self.disk.replace(&path, &source::temporary(&path, replaced), document.text().as_bytes())?;
+        Ok(Wrote::File)
+    }
+
+    /// Forgets what was kept: the source holds it again.
+    pub(super) fn remove_state(&self, id: &CredentialId) {
+        let path = self.state_path(id);
+        if path.exists()
+            && let Err(error) = self.disk.remove(&path)
+        {
+            tracing::warn!(credential.id = %id, problem = %fs::problem(&error), "An old saved token could not be removed");
+        }
+    }
+
+    fn journal_path(&self, target: &Path) -> PathBuf {
+        // By the target, not by a credential's id: a file that was cut in the middle tells no id.
+        let key = Fingerprint::of_bytes(target.as_os_str().as_encoded_bytes());
+        self.tokens_folder().join(format!("{key}.journal"))
+    }
+
+    pub(super) fn has_journal(&self, target: &Path) -> bool {
+        self.journal_path(target).exists()
+    }
+
+    /// The unfinished write of a target.
+    pub(super) fn journal(&self, target: &Path) -> Option<Journal> {
+        serde_json::from_str(&std::fs::read_to_string(self.journal_path(target)).ok()?).ok()
+    }
+
+    /// Notes a write that is to follow, or that failed, durably. Says where.
+    pub(super) fn write_journal(
+        &self,
+        target: &Path,
+        replaces: Fingerprint,
+        text: &str,
+        reason: Reason,
+    ) -> io::Result<PathBuf> {
+        let in_place = match reason {
+            Reason::InPlace => true,
+            Reason::Failed => false,
+        };
+        let journal = Journal { file: fs::file_name(target), replaces, in_place, text: text.to_owned() };
+        let line = serde_json::to_string(&journal)?;
+        self.create_tokens_folder()?;
+        let path = self.journal_path(target);
+        self.disk.replace(&path, &source::temporary(&path, replaces), line.as_bytes())?;
+        Ok(path)
+    }
+
+    /// Keeps a write that failed. The journal of a write in place stays as it is: the file may be cut in the middle.
+    pub(super) fn keep_journal(
+        &self,
+        target: &Path,
+        replaces: Fingerprint,
+        text: &str,
+    ) -> io::Result<PathBuf> {
+        match self.journal(target) {
+            Some(journal) if journal.text == text => Ok(self.journal_path(target)),
+            Some(_) | None => self.write_journal(target, replaces, text, Reason::Failed),
+        }
+    }
+
+    /// Forgets the unfinished write of a target.
+    pub(super) fn remove_journal(&self, target: &Path) -> io::Result<()> {
+        if self.has_journal(target) { self.disk.remove(&self.journal_path(target)) } else { Ok(()) }
+    }
+}
+
+/// Whether a state file was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wrote {
+    File,
+    Nothing,
+}
+
+/// Why a journal is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// The file is about to be written where it stands.
+    InPlace,
+    /// The file could not be written.
+    Failed,
+}
+
+fn belongs_to(kept: &Source, origin: Fingerprint) -> bool {
+    kept.document.value().get("source").and_then(serde_json::Value::as_str)
+        == Some(origin.to_string().as_str())
+}
+
+/// What was kept, over what the source says.
+pub(super) fn overlay(login: &mut OAuthLogin, kept: &Source, provider: &Provider) {
+    // An address that is foreign by now is no reason to lose the token: such a state file is as good as none.
+    let Ok(kept) = View::new(&kept.document, &simple::LAYOUT, 0).login(provider) else { return };
+    let rotated = kept.tokens.refresh.is_some() && kept.tokens.refresh != login.tokens.refresh;
+    if rotated || login.tokens.access.is_none() || kept.tokens.expires_at > login.tokens.expires_at {
+        let refresh = kept.tokens.refresh.clone().or_else(|| login.tokens.refresh.clone());
+        login.tokens = super::super::Tokens { refresh, ..kept.tokens };
+    }
+    let (facts, known) = (&mut login.facts, kept.facts);
+    facts.account = facts.account.take().or(known.account);
+    facts.project_id = facts.project_id.take().or(known.project_id);
+    facts.resource_url = known.resource_url.or_else(|| facts.resource_url.take());
+    facts.api_key = known.api_key.or_else(|| facts.api_key.take());
+}
