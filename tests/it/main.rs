@@ -2,8 +2,8 @@
 
 mod cli;
 mod config;
-mod docs_in_sync;
 mod credentials;
+mod docs_in_sync;
 mod layering;
 mod oauth;
 mod oauth_vendor;
