@@ -1,1 +1,108 @@
 //! Builds every room in order, runs them, drains them.
+//!
+//! The order of the end matters: first Discord stops taking questions and finishes the ones in flight, then the pool
+//! finishes the refreshes in flight (a token that was rotated must reach its file), then the process may go.
+
+mod error;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+
+pub use error::AppError;
+
+use crate::{
+    clock::{Clock, SystemClock},
+    config::{PoolSettings, Settings},
+    credential::{Store, StoreOptions},
+    discord::{self, DiscordParts},
+    http::Http,
+    llm::{Llm, LlmParts},
+    oauth::HttpRefresh,
+    pool::{Background, Pool, PoolParts},
+    shutdown::{self, Shutdown},
+};
+
+/// How long the refreshes in flight may take to end: a token request's 15 s and the write behind it.
+const POOL_DRAIN: Duration = Duration::from_secs(20);
+
+/// The store of credentials at rest, as the settings describe it.
+pub fn build_store(settings: &Settings, clock: Arc<dyn Clock>) -> Store {
+    let PoolSettings { state_dir, allow_state_writeback, .. } = &settings.pool;
+    Store::new(StoreOptions {
+        state_dir: state_dir.clone(),
+        allow_state_writeback: *allow_state_writeback,
+        providers: Arc::clone(&settings.providers),
+        clock,
+    })
+}
+
+/// The pool, loaded. `background` says whether it refreshes early and watches files by itself.
+pub async fn build_pool(settings: &Settings, background: Background, shutdown: &Shutdown) -> Result<Pool, AppError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let http = Http::new(&settings.http)?;
+    Ok(Pool::start(PoolParts {
+        settings: settings.pool.clone(),
+        providers: Arc::clone(&settings.providers),
+        store: Arc::new(build_store(settings, Arc::clone(&clock))),
+        refresh: Arc::new(HttpRefresh::new(http, Arc::clone(&clock))),
+        clock,
+        shutdown: shutdown.clone(),
+        background,
+    })
+    .await)
+}
+
+/// Runs the bot until `stop` is asked to end, then drains it.
+pub async fn run(settings: Settings, stop: Shutdown) -> Result<(), AppError> {
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let pool_life = Shutdown::new();
+    let discord_life = stop.child();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let pool = build_pool(&settings, Background::On, &pool_life).await?;
+    let http = Http::new(&settings.http)?;
+    let llm = Llm::new(LlmParts {
+        settings: settings.chat.clone(),
+        providers: Arc::clone(&settings.providers),
+        pool: pool.clone(),
+        http: http.clone(),
+        clock: Arc::clone(&clock),
+        shutdown: discord_life.clone(),
+    });
+    let (connected, _) = watch::channel(false);
+    let outcome = discord::run(DiscordParts {
+        settings: settings.discord,
+        chat: settings.chat,
+        llm,
+        pool,
+        providers: settings.providers,
+        clock,
+        http,
+        shutdown: discord_life,
+        connected,
+    })
+    .await;
+    if !pool_life.drain(POOL_DRAIN).await {
+        tracing::warn!("a token refresh was still under way after {} s", POOL_DRAIN.as_secs());
+    }
+    tracing::info!("stopped");
+    outcome.map_err(AppError::from)
+}
+
+/// Runs the bot until SIGTERM or SIGINT; a second signal ends the process at once.
+pub async fn run_until_signal(settings: Settings) -> Result<(), AppError> {
+    let stop = Shutdown::new();
+    let running = run(settings, stop.clone());
+    tokio::pin!(running);
+    tokio::select! {
+        outcome = &mut running => return outcome,
+        name = shutdown::signal() => tracing::info!(signal = name, "finishing the replies in flight"),
+    }
+    stop.begin();
+    tokio::select! {
+        outcome = &mut running => outcome,
+        name = shutdown::signal() => Err(AppError::Interrupted { signal: name }),
+    }
+}
