@@ -8,7 +8,9 @@ use crate::{discord::DiscordError, http::HttpError};
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// The admin endpoint's address cannot be bound.
-    #[error("ADMIN_ADDR={address} cannot be used ({problem}); choose another address or stop what listens there")]
+    #[error(
+        "ADMIN_ADDR={address} cannot be used ({problem}); choose another address or stop what listens there"
+    )]
     AdminAddress {
         /// The address.
         address: SocketAddr,

@@ -38,7 +38,11 @@ pub fn build_store(settings: &Settings, clock: Arc<dyn Clock>) -> Store {
 }
 
 /// The pool, loaded. `background` says whether it refreshes early and watches files by itself.
-pub async fn build_pool(settings: &Settings, background: Background, shutdown: &Shutdown) -> Result<Pool, AppError> {
+pub async fn build_pool(
+    settings: &Settings,
+    background: Background,
+    shutdown: &Shutdown,
+) -> Result<Pool, AppError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let http = Http::new(&settings.http)?;
     Ok(Pool::start(PoolParts {
