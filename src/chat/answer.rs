@@ -1,0 +1,143 @@
+//! An answer as messages: pieces of text, small lines below them, and the rest as a file (D8).
+
+use super::{
+    Payload,
+    splitter::{Bound, Piece, Splitter, units},
+};
+
+/// Messages that an answer fills before the rest becomes a file.
+pub const MOST_MESSAGES: usize = 4;
+/// The file's name.
+const FILE_NAME: &str = "answer-continued.md";
+/// Units kept free in the last message for the line about the file.
+const RESERVE: usize = 80;
+const FILE_LATER: &str = "\n-# The rest comes as a file when the answer is complete.";
+const FILE_ATTACHED: &str = "\n-# The rest of the answer is in the attached file.";
+
+/// The text of one answer while it grows.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    limit: usize,
+    splitter: Splitter,
+}
+
+impl Answer {
+    /// An empty answer for messages of `limit` UTF-16 units.
+    pub fn new(limit: usize) -> Self {
+        let bound = Bound { pieces: MOST_MESSAGES, reserve: RESERVE };
+        Self { limit, splitter: Splitter::bounded(limit, bound) }
+    }
+
+    /// Appends text of the model's.
+    pub fn push(&mut self, text: &str) {
+        self.splitter.push(text);
+    }
+
+    /// The model's text so far.
+    pub fn text(&self) -> &str {
+        self.splitter.text()
+    }
+
+    /// Whether there is nothing to see yet.
+    pub fn is_blank(&self) -> bool {
+        self.text().trim().is_empty()
+    }
+
+    /// What the messages show while more is coming. Empty until there is something to see.
+    pub fn growing(&self) -> Vec<Payload> {
+        let mut payloads = shown(&self.splitter.pieces());
+        if let Some(last) = payloads.last_mut() {
+            if self.splitter.overflow().is_some() {
+                last.text.push_str(FILE_LATER);
+            }
+            last.streaming = true;
+        }
+        payloads
+    }
+
+    /// What the messages show at last, with small lines or a sentence below the text.
+    pub fn finished(&self, below: &[String]) -> Vec<Payload> {
+        let mut payloads = shown(&self.splitter.pieces());
+        if let (Some(last), Some(rest)) = (payloads.last_mut(), self.splitter.overflow()) {
+            last.text.push_str(FILE_ATTACHED);
+            last.attachment = Some((FILE_NAME.to_owned(), rest.text().into_bytes()));
+        }
+        for line in below {
+            append(&mut payloads, line, self.limit);
+        }
+        payloads
+    }
+}
+
+/// Discord trims messages and refuses blank ones, so a blank piece is not shown.
+fn shown(pieces: &[Piece]) -> Vec<Payload> {
+    let texts = pieces.iter().filter(|piece| !piece.body.trim().is_empty()).map(Piece::text);
+    texts.map(|text| Payload { text, ..Payload::default() }).collect()
+}
+
+/// Puts a line below the last message's text, on a line of its own so that it cannot spoil a closing fence; in a
+/// message of its own where it does not fit.
+fn append(payloads: &mut Vec<Payload>, line: &str, limit: usize) {
+    if let Some(last) = payloads.last_mut() {
+        let gap = if last.text.ends_with('\n') { "" } else { "\n" };
+        if units(&last.text) + gap.len() + units(line) <= limit {
+            last.text.push_str(gap);
+            last.text.push_str(line);
+            return;
+        }
+    }
+    payloads.push(Payload { text: line.to_owned(), ..Payload::default() });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(text: &str) -> Answer {
+        let mut answer = Answer::new(2000);
+        answer.push(text);
+        answer
+    }
+
+    #[test]
+    fn a_line_below_never_stands_on_a_closing_fence() {
+        let payloads = answer("```rust\nlet a = 1;\n```").finished(&["-# cut short".to_owned()]);
+        assert_eq!(payloads[0].text, "```rust\nlet a = 1;\n```\n-# cut short");
+        let open = answer("```rust\nlet a").finished(&["-# cut short".to_owned()]);
+        assert_eq!(open[0].text, "```rust\nlet a\n```\n-# cut short");
+    }
+
+    #[test]
+    fn a_line_that_does_not_fit_becomes_a_message() {
+        let payloads = answer(&"x".repeat(1995)).finished(&["-# cut short".to_owned()]);
+        assert_eq!(payloads.iter().map(|p| units(&p.text)).collect::<Vec<_>>(), [1995, 12]);
+    }
+
+    #[test]
+    fn d8_four_messages_and_the_rest_as_a_file() {
+        let text = "All work and no play. ".repeat(600);
+        let payloads = answer(&text).finished(&[]);
+        assert_eq!(payloads.len(), MOST_MESSAGES);
+        assert!(payloads.iter().all(|payload| units(&payload.text) <= 2000));
+        assert!(payloads.iter().take(3).all(|payload| payload.attachment.is_none()));
+        let (name, rest) = payloads[3].attachment.clone().expect("the file");
+        assert!(name.ends_with(".md"));
+        let mut whole: String = payloads.iter().map(|payload| payload.text.as_str()).collect();
+        whole.truncate(whole.len() - FILE_ATTACHED.len());
+        assert_eq!(whole + &String::from_utf8(rest).expect("text"), text);
+    }
+
+    #[test]
+    fn d8_while_it_grows_the_last_message_says_that_a_file_comes() {
+        let payloads = answer(&"All work and no play. ".repeat(600)).growing();
+        assert_eq!(payloads.len(), MOST_MESSAGES);
+        assert!(payloads[3].text.ends_with(FILE_LATER) && payloads[3].attachment.is_none());
+        assert_eq!(payloads.iter().map(|p| p.streaming).collect::<Vec<_>>(), [false, false, false, true]);
+    }
+
+    #[test]
+    fn blank_text_is_not_shown() {
+        assert_eq!(answer("\n \n").growing(), []);
+        assert_eq!(answer("\n \n").finished(&["Nothing came.".to_owned()])[0].text, "Nothing came.");
+    }
+}

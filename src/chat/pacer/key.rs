@@ -1,0 +1,277 @@
+//! The task of one edit budget.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures::{
+    future::{BoxFuture, FutureExt},
+    stream::{FuturesUnordered, StreamExt},
+};
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    super::{Learned, RateKey, SinkError},
+    Command, Keys, StreamId,
+    lane::Lane,
+    locked,
+    stream::{Candidate, Persistence, SendKind, Stream, Urgency},
+};
+use crate::clock;
+
+/// A send that takes longer counts as failed.
+const SEND_LIMIT: Duration = Duration::from_secs(15);
+/// An idle task keeps what it knows of the budget for this long.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// An answer to a send.
+struct Answer {
+    id: StreamId,
+    index: usize,
+    kind: SendKind,
+    sent_at: Instant,
+    result: Result<Learned, SinkError>,
+}
+
+/// The state of a key's task.
+pub(super) struct KeyTask {
+    key: RateKey,
+    commands: mpsc::UnboundedReceiver<Command>,
+    keys: Keys,
+    ending: CancellationToken,
+    streams: BTreeMap<StreamId, Stream>,
+    edits: Lane,
+    creates: Lane,
+    /// An edit of this key is on its way: the next waits for its answer.
+    editing: Option<(StreamId, usize)>,
+    in_flight: FuturesUnordered<BoxFuture<'static, Answer>>,
+}
+
+/// What the task does next.
+enum Next {
+    Command(Option<Command>),
+    Answer(Answer),
+    Look,
+    Leave,
+}
+
+impl KeyTask {
+    pub(super) fn new(
+        key: RateKey,
+        commands: mpsc::UnboundedReceiver<Command>,
+        keys: Keys,
+        ending: CancellationToken,
+    ) -> Self {
+        let now = clock::instant();
+        Self {
+            key,
+            commands,
+            keys,
+            ending,
+            streams: BTreeMap::new(),
+            edits: Lane::edits(now),
+            creates: Lane::creates(now),
+            editing: None,
+            in_flight: FuturesUnordered::new(),
+        }
+    }
+
+    /// Runs until no reply is left and none came for a while.
+    pub(super) async fn run(mut self) {
+        loop {
+            let wake_at = self.send_what_may_go();
+            let idle = self.streams.is_empty() && self.in_flight.is_empty();
+            let leave_at = clock::instant().max(self.edits.next_at()).max(self.creates.next_at()) + LINGER;
+            let next = tokio::select! {
+                biased;
+                command = self.commands.recv() => Next::Command(command),
+                Some(answer) = self.in_flight.next() => Next::Answer(answer),
+                () = sleep_until(wake_at) => Next::Look,
+                () = tokio::time::sleep_until(leave_at), if idle => Next::Leave,
+                () = self.ending.cancelled(), if idle => Next::Leave,
+            };
+            match next {
+                Next::Command(Some(command)) => self.obey(command),
+                Next::Answer(answer) => self.learn(answer),
+                Next::Look => {}
+                Next::Command(None) => return,
+                Next::Leave => {
+                    // Under the map's lock nobody can send to this task without being seen here.
+                    let keys = Arc::clone(&self.keys);
+                    let mut keys = locked(&keys);
+                    match self.commands.try_recv() {
+                        Ok(command) => {
+                            drop(keys);
+                            self.obey(command);
+                        }
+                        Err(_) => {
+                            keys.remove(&self.key);
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        let now = clock::instant();
+        match command {
+            Command::Open { id, sink, ended } => {
+                self.streams.insert(id, Stream::new(sink, ended));
+            }
+            Command::Update { id, payloads } => {
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    stream.update(payloads, now);
+                }
+            }
+            Command::Finish { id, payloads, done } => match self.streams.get_mut(&id) {
+                Some(stream) => stream.finish(payloads, done, now),
+                // It ended before: the message is gone or must not be written.
+                None => drop(done.send(Err(SinkError::Gone))),
+            },
+            Command::Close { id } => {
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    stream.close();
+                }
+            }
+        }
+        self.forget_what_is_over();
+    }
+
+    /// Sends everything that may go now; says when to look again.
+    fn send_what_may_go(&mut self) -> Option<Instant> {
+        loop {
+            let now = clock::instant();
+            let mut wake_at: Option<Instant> = None;
+            let mut best: Option<(StreamId, Candidate)> = None;
+            for (id, candidate) in self.candidates() {
+                let lane = match candidate.kind {
+                    SendKind::Create => self.creates.next_at(),
+                    SendKind::Edit if self.editing.is_some() => continue,
+                    SendKind::Edit => self.edits.next_at(),
+                };
+                let at = candidate.not_before.map_or(lane, |not_before| not_before.max(lane));
+                if at > now {
+                    wake_at = Some(wake_at.map_or(at, |earlier| earlier.min(at)));
+                } else if best.as_ref().is_none_or(|(_, other)| goes_before(&candidate, other)) {
+                    best = Some((id, candidate));
+                }
+            }
+            match best {
+                Some((id, candidate)) => self.send(id, candidate, now),
+                None => return wake_at,
+            }
+        }
+    }
+
+    fn candidates(&self) -> Vec<(StreamId, Candidate)> {
+        self.streams
+            .iter()
+            .flat_map(|(id, stream)| stream.candidates().into_iter().map(|candidate| (*id, candidate)))
+            .collect()
+    }
+
+    fn send(&mut self, id: StreamId, candidate: Candidate, now: Instant) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Candidate { index, kind, .. } = candidate;
+        let payload = stream.send(index);
+        let sink = Arc::clone(&stream.sink);
+        match kind {
+            SendKind::Create => self.creates.sent(now),
+            SendKind::Edit => {
+                self.edits.sent(now);
+                self.editing = Some((id, index));
+            }
+        }
+        let send = async move {
+            let result = match tokio::time::timeout(SEND_LIMIT, sink.send(index, &payload)).await {
+                Ok(result) => result,
+                Err(_) => Err(SinkError::Transient { problem: "no answer".to_owned() }),
+            };
+            Answer { id, index, kind, sent_at: now, result }
+        };
+        self.in_flight.push(send.boxed());
+    }
+
+    fn learn(&mut self, answer: Answer) {
+        let now = clock::instant();
+        let Answer { id, index, kind, sent_at, result } = answer;
+        let lane = match kind {
+            SendKind::Create => &mut self.creates,
+            SendKind::Edit => {
+                self.editing = None;
+                &mut self.edits
+            }
+        };
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let over = match result {
+            Ok(learned) => {
+                lane.learn(learned, sent_at, now);
+                stream.accepted(index);
+                None
+            }
+            Err(SinkError::RateLimited { retry_after }) => {
+                tracing::debug!(
+                    rate.key = %self.key.0,
+                    retry_after_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX),
+                    "Discord asked to wait before the next update"
+                );
+                lane.refused(retry_after, now);
+                stream.again(index, sent_at);
+                None
+            }
+            Err(error @ SinkError::Transient { .. }) => match stream.failed(index, sent_at, now) {
+                Persistence::TriesAgain => None,
+                Persistence::GivesUp => Some(error),
+            },
+            Err(error @ (SinkError::Gone | SinkError::Forbidden)) => Some(error),
+            Err(error @ SinkError::Refused { .. }) => {
+                stream.refused(index);
+                if stream.is_final() {
+                    Some(error)
+                } else {
+                    tracing::warn!(rate.key = %self.key.0, "{error}; the next update may pass");
+                    None
+                }
+            }
+        };
+        if let Some(error) = over {
+            stream.report(Err(error));
+            self.streams.remove(&id);
+        }
+        self.forget_what_is_over();
+    }
+
+    fn forget_what_is_over(&mut self) {
+        self.streams.retain(|_, stream| {
+            let over = stream.is_over();
+            if over && stream.is_final() {
+                stream.report(Ok(()));
+            }
+            !over
+        });
+    }
+}
+
+/// Creates cost no edit and go at once; then final payloads; then whoever waits longest.
+fn goes_before(one: &Candidate, other: &Candidate) -> bool {
+    let order = |candidate: &Candidate| {
+        let kind = match candidate.kind {
+            SendKind::Create => 0u8,
+            SendKind::Edit => 1,
+        };
+        let urgency = match candidate.urgency {
+            Urgency::Final => 0u8,
+            Urgency::Snapshot => 1,
+        };
+        (kind, urgency, candidate.since, candidate.index)
+    };
+    order(one) < order(other)
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

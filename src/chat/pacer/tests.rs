@@ -1,0 +1,1 @@
+//! The pacer under a simulated Discord.

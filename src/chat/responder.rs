@@ -1,0 +1,202 @@
+//! One exchange: a model's events become a reply, whatever happens on the way.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Answer, Pacers, Payload, Reply, ReplySink, SinkError,
+    sentence::{self, Reader},
+};
+use crate::{
+    llm::{ChatEvent, ChatFailure, FailureClass, Finish, Notice, Usage},
+    provider::ModelRef,
+};
+
+/// Discord shows typing for 10 s.
+const TYPING_EVERY: Duration = Duration::from_secs(8);
+
+/// What one exchange needs beside the model's events.
+pub struct Exchange {
+    /// The correlation id, as in the [`crate::llm::ChatRequest`].
+    pub id: String,
+    /// Where the reply goes.
+    pub sink: Arc<dyn ReplySink>,
+    /// Who decides when.
+    pub pacers: Pacers,
+    /// Whom failures are told to.
+    pub reader: Reader,
+    /// Cancelled when somebody stops the answer.
+    pub stop: CancellationToken,
+    /// Cancelled when the process ends.
+    pub drain: CancellationToken,
+}
+
+/// How an exchange ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The answer is complete, or as complete as the model made it.
+    Finished(Finish),
+    /// It failed; the person was told.
+    Failed(ChatFailure),
+    /// Somebody stopped it.
+    Stopped,
+    /// The process ends.
+    Drained,
+    /// The reply can no longer be shown.
+    Unreachable(SinkError),
+}
+
+/// An exchange that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// How it ended.
+    pub ending: Ending,
+    /// The model's text as it came.
+    pub text: String,
+    /// Tokens, where the provider said so.
+    pub usage: Option<Usage>,
+    /// Who answered, where that is known.
+    pub model: Option<ModelRef>,
+    /// Whether the reply's last state is visible.
+    pub delivered: Result<(), SinkError>,
+}
+
+impl Exchange {
+    /// Runs it to its end: returns once the reply's last state is visible, or cannot be made so. The events are
+    /// dropped, and with them the upstream request, before the last state is sent.
+    pub async fn run<S>(self, events: S) -> Ended
+    where
+        S: Stream<Item = Result<ChatEvent, ChatFailure>> + Send,
+    {
+        let reply = self.pacers.open(Arc::clone(&self.sink));
+        let mut progress = Progress::new(self.sink.limit());
+        let ending = self.follow(events, &reply, &mut progress).await;
+        let payloads = progress.last_payloads(&ending, self.reader);
+        let delivered = match &ending {
+            Ending::Unreachable(reason) => Err(reason.clone()),
+            Ending::Finished(_) | Ending::Failed(_) | Ending::Stopped | Ending::Drained => {
+                reply.finish(payloads).await
+            }
+        };
+        let Progress { answer, usage, model, .. } = progress;
+        Ended { ending, text: answer.text().to_owned(), usage, model, delivered }
+    }
+
+    /// Follows the events until something ends the exchange.
+    async fn follow<S>(&self, events: S, reply: &Reply, progress: &mut Progress) -> Ending
+    where
+        S: Stream<Item = Result<ChatEvent, ChatFailure>> + Send,
+    {
+        let mut events = std::pin::pin!(events);
+        let mut typing = std::pin::pin!(keep_typing(self.sink.as_ref()));
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Ending::Stopped,
+                reason = reply.ended() => return Ending::Unreachable(reason),
+                () = self.drain.cancelled() => return Ending::Drained,
+                event = events.next() => event,
+                () = &mut typing, if progress.answer.is_blank() => continue,
+            };
+            match event {
+                Some(Ok(ChatEvent::Text(text))) => {
+                    progress.answer.push(&text);
+                    progress.show(reply);
+                }
+                Some(Ok(ChatEvent::Reasoning)) => {}
+                Some(Ok(ChatEvent::Notice(notice))) => {
+                    progress.note(notice);
+                    progress.show(reply);
+                }
+                Some(Ok(ChatEvent::Finished { finish, usage, model })) => {
+                    progress.usage = usage;
+                    progress.model = Some(model);
+                    return self.judge(finish, progress);
+                }
+                Some(Err(failure)) => return Ending::Failed(failure),
+                None => return Ending::Failed(self.failure(FailureClass::Interrupted, "no end", progress)),
+            }
+        }
+    }
+
+    /// An answer without text is a failure, whatever the provider calls it.
+    fn judge(&self, finish: Finish, progress: &Progress) -> Ending {
+        if !progress.answer.is_blank() {
+            return Ending::Finished(finish);
+        }
+        let (class, code) = match finish {
+            Finish::Stop => (FailureClass::Empty, "empty".to_owned()),
+            Finish::Length => (FailureClass::Empty, "length".to_owned()),
+            Finish::Filtered(code) => (FailureClass::Blocked, code),
+            Finish::Other(code) => (FailureClass::Empty, code),
+        };
+        Ending::Failed(self.failure(class, &code, progress))
+    }
+
+    fn failure(&self, class: FailureClass, code: &str, progress: &Progress) -> ChatFailure {
+        let provider = progress.model.as_ref().map(|model| model.provider.clone());
+        ChatFailure { id: self.id.clone(), class, provider, code: code.to_owned() }
+    }
+}
+
+/// Shows typing for as long as it is polled.
+async fn keep_typing(sink: &dyn ReplySink) {
+    loop {
+        sink.typing().await;
+        tokio::time::sleep(TYPING_EVERY).await;
+    }
+}
+
+/// What came so far.
+struct Progress {
+    answer: Answer,
+    /// Stands in for the answer until there is one.
+    waiting: Option<String>,
+    /// Small lines below the finished answer.
+    notes: Vec<String>,
+    usage: Option<Usage>,
+    model: Option<ModelRef>,
+}
+
+impl Progress {
+    fn new(limit: usize) -> Self {
+        Self { answer: Answer::new(limit), waiting: None, notes: Vec::new(), usage: None, model: None }
+    }
+
+    fn note(&mut self, notice: Notice) {
+        let line = sentence::notice(&notice);
+        match notice {
+            Notice::Fallback { used, .. } => {
+                self.model = Some(used);
+                // Only who answers in the end counts.
+                self.notes = vec![line];
+            }
+            Notice::Resting { .. } => self.waiting = Some(line),
+        }
+    }
+
+    fn show(&self, reply: &Reply) {
+        let mut payloads = self.answer.growing();
+        if let (true, Some(text)) = (payloads.is_empty(), &self.waiting) {
+            payloads.push(Payload { text: text.clone(), streaming: true, attachment: None });
+        }
+        if !payloads.is_empty() {
+            reply.update(payloads);
+        }
+    }
+
+    /// The reply's last state. Never empty: nothing is left that looks as if more would come.
+    fn last_payloads(&self, ending: &Ending, reader: Reader) -> Vec<Payload> {
+        let mut below = if self.answer.is_blank() { Vec::new() } else { self.notes.clone() };
+        match ending {
+            Ending::Finished(finish) => below.extend(sentence::ending(finish)),
+            Ending::Failed(failure) => below.push(sentence::failure(failure, reader)),
+            Ending::Stopped => below.push(sentence::stopped()),
+            Ending::Drained => below.push(sentence::drained()),
+            Ending::Unreachable(_) => {}
+        }
+        self.answer.finished(&below)
+    }
+}
