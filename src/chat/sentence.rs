@@ -190,7 +190,8 @@ mod tests {
     #[test]
     fn d20_every_class_has_a_sentence_of_its_own_with_its_id() {
         for reader in [Reader::Person, Reader::Operator] {
-            let all: Vec<String> = classes().into_iter().map(|class| failure(&failed(class), reader)).collect();
+            let all: Vec<String> =
+                classes().into_iter().map(|class| failure(&failed(class), reader)).collect();
             let distinct: std::collections::BTreeSet<&String> = all.iter().collect();
             assert_eq!(distinct.len(), all.len());
             for text in all {
@@ -217,7 +218,8 @@ mod tests {
 
     #[test]
     fn a_foreign_code_cannot_mention_or_format() {
-        let failure = ChatFailure { code: "**@everyone** <@1>\n# x".to_owned(), ..failed(FailureClass::Empty) };
+        let failure =
+            ChatFailure { code: "**@everyone** <@1>\n# x".to_owned(), ..failed(FailureClass::Empty) };
         assert!(super::failure(&failure, Reader::Person).ends_with("· everyone 1 x · id 1a2b3c4d"));
         assert_eq!(
             ending(&Finish::Filtered("SAFETY`@here".to_owned())),

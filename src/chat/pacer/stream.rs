@@ -141,10 +141,10 @@ impl Stream {
         let mut found = Vec::new();
         for (index, message) in self.messages.iter().enumerate() {
             let kind = if message.shown.is_some() { SendKind::Edit } else { SendKind::Create };
-            let predecessor_shown =
-                index.checked_sub(1).and_then(|before| self.messages.get(before)).is_none_or(|before| {
-                    before.stale_since.is_none() && before.shown.is_some()
-                });
+            let predecessor_shown = index
+                .checked_sub(1)
+                .and_then(|before| self.messages.get(before))
+                .is_none_or(|before| before.stale_since.is_none() && before.shown.is_some());
             let may_go = message.sending.is_none() && (kind == SendKind::Edit || predecessor_shown);
             if let (true, Some(since)) = (may_go, message.stale_since) {
                 let not_before = message.not_before;
