@@ -18,6 +18,18 @@ pub enum RefreshCause {
     Operator,
 }
 
+impl RefreshCause {
+    /// Its name in logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Early => "early",
+            Self::Demand => "demand",
+            Self::Unauthorized => "unauthorized",
+            Self::Operator => "operator",
+        }
+    }
+}
+
 /// Something happened. Carries no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PoolEvent {

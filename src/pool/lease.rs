@@ -1,10 +1,11 @@
 //! Leases: a credential lent to one request, completed with its outcome.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
+use super::{Inner, cooldown::Mark};
 use crate::{
     credential::{CredentialId, Facts, Fingerprint},
     provider::ProviderId,
@@ -98,11 +99,37 @@ pub struct Lease {
     ticket: Option<Ticket>,
 }
 
-/// The way back to the pool.
-#[derive(Debug)]
-struct Ticket;
+/// The way back to the pool: hands the lease in once, as neutral when nobody says how the request went.
+pub(super) struct Ticket {
+    pool: Arc<Inner>,
+    credential: CredentialId,
+    model: String,
+    bearer: Fingerprint,
+    taken: Mark,
+    open: bool,
+}
 
-/// A credential that stands outside any pool, for [`Lease::unattached`].
+impl Ticket {
+    fn hand_in(&mut self, outcome: Outcome) {
+        if std::mem::take(&mut self.open) {
+            self.pool.take_back(&self.credential, &self.model, self.bearer, self.taken, outcome);
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.hand_in(Outcome::Neutral);
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Ticket").field("taken", &self.taken).finish_non_exhaustive()
+    }
+}
+
+/// What a lease says about what it lends; by itself for [`Lease::unattached`].
 #[derive(Debug, Clone)]
 pub struct Lent {
     /// Which credential.
@@ -127,8 +154,24 @@ impl Lease {
         Self { credential, provider, model, account, bearer, fingerprint, facts, ticket: None }
     }
 
+    /// A lease of a pool.
+    pub(super) fn of(lent: Lent, fingerprint: Fingerprint, taken: Mark, pool: Arc<Inner>) -> Self {
+        let Lent { credential, provider, model, account, bearer, facts } = lent;
+        let ticket = Ticket {
+            pool,
+            credential: credential.clone(),
+            model: model.clone(),
+            bearer: fingerprint,
+            taken,
+            open: true,
+        };
+        Self { credential, provider, model, account, bearer, fingerprint, facts, ticket: Some(ticket) }
+    }
+
     /// Returns the credential and says how the request went.
-    pub fn complete(self, outcome: Outcome) {
-        drop((self.ticket, outcome));
+    pub fn complete(mut self, outcome: Outcome) {
+        if let Some(ticket) = &mut self.ticket {
+            ticket.hand_in(outcome);
+        }
     }
 }

@@ -1,14 +1,36 @@
 //! The live set of credentials with its health: leases, cooldowns, refreshes, news. Knows no chat.
+//!
+//! A credential's state machine stands in `entry` (pure functions), the set of all in `set` behind one mutex that is never
+//! held across an await, and what takes time in flights (`refresher`, `flight`), which no caller's end can stop.
 
+mod announce;
+mod at_rest;
+mod by_hand;
+mod cooldown;
+mod entry;
 mod error;
 mod event;
+mod flight;
 mod lease;
+mod lending;
+mod outcome;
+mod reason;
+mod refresher;
+mod schedule;
 mod selection;
+mod set;
 mod snapshot;
+mod strategy;
+mod watcher;
+mod window;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::{sync::broadcast, time::Instant};
+use chrono::{DateTime, Utc};
+use tokio::{
+    sync::{Notify, broadcast},
+    time::Instant,
+};
 
 pub use error::LeaseError;
 pub use event::{PoolEvent, RefreshCause};
@@ -16,10 +38,11 @@ pub use lease::{Lease, Lent, Outcome, RetryHint, Want};
 pub use selection::{AccessToken, NoSuchCredential, RefreshReport, RefreshResult, Refused, Selector};
 pub use snapshot::{CoolingModel, CredentialView, LastRefresh, Snapshot, State};
 
+use self::{announce::Told, at_rest::at_rest, reason::unusable, set::Set, watcher::Stamps};
 use crate::{
     clock::Clock,
-    config::PoolSettings,
-    credential::{CredentialId, Store},
+    config::{CredentialValue, NamedCredential, PoolSettings, WatchMode},
+    credential::{CredentialId, Inventory, SourceSpec, Store},
     oauth::{Refresh, RefreshError},
     provider::{Catalog, ProviderId},
     shutdown::Shutdown,
@@ -61,69 +84,138 @@ pub struct Pool {
 
 struct Inner {
     parts: PoolParts,
+    sources: Vec<SourceSpec>,
+    set: Mutex<Set>,
+    stamps: Stamps,
     events: broadcast::Sender<PoolEvent>,
+    /// Wakes the schedule.
+    wake: Notify,
 }
 
 impl Pool {
     /// Loads every source, logs one line each, and starts the refresher and the watcher.
     pub async fn start(parts: PoolParts) -> Self {
         let (events, _) = broadcast::channel(256);
-        Self { inner: Arc::new(Inner { parts, events }) }
+        let sources = sources(&parts.settings);
+        let (set, stamps, wake) = (Mutex::default(), Stamps::default(), Notify::new());
+        let inner = Arc::new(Inner { parts, sources, set, stamps, events, wake });
+        let loader = Arc::clone(&inner);
+        let inventory = at_rest(move || {
+            loader.stamps.prime(&loader.parts.settings);
+            loader.parts.store.load(&loader.sources)
+        })
+        .await;
+        let folders = inventory.watch.clone();
+        let told = Told::of(&inventory);
+        inner.apply(inventory, &[]);
+        match inner.parts.background {
+            Background::On => {
+                inner.announce_start(&told);
+                drop(inner.parts.shutdown.spawn(schedule::run(Arc::clone(&inner))));
+                match inner.parts.settings.watch {
+                    WatchMode::Auto | WatchMode::Poll => {
+                        drop(inner.parts.shutdown.spawn(watcher::run(Arc::clone(&inner), folders)));
+                    }
+                    WatchMode::Off => {}
+                }
+            }
+            Background::Off => {}
+        }
+        Self { inner }
     }
 
     /// Borrows a credential. Waits only for a hard-stale token's refresh, until `want.until` at most.
     pub async fn lease(&self, want: &Want) -> Result<Lease, LeaseError> {
-        let _ = (want, &self.inner.parts.settings);
-        Err(LeaseError::NothingConfigured)
+        self.inner.lease(want).await
     }
 
     /// Whether a lease for this provider (and model) would be granted now or after a refresh.
     pub fn has_ready(&self, provider: &ProviderId, model: &str) -> bool {
-        let _ = (provider, model);
-        false
+        self.inner.set().has_ready(provider, model, self.inner.now())
     }
 
     /// A forced refresh after a 401 on a fresh-looking token, shared by the value of the failed token (P31).
     /// `Ok` when another token may be tried now.
     pub async fn refresh_after_401(&self, lease: &Lease, until: Instant) -> Result<(), RefreshError> {
-        let _ = (lease, until);
-        Err(RefreshError::NoRefreshToken)
+        self.inner.after_401(lease, until).await
     }
 
     /// Refreshes by hand: overrides the backoff once a minute, never sends a refused token unless told to (P32).
     pub async fn refresh(&self, selector: &Selector, refused: Refused) -> Vec<RefreshReport> {
-        let _ = (selector, refused);
-        Vec::new()
+        self.inner.refresh_by_hand(selector, refused).await
     }
 
     /// A valid access token for a script, refreshed first if need be.
     pub async fn access_token(&self, selector: &Selector, until: Instant) -> Result<AccessToken, LeaseError> {
-        let _ = (selector, until);
-        Err(LeaseError::NothingConfigured)
+        self.inner.access_token(selector, until).await
     }
 
-    /// Takes a credential out of service until [`Pool::enable`]. Leases on it finish.
+    /// Takes a credential out of service until [`Pool::enable`], in memory. Leases on it finish.
     pub fn disable(&self, credential: &CredentialId) -> Result<(), NoSuchCredential> {
-        Err(NoSuchCredential(credential.clone()))
+        self.inner.change(credential, |entry| entry.switched_off = true)
     }
 
-    /// Puts a credential back into service: an operator's disabling and a refusal by the service are lifted.
+    /// Puts a credential back into service: an operator's disabling and a refusal by the service are lifted. What its
+    /// file or unaccepted terms disable stays disabled.
     pub fn enable(&self, credential: &CredentialId) -> Result<(), NoSuchCredential> {
-        Err(NoSuchCredential(credential.clone()))
+        self.inner.change(credential, |entry| {
+            entry.switched_off = false;
+            entry.refusal = None;
+        })
     }
 
     /// Ends every rest of a credential, whole and by model.
     pub fn clear_cooldown(&self, credential: &CredentialId) -> Result<(), NoSuchCredential> {
-        Err(NoSuchCredential(credential.clone()))
+        self.inner.change(credential, |entry| {
+            entry.rest = None;
+            entry.models.clear();
+            entry.faults = 0;
+        })
     }
 
     /// Everything that can be shown.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { taken_at: self.inner.parts.clock.now(), credentials: Vec::new() }
+        let now = self.inner.now();
+        let set = self.inner.set();
+        let credentials = set.entries().iter().map(|entry| entry.view(now));
+        Snapshot { taken_at: now, credentials: credentials.chain(set.rejected().iter().map(unusable)).collect() }
     }
 
     /// News from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<PoolEvent> {
         self.inner.events.subscribe()
     }
+}
+
+impl Inner {
+    fn now(&self) -> DateTime<Utc> {
+        self.parts.clock.now()
+    }
+
+    fn set(&self) -> MutexGuard<'_, Set> {
+        self.set.lock().expect("no holder of the set panics")
+    }
+
+    fn publish(&self, events: impl IntoIterator<Item = PoolEvent>) {
+        for event in events {
+            // An error says that nobody listens just now.
+            drop(self.events.send(event));
+        }
+    }
+
+    /// Takes in what a look at the sources found.
+    fn apply(&self, inventory: Inventory, unsettled: &[String]) -> Vec<PoolEvent> {
+        let PoolParts { settings, providers, .. } = &self.parts;
+        self.set().apply(inventory, unsettled, providers, settings.early, self.now())
+    }
+}
+
+/// Where the settings say credentials are: what a variable names comes first.
+fn sources(settings: &PoolSettings) -> Vec<SourceSpec> {
+    let named = settings.named.iter().cloned().map(|NamedCredential { variable, provider, value }| match value {
+        CredentialValue::Path(path) => SourceSpec::File { variable, provider, path },
+        CredentialValue::Inline(json) => SourceSpec::Inline { variable, provider, json },
+        CredentialValue::ApiKey(key) => SourceSpec::Key { variable, provider, key },
+    });
+    named.chain([SourceSpec::Folder(settings.credentials_dir.clone())]).collect()
 }

@@ -1,0 +1,95 @@
+//! What the pool does with files: always on a blocking thread, always under the lock.
+
+use crate::{
+    credential::{Credential, Dialect, Guard, LockNotes, OAuthLogin, Place, Saved, StoreError},
+    pool::Inner,
+};
+
+/// A look at a place under its lock.
+pub(super) struct Look {
+    /// The lock.
+    pub(super) guard: Guard,
+    /// The login as it stands there.
+    pub(super) login: Result<OAuthLogin, StoreError>,
+    /// What the lock file says.
+    pub(super) notes: LockNotes,
+}
+
+impl Look {
+    /// Reads the place again (P5).
+    pub(super) async fn take(mut guard: Guard) -> Self {
+        at_rest(move || {
+            let login = guard.read();
+            let notes = guard.notes();
+            Self { guard, login, notes }
+        })
+        .await
+    }
+
+    /// Proves that a save will find a place (P13).
+    pub(super) async fn prove(mut guard: Guard, rotates: bool) -> (Guard, Result<Saved, StoreError>) {
+        at_rest(move || {
+            let proof = guard.prove_writable(rotates);
+            (guard, proof)
+        })
+        .await
+    }
+}
+
+impl Inner {
+    /// Writes a login and the lock file's notes, then frees the lock. The watcher knows the write for our own (P35).
+    pub(super) async fn write(
+        &self,
+        credential: &Credential,
+        mut guard: Guard,
+        login: OAuthLogin,
+        notes: Option<LockNotes>,
+    ) -> Result<(), StoreError> {
+        let stamps = self.stamps.clone();
+        let target = match &credential.place {
+            Place::File { target, .. } => Some(target.clone()),
+            Place::Inline { .. } | Place::Key { .. } => None,
+        };
+        let id = credential.id.clone();
+        let has_own_place = match credential.dialect {
+            Dialect::Gcloud | Dialect::AntigravityAccounts | Dialect::ApiKey => false,
+            Dialect::Simple
+            | Dialect::OfficialCli
+            | Dialect::CliProxyApi
+            | Dialect::KeyProxy
+            | Dialect::Gcli2Api
+            | Dialect::AntigravityManager => target.is_some(),
+        };
+        at_rest(move || {
+            let own = target.map(|target| stamps.own_write(target));
+            let saved = guard.save(&login);
+            if let Some(notes) = notes
+                && let Err(problem) = guard.set_notes(&notes)
+            {
+                tracing::debug!(credential.id = %id, reason = %problem, "The lock file's notes could not be written");
+            }
+            drop(own);
+            match saved {
+                Ok(Saved::InState) if has_own_place => {
+                    tracing::warn!(credential.id = %id, "The credential's file cannot be written; its new token is kept in the state folder");
+                    Ok(())
+                }
+                Ok(Saved::InState | Saved::InPlace | Saved::Unchanged) => Ok(()),
+                Err(error) => Err(error),
+            }
+        })
+        .await
+    }
+}
+
+/// Runs what blocks on a blocking thread; a panic there goes on here.
+pub(super) async fn at_rest<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down: nothing that is awaited here will be looked at again.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}

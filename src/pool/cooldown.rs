@@ -1,0 +1,294 @@
+//! How long something rests: by the hint it was given, else by a ladder of steps; and how refreshes back off.
+
+use std::time::Duration;
+
+use backoff::{ExponentialBackoffBuilder, backoff::Backoff};
+use chrono::{DateTime, Utc};
+
+use super::{RetryHint, window::after};
+
+/// A hint up to this is kept exactly; a longer one is tried by one real request each such while (P22).
+const PROBE: Duration = Duration::from_mins(15);
+/// Hints beyond this are absurd.
+const LONGEST: Duration = Duration::from_hours(31 * 24);
+/// A hint of zero, or of an instant that has passed, still lets others go first.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// The steps of a rest without a hint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ladder {
+    /// 429 without a word of when.
+    Quota,
+    /// An API key that answers 401: one hit a step (P21).
+    Key,
+    /// Several faults in a row: 5xx, timeouts.
+    Fault,
+    /// A model that this account does not have (404).
+    Unavailable,
+}
+
+impl Ladder {
+    fn steps(self) -> &'static [u64] {
+        match self {
+            Self::Quota => &[30, 60, 120, 300, 900],
+            Self::Key => &[60, 300, 900, 1800, 3600],
+            Self::Fault => &[15, 30, 60, 120],
+            Self::Unavailable => &[6 * 3600],
+        }
+    }
+
+    /// The rest of a step, the first being 0.
+    fn rest(self, step: usize) -> Duration {
+        let steps = self.steps();
+        let seconds = steps.get(step).or(steps.last()).copied().unwrap_or(60);
+        Duration::from_secs(seconds)
+    }
+}
+
+/// A number that grows with every lease and every rest: tells what was lent before a rest began.
+pub(super) type Mark = u64;
+
+/// What rests, and until when. Kept after its end, for the step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rest {
+    /// Until when.
+    pub(super) until: DateTime<Utc>,
+    /// When one real request may try although it rests.
+    probe_at: Option<DateTime<Utc>>,
+    /// The reason code.
+    pub(super) reason: String,
+    /// How many times it escalated.
+    step: usize,
+    /// The mark at its last escalation.
+    since: Mark,
+}
+
+/// What a rest says now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing rests.
+    Over,
+    /// It rests, and one request may try.
+    Probe,
+    /// It rests; something may change at this instant.
+    Until(DateTime<Utc>),
+}
+
+/// One refusal.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hit<'a> {
+    /// When to come back.
+    pub(super) hint: RetryHint,
+    /// The steps where there is no hint.
+    pub(super) ladder: Ladder,
+    /// The reason code.
+    pub(super) reason: &'a str,
+    /// The mark of the refused lease.
+    pub(super) taken: Mark,
+    /// The mark now.
+    pub(super) mark: Mark,
+}
+
+impl Rest {
+    /// The rest after a refusal: a longer one extends, a shorter never shortens, and requests that were lent before the
+    /// last escalation do not escalate again (P28).
+    pub(super) fn after_hit(current: Option<Self>, hit: Hit<'_>, now: DateTime<Utc>) -> Self {
+        let burst = current.as_ref().is_some_and(|rest| hit.taken < rest.since);
+        let (step, since) = match &current {
+            Some(rest) if burst => (rest.step, rest.since),
+            Some(rest) => (rest.step.saturating_add(1), hit.mark),
+            None => (0, hit.mark),
+        };
+        let asked = match hit.hint {
+            RetryHint::After(wait) => Some(after(now, wait.clamp(SHORTEST, LONGEST))),
+            RetryHint::At(at) => Some(at.clamp(after(now, SHORTEST), after(now, LONGEST))),
+            RetryHint::None if burst => None,
+            RetryHint::None => Some(after(now, hit.ladder.rest(step))),
+        };
+        let running = current.filter(|rest| rest.until > now);
+        let (until, reason, probe_at) = match (asked, running) {
+            (Some(asked), Some(running)) if running.until >= asked => {
+                // It was a probe that failed, or one of the burst: the next try keeps its distance.
+                (running.until, running.reason, running.probe_at.map(|at| at.max(after(now, PROBE))))
+            }
+            (None, Some(running)) => (running.until, running.reason, running.probe_at),
+            (Some(asked), _) => {
+                let hinted = !matches!(hit.hint, RetryHint::None);
+                let probe_at = Some(after(now, PROBE)).filter(|at| hinted && *at < asked);
+                (asked, hit.reason.to_owned(), probe_at)
+            }
+            (None, None) => (now, hit.reason.to_owned(), None),
+        };
+        Self { until, probe_at, reason, step, since }
+    }
+
+    /// What it says now.
+    pub(super) fn verdict(&self, now: DateTime<Utc>) -> Verdict {
+        if now >= self.until {
+            Verdict::Over
+        } else if self.probe_at.is_some_and(|at| now >= at) {
+            Verdict::Probe
+        } else {
+            Verdict::Until(self.probe_at.unwrap_or(self.until).min(self.until))
+        }
+    }
+
+    /// One request goes although it rests; the next in a while.
+    pub(super) fn probing(&mut self, now: DateTime<Utc>) {
+        if self.probe_at.is_some() && self.verdict(now) == Verdict::Probe {
+            self.probe_at = Some(after(now, PROBE));
+        }
+    }
+
+    /// Whether a success of a lease with this mark ends it (P29): one that was lent before it began says nothing.
+    pub(super) fn is_cleared_by(&self, taken: Mark) -> bool {
+        taken >= self.since
+    }
+}
+
+/// Why refreshes fail for now: how soon it is worth asking again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FailureClass {
+    /// Not answering: 10 s, doubling to 5 minutes.
+    Transient,
+    /// Not understood: a minute, doubling to an hour.
+    Unknown,
+    /// Our side: a lock that is held, a file that cannot be read or written. 5 s, doubling to 2 minutes.
+    Ours,
+}
+
+/// How long a refresh waits after its `failures`th failure in a row (1 or more), `retry_after` at least (an hour at most).
+pub(super) fn refresh_delay(class: FailureClass, failures: u32, retry_after: Option<Duration>) -> Duration {
+    let (first, longest) = match class {
+        FailureClass::Transient => (10, 300),
+        FailureClass::Unknown => (60, 3600),
+        FailureClass::Ours => (5, 120),
+    };
+    let mut delays = ExponentialBackoffBuilder::new()
+        .with_initial_interval(Duration::from_secs(first))
+        .with_multiplier(2.0)
+        .with_randomization_factor(0.1)
+        .with_max_interval(Duration::from_secs(longest))
+        .with_max_elapsed_time(None)
+        .build();
+    let mut delay = Duration::from_secs(first);
+    for _ in 0..failures.clamp(1, 16) {
+        delay = delays.next_backoff().unwrap_or(delay);
+    }
+    delay.max(retry_after.unwrap_or_default().min(Duration::from_hours(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_790_000_000 + second, 0).unwrap()
+    }
+
+    fn hit(hint: RetryHint, taken: Mark, mark: Mark) -> Hit<'static> {
+        Hit { hint, ladder: Ladder::Quota, reason: "HTTP 429", taken, mark }
+    }
+
+    fn seconds(count: u64) -> RetryHint {
+        RetryHint::After(Duration::from_secs(count))
+    }
+
+    #[test]
+    fn p22_a_hint_up_to_a_quarter_of_an_hour_is_kept_exactly() {
+        for wait in [2, 34, 900] {
+            let rest = Rest::after_hit(None, hit(seconds(wait), 1, 2), at(0));
+            assert_eq!(rest.verdict(at(wait.cast_signed() - 1)), Verdict::Until(at(wait.cast_signed())));
+            assert_eq!(rest.verdict(at(wait.cast_signed())), Verdict::Over);
+        }
+        let dated = Rest::after_hit(None, hit(RetryHint::At(at(77)), 1, 2), at(0));
+        assert_eq!(dated.until, at(77));
+    }
+
+    #[test]
+    fn p22_a_longer_hint_is_tried_by_one_request_each_quarter_of_an_hour() {
+        let mut rest = Rest::after_hit(None, hit(seconds(156 * 3600), 1, 2), at(0));
+        assert_eq!(rest.verdict(at(899)), Verdict::Until(at(900)));
+        assert_eq!(rest.verdict(at(900)), Verdict::Probe);
+        rest.probing(at(900));
+        assert_eq!(rest.verdict(at(901)), Verdict::Until(at(1800)), "the second request waits");
+        let again = Rest::after_hit(Some(rest), hit(seconds(60), 3, 4), at(905));
+        assert_eq!(again.until, at(156 * 3600), "a shorter hint never shortens");
+        assert_eq!(again.verdict(at(906)), Verdict::Until(at(1805)));
+    }
+
+    #[test]
+    fn p22_zero_past_and_absurd_hints_are_handled() {
+        let until = |hint| Rest::after_hit(None, hit(hint, 1, 2), at(0)).until;
+        assert_eq!(until(seconds(0)), at(1));
+        assert_eq!(until(RetryHint::At(at(-500))), at(1));
+        assert_eq!(until(RetryHint::After(Duration::MAX)), at(31 * 86_400));
+        assert_eq!(until(RetryHint::At(DateTime::<Utc>::MAX_UTC)), at(31 * 86_400));
+    }
+
+    #[test]
+    fn p28_a_burst_escalates_one_step_and_later_refusals_climb_the_ladder() {
+        // Five requests lent with marks 1 to 5; the first refusal comes at mark 6.
+        let mut rest = Rest::after_hit(None, hit(RetryHint::None, 1, 6), at(0));
+        for taken in 2..=5 {
+            rest = Rest::after_hit(Some(rest), hit(RetryHint::None, taken, 6), at(1));
+        }
+        assert_eq!((rest.until, rest.step), (at(30), 0));
+        let mut now = 30;
+        for (mark, wait) in [(10, 60), (20, 120), (30, 300), (40, 900), (50, 900)] {
+            rest = Rest::after_hit(Some(rest), hit(RetryHint::None, mark, mark + 1), at(now));
+            assert_eq!(rest.until, at(now + wait));
+            now += wait;
+        }
+    }
+
+    #[test]
+    fn p29_only_a_success_of_a_later_lease_clears() {
+        let rest = Rest::after_hit(None, hit(RetryHint::None, 1, 6), at(0));
+        assert!(!rest.is_cleared_by(5));
+        assert!(rest.is_cleared_by(6));
+    }
+
+    #[test]
+    fn p3_refreshes_back_off_and_keep_a_retry_after() {
+        let around = |class, failures, expected: f64| {
+            let delay = refresh_delay(class, failures, None).as_secs_f64();
+            assert!((expected * 0.89..=expected * 1.11).contains(&delay), "{class:?} {failures}: {delay}");
+        };
+        around(FailureClass::Transient, 1, 10.0);
+        around(FailureClass::Transient, 3, 40.0);
+        around(FailureClass::Transient, 50, 300.0);
+        around(FailureClass::Unknown, 1, 60.0);
+        around(FailureClass::Ours, 1, 5.0);
+        let told = |wait| refresh_delay(FailureClass::Transient, 1, Some(Duration::from_secs(wait)));
+        assert_eq!(told(120), Duration::from_mins(2));
+        assert_eq!(told(999_999), Duration::from_hours(1));
+    }
+
+    proptest! {
+        #[test]
+        fn p28_a_longer_rest_extends_and_a_shorter_never_shortens(
+            hints in proptest::collection::vec((0_u64..5_000_000, 0_i64..100, any::<bool>()), 1..20),
+        ) {
+            let mut rest: Option<Rest> = None;
+            let mut now = at(0);
+            for (mark, (wait, passed, hinted)) in hints.into_iter().enumerate() {
+                now += chrono::TimeDelta::seconds(passed);
+                let hint = if hinted { seconds(wait) } else { RetryHint::None };
+                let before = rest.as_ref().map(|rest| rest.until);
+                let mark = u64::try_from(mark).unwrap();
+                let next = Rest::after_hit(rest, hit(hint, mark, mark + 1), now);
+                prop_assert!(next.until > now);
+                if let Some(before) = before.filter(|before| *before > now) {
+                    prop_assert!(next.until >= before);
+                }
+                if hinted {
+                    prop_assert!(next.until >= after(now, Duration::from_secs(wait).clamp(SHORTEST, LONGEST)));
+                }
+                rest = Some(next);
+            }
+        }
+    }
+}

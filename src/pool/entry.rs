@@ -1,0 +1,527 @@
+//! One credential's live state: an explicit state machine. Every function here is a pure function of the state, the
+//! event and the instant; nothing waits, and nothing is read or written.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+
+use super::{
+    LastRefresh, State,
+    cooldown::{Mark, Rest, Verdict},
+    refresher::{Errand, Progress},
+    window::{Phase, Window},
+};
+use crate::{
+    credential::{Credential, Facts, Fingerprint, Login, OAuthLogin, StoreError, Tokens},
+    oauth::RefreshError,
+    provider::{AfterGrant, ChatAuth, Provider, ProviderId},
+    secret::Secret,
+};
+
+/// How many replaced tokens are remembered, to know an old copy of the file from a new one.
+const REMEMBERED: usize = 8;
+
+/// The client that a login belongs to: what it is refused for concerns every credential with it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ClientKey {
+    provider: ProviderId,
+    id: String,
+    secret: Option<Fingerprint>,
+}
+
+/// What of a provider's row decides here.
+#[derive(Debug, Clone)]
+pub(super) struct Traits {
+    after_grant: AfterGrant,
+    chat_auth: ChatAuth,
+    early: Duration,
+    has_project: bool,
+    /// The prefix of its variables, for remedies.
+    pub(super) prefix: String,
+}
+
+impl Traits {
+    /// The traits of a provider, with the configured early window.
+    pub(super) fn of(provider: &Provider, early: Duration) -> Self {
+        Self {
+            after_grant: provider.oauth().map_or(AfterGrant::Nothing, |spec| spec.after_grant),
+            chat_auth: provider.chat_auth,
+            early: provider.early.unwrap_or(early),
+            has_project: provider.project.is_some(),
+            prefix: provider.id.variable_prefix(),
+        }
+    }
+}
+
+/// Where new tokens came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A grant of ours.
+    Grant,
+    /// The file: another process, the vendor's own program, or a person.
+    File,
+}
+
+/// The service refuses the account, or the token although it is new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// The reason code.
+    pub(super) reason: String,
+    /// Who said so.
+    pub(super) kind: RefusalKind,
+}
+
+/// What was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RefusalKind {
+    /// A token that looked good, twice (401).
+    Token,
+    /// The account: licence, region, terms, verification. Never probed.
+    Account,
+}
+
+/// A refresh, or a step after it, that fails for now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trouble {
+    /// Why, in words.
+    pub(super) reason: String,
+    /// The error, for those who ask meanwhile.
+    pub(super) error: RefreshError,
+    /// Until when nobody asks again.
+    pub(super) until: DateTime<Utc>,
+    /// How many in a row.
+    pub(super) failures: u32,
+}
+
+/// A token that is in memory only (P14).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unsaved {
+    /// Why, in words.
+    pub(super) problem: String,
+    /// When it is tried again.
+    pub(super) retry_at: DateTime<Utc>,
+    /// How many tries failed.
+    pub(super) failures: u32,
+}
+
+/// A flight under way.
+#[derive(Debug)]
+pub(super) struct Flight {
+    /// What it does.
+    pub(super) errand: Errand,
+    /// How far it is.
+    pub(super) progress: watch::Receiver<Progress>,
+}
+
+/// Whether and when a credential can be lent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Readiness {
+    /// Now.
+    Ready,
+    /// Now; its refresh is due.
+    Early,
+    /// After a flight that may start now.
+    Stale,
+    /// It rests; something may change at this instant.
+    Resting(DateTime<Utc>),
+    /// Its refresh fails for now.
+    Failing,
+    /// Not until a person acts.
+    Blocked,
+}
+
+/// One credential, alive.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// The credential with its current login.
+    pub(super) credential: Credential,
+    /// Its account, masked.
+    pub(super) account: String,
+    /// What of its provider's row decides here.
+    pub(super) traits: Traits,
+    /// Whose client it needs.
+    pub(super) client: Option<ClientKey>,
+    /// When its token is stale.
+    pub(super) window: Window,
+    jitter: f64,
+    bearer: Option<(Secret, Fingerprint)>,
+    replaced: VecDeque<Fingerprint>,
+    /// Disabled by an operator, in memory.
+    pub(super) switched_off: bool,
+    /// The refresh token that was refused (P4).
+    pub(super) refused_login: Option<Fingerprint>,
+    /// A bearer that the service rejects while the refresh is failing: as good as expired.
+    pub(super) rejected_bearer: Option<Fingerprint>,
+    /// The service says no.
+    pub(super) refusal: Option<Refusal>,
+    /// Its client is refused (the code).
+    pub(super) client_refused: Option<String>,
+    /// A foreign host that its file or a reply names.
+    pub(super) foreign: Option<String>,
+    /// What fails for now.
+    pub(super) trouble: Option<Trouble>,
+    /// The last write failed.
+    pub(super) unsaved: Option<Unsaved>,
+    /// The whole credential rests.
+    pub(super) rest: Option<Rest>,
+    /// Models that rest on it.
+    pub(super) models: HashMap<String, Rest>,
+    /// Faults in a row.
+    pub(super) faults: u32,
+    /// A flight under way.
+    pub(super) flight: Option<Flight>,
+    /// When a grant of ours last brought a token (P9).
+    pub(super) granted_at: Option<DateTime<Utc>>,
+    /// How the last refresh ended.
+    pub(super) last_refresh: Option<LastRefresh>,
+    /// Token requests.
+    pub(super) refresh_attempts: u32,
+    /// When it was last refreshed by hand.
+    pub(super) by_hand_at: Option<DateTime<Utc>>,
+    /// Who holds its lock.
+    pub(super) lock_holder: Option<String>,
+    /// When it was last lent.
+    pub(super) last_used_at: Option<DateTime<Utc>>,
+    /// How often it was lent.
+    pub(super) requests: u64,
+    /// Leases out.
+    pub(super) in_flight: u32,
+    /// The state that was last made known.
+    pub(super) shown: State,
+}
+
+impl Entry {
+    /// A credential as loaded. `jitter` (0 to 1) spreads its early refreshes.
+    pub(super) fn new(credential: Credential, provider: &Provider, early: Duration, jitter: f64, now: DateTime<Utc>) -> Self {
+        let traits = Traits::of(provider, early);
+        let mut entry = Self {
+            account: credential.account(),
+            client: client_key(&credential, provider),
+            credential,
+            traits,
+            window: Window::Missing,
+            jitter,
+            bearer: None,
+            replaced: VecDeque::new(),
+            switched_off: false,
+            refused_login: None,
+            rejected_bearer: None,
+            refusal: None,
+            client_refused: None,
+            foreign: None,
+            trouble: None,
+            unsaved: None,
+            rest: None,
+            models: HashMap::new(),
+            faults: 0,
+            flight: None,
+            granted_at: None,
+            last_refresh: None,
+            refresh_attempts: 0,
+            by_hand_at: None,
+            lock_holder: None,
+            last_used_at: None,
+            requests: 0,
+            in_flight: 0,
+            shown: State::Ready,
+        };
+        entry.settle(now);
+        entry.shown = entry.state(now);
+        entry
+    }
+
+    /// The OAuth login, where it is one.
+    pub(super) fn login(&self) -> Option<&OAuthLogin> {
+        match &self.credential.login {
+            Login::OAuth(login) => Some(login),
+            Login::ApiKey(_) => None,
+        }
+    }
+
+    /// What authorises chats now, with its fingerprint.
+    pub(super) fn bearer(&self) -> Option<&(Secret, Fingerprint)> {
+        self.bearer.as_ref()
+    }
+
+    /// What is known about the account.
+    pub(super) fn facts(&self) -> Facts {
+        self.login().map(|login| login.facts.clone()).unwrap_or_default()
+    }
+
+    /// Whether a login found in the file is newer than ours (P5): another refresh token, or another access token that
+    /// expires later; but not one that ours replaced, which a reader may hold who looked before the write.
+    pub(super) fn is_newer(&self, found: &Tokens) -> bool {
+        let Some(ours) = self.login().map(|login| &login.tokens) else { return false };
+        let replaced = |token: &Secret| self.replaced.contains(&Fingerprint::of(token));
+        let refresh = found
+            .refresh
+            .as_ref()
+            .is_some_and(|token| ours.refresh.as_ref() != Some(token) && !replaced(token));
+        let access = found
+            .access
+            .as_ref()
+            .is_some_and(|token| ours.access.as_ref() != Some(token) && !replaced(token));
+        let later = match (found.expires_at, ours.expires_at) {
+            (Some(theirs), Some(ours)) => theirs > ours,
+            (Some(_), None) => true,
+            (None, _) => ours.access.is_none(),
+        };
+        refresh || (access && later)
+    }
+
+    /// Takes a new login in. Everything that was held against the old tokens is lifted: the refused token is known by
+    /// its fingerprint, and what the service refuses is asked anew only when a file brought the new login (P21).
+    pub(super) fn adopt(&mut self, login: OAuthLogin, origin: Origin, now: DateTime<Utc>) {
+        let Login::OAuth(ours) = &mut self.credential.login else { return };
+        let old = std::mem::replace(ours.as_mut(), login);
+        if ours.tokens.refresh.is_none() {
+            ours.tokens.refresh.clone_from(&old.tokens.refresh);
+        }
+        keep_known(&mut ours.facts, &old.facts);
+        let current = [&ours.tokens.access, &ours.tokens.refresh].map(|token| token.as_ref().map(Fingerprint::of));
+        for token in [&old.tokens.access, &old.tokens.refresh].into_iter().flatten() {
+            let print = Fingerprint::of(token);
+            if !current.contains(&Some(print)) {
+                self.replaced.push_back(print);
+            }
+        }
+        while self.replaced.len() > REMEMBERED {
+            self.replaced.pop_front();
+        }
+        match origin {
+            Origin::File => {
+                // Another process of ours may have refreshed an account that the service refuses; only a person logs in
+                // anew and so ends such a refusal (P21).
+                let new_login = ours.tokens.refresh != old.tokens.refresh;
+                self.refusal = self.refusal.take().filter(|it| it.kind == RefusalKind::Account && !new_login);
+                self.foreign = None;
+                self.unsaved = None;
+            }
+            Origin::Grant => {
+                self.granted_at = Some(now);
+                self.refused_login = None;
+            }
+        }
+        self.rejected_bearer = None;
+        self.trouble = None;
+        self.settle(now);
+    }
+
+    /// Takes in what a reload found beside the tokens: another client, another endpoint, facts that a person wrote.
+    /// Whether anything was new.
+    pub(super) fn amend(&mut self, found: &OAuthLogin, provider: &Provider, now: DateTime<Utc>) -> bool {
+        let Login::OAuth(ours) = &mut self.credential.login else { return false };
+        let before = ours.clone();
+        ours.client.clone_from(&found.client);
+        ours.token_endpoint.clone_from(&found.token_endpoint);
+        let changed = *ours != before;
+        self.client = client_key(&self.credential, provider);
+        let facts = self.facts();
+        let mut learned = found.facts.clone();
+        keep_known(&mut learned, &facts);
+        if learned != facts {
+            self.learn(&learned, now);
+            return true;
+        }
+        changed
+    }
+
+    /// Facts learned after a grant; fields that are `None` change nothing.
+    pub(super) fn learn(&mut self, facts: &Facts, now: DateTime<Utc>) {
+        if let Login::OAuth(ours) = &mut self.credential.login {
+            let mut learned = facts.clone();
+            keep_known(&mut learned, &ours.facts);
+            ours.facts = learned;
+            self.trouble = None;
+            let window = self.window.clone();
+            self.settle(now);
+            self.window = window;
+        }
+    }
+
+    /// Works out what follows from the login.
+    fn settle(&mut self, now: DateTime<Utc>) {
+        self.account = self.credential.account();
+        let bearer = match &self.credential.login {
+            Login::ApiKey(key) => {
+                self.window = Window::Endless;
+                Some(key.clone())
+            }
+            Login::OAuth(login) => {
+                self.window = Window::of(&login.tokens, self.traits.early, self.jitter, now);
+                match self.traits.chat_auth {
+                    ChatAuth::Bearer => login.tokens.access.clone(),
+                    ChatAuth::IflowSignature => login.facts.api_key.clone(),
+                }
+            }
+        };
+        self.bearer = bearer.map(|bearer| {
+            let print = Fingerprint::of(&bearer);
+            (bearer, print)
+        });
+    }
+
+    /// How its token stands: a bearer that the service rejected counts as expired.
+    pub(super) fn phase(&self, now: DateTime<Utc>) -> Phase {
+        let rejected = self.bearer.as_ref().is_some_and(|(_, print)| self.rejected_bearer == Some(*print));
+        if rejected { Phase::Hard } else { self.window.phase(now) }
+    }
+
+    /// Whether its refresh token may be sent.
+    pub(super) fn can_refresh(&self) -> bool {
+        self.login()
+            .and_then(|login| login.tokens.refresh.as_ref())
+            .is_some_and(|token| self.refused_login.is_none_or(|refused| refused != Fingerprint::of(token)))
+    }
+
+    /// Whether chats need something that the steps after a grant have yet to find.
+    pub(super) fn lacks_facts(&self) -> bool {
+        let Some(login) = self.login() else { return false };
+        match self.traits.after_grant {
+            AfterGrant::Nothing | AfterGrant::QwenResourceUrl => false,
+            AfterGrant::CodeAssistProject => login.facts.project_id.is_none() && !self.traits.has_project,
+            AfterGrant::IflowApiKey => login.facts.api_key.is_none(),
+        }
+    }
+
+    /// Why it is disabled, by its file, its terms or an operator.
+    pub(super) fn disabled(&self) -> Option<&str> {
+        if self.switched_off {
+            return Some("disabled by an operator; enable it to use it again");
+        }
+        self.credential.disabled.as_deref()
+    }
+
+    /// Whether what fails for now still does.
+    pub(super) fn is_backing_off(&self, now: DateTime<Utc>) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| now < trouble.until)
+    }
+
+    /// Whether it can be lent for a model.
+    pub(super) fn readiness(&self, model: &str, now: DateTime<Utc>) -> Readiness {
+        if self.disabled().is_some() || self.refusal.is_some() || self.foreign.is_some() {
+            return Readiness::Blocked;
+        }
+        for rest in [self.rest.as_ref(), self.models.get(model)].into_iter().flatten() {
+            match rest.verdict(now) {
+                Verdict::Over | Verdict::Probe => {}
+                Verdict::Until(until) => return Readiness::Resting(until),
+            }
+        }
+        let stale = if self.is_backing_off(now) { Readiness::Failing } else { Readiness::Stale };
+        match self.phase(now) {
+            Phase::Hard if !self.can_refresh() || self.client_refused.is_some() => Readiness::Blocked,
+            Phase::Hard => stale,
+            Phase::Fresh | Phase::Early if self.lacks_facts() => stale,
+            Phase::Fresh => Readiness::Ready,
+            Phase::Early => Readiness::Early,
+        }
+    }
+
+    /// Its state, as shown.
+    pub(super) fn state(&self, now: DateTime<Utc>) -> State {
+        let phase = self.phase(now);
+        let resting = self.rest.as_ref().is_some_and(|rest| rest.verdict(now) != Verdict::Over);
+        let refreshing =
+            self.flight.as_ref().is_some_and(|flight| matches!(flight.errand, Errand::Refresh { .. }));
+        if self.disabled().is_some() {
+            State::Disabled
+        } else if self.foreign.is_some() {
+            State::Unusable
+        } else if self.refusal.is_some() {
+            State::Refused
+        } else if phase == Phase::Hard && !self.can_refresh() {
+            State::NeedsLogin
+        } else if resting || (phase != Phase::Hard && self.lacks_facts() && self.is_backing_off(now)) {
+            State::Cooling
+        } else if refreshing {
+            State::Refreshing
+        } else {
+            match phase {
+                Phase::Fresh => State::Ready,
+                Phase::Early => State::Early,
+                Phase::Hard => State::Expired,
+            }
+        }
+    }
+
+    /// Whether a background refresh should start now.
+    pub(super) fn is_due(&self, now: DateTime<Utc>) -> bool {
+        let wanted = match self.phase(now) {
+            Phase::Fresh => false,
+            Phase::Early | Phase::Hard => true,
+        };
+        wanted
+            && self.flight.is_none()
+            && self.disabled().is_none()
+            && self.refusal.is_none()
+            && self.foreign.is_none()
+            && self.client_refused.is_none()
+            && self.can_refresh()
+            && !self.is_backing_off(now)
+    }
+
+    /// When the scheduler should look at it again, at the latest.
+    pub(super) fn due_at(&self) -> Option<DateTime<Utc>> {
+        let refresh = self.window.due_at().filter(|_| self.can_refresh() && self.client_refused.is_none());
+        let refresh = match (&self.trouble, refresh) {
+            (Some(trouble), Some(due)) => Some(due.max(trouble.until)),
+            (None, due) | (Some(_), due) => due,
+        };
+        [refresh, self.unsaved.as_ref().map(|unsaved| unsaved.retry_at)].into_iter().flatten().min()
+    }
+
+    /// Lends it: counts, and takes the one try of a rest that allows one.
+    pub(super) fn lend(&mut self, model: &str, now: DateTime<Utc>) {
+        self.requests += 1;
+        self.in_flight += 1;
+        self.last_used_at = Some(now);
+        for rest in [self.rest.as_mut(), self.models.get_mut(model)].into_iter().flatten() {
+            rest.probing(now);
+        }
+    }
+
+    /// A refresh, or a step after it, failed for now.
+    pub(super) fn failed(&mut self, error: RefreshError, until: DateTime<Utc>) {
+        let failures = self.trouble.as_ref().map_or(0, |trouble| trouble.failures).saturating_add(1);
+        self.trouble = Some(Trouble { reason: error.to_string(), error, until, failures });
+    }
+
+    /// A write failed: the token lives in memory until a later try.
+    pub(super) fn not_saved(&mut self, error: &StoreError, retry_at: DateTime<Utc>) {
+        let failures = self.unsaved.as_ref().map_or(0, |unsaved| unsaved.failures).saturating_add(1);
+        self.unsaved = Some(Unsaved { problem: error.to_string(), retry_at, failures });
+    }
+
+    /// The mark from which a success counts, or nothing rests.
+    pub(super) fn succeed(&mut self, model: &str, taken: Mark) {
+        self.faults = 0;
+        if self.rest.as_ref().is_some_and(|rest| rest.is_cleared_by(taken)) {
+            self.rest = None;
+        }
+        if self.models.get(model).is_some_and(|rest| rest.is_cleared_by(taken)) {
+            self.models.remove(model);
+        }
+    }
+}
+
+/// Facts that a newer login does not name stay known.
+fn keep_known(facts: &mut Facts, known: &Facts) {
+    let Facts { account, project_id, resource_url, api_key } = facts;
+    *account = account.take().or_else(|| known.account.clone());
+    *project_id = project_id.take().or_else(|| known.project_id.clone());
+    *resource_url = resource_url.take().or_else(|| known.resource_url.clone());
+    *api_key = api_key.take().or_else(|| known.api_key.clone());
+}
+
+/// The client of a login: the one in its file, else the configured one.
+fn client_key(credential: &Credential, provider: &Provider) -> Option<ClientKey> {
+    let Login::OAuth(login) = &credential.login else { return None };
+    let client = login.client.clone().or_else(|| provider.oauth().and_then(|spec| spec.client()))?;
+    let secret = client.secret.as_ref().map(Fingerprint::of);
+    Some(ClientKey { provider: provider.id.clone(), id: client.id, secret })
+}

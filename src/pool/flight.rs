@@ -1,0 +1,404 @@
+//! One refresh, step by step: lock, read again, adopt what is newer, prove the place, ask, save at once, publish.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    Inner, PoolEvent, RefreshCause, Refused,
+    at_rest::{Look, at_rest},
+    cooldown::{FailureClass, refresh_delay},
+    entry::{Entry, Origin},
+    refresher::{Ended, Errand, Report},
+    window::{Phase, after},
+};
+use crate::{
+    credential::{
+        Credential, CredentialId, Facts, Fingerprint, Guard, LockNotes, LockedFailure, OAuthLogin, StoreError, Tokens,
+    },
+    oauth::{Grant, RefreshError},
+    provider::Provider,
+};
+
+/// At most one request in this while, whatever the replies say (P9).
+const SPACING: Duration = Duration::from_secs(30);
+/// What a grant that names no usable life is taken to live.
+const ASSUMED_LIFE: Duration = Duration::from_hours(1);
+/// Longer holds than this do not come from us: a clock was stepped.
+const LONGEST_HOLD: Duration = Duration::from_hours(2);
+/// The class of a refused token in a lock file. It holds by fingerprint, not by time.
+const INVALID_GRANT: &str = "invalid_grant";
+
+/// What a flight does next, decided under the lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// The token at hand will do.
+    Enough,
+    /// This refresh token was refused; it is not sent again.
+    RefusedBefore,
+    /// There is no refresh token.
+    NoRefreshToken,
+    /// The token was granted just now and is refused.
+    Hopeless,
+    /// Not before this instant.
+    Wait {
+        /// Why.
+        error: RefreshError,
+        /// Until when.
+        until: DateTime<Utc>,
+    },
+    /// Ask the token endpoint.
+    Ask,
+}
+
+impl Entry {
+    /// What to do about a wish for a token, with what the lock file says.
+    pub(super) fn decide(
+        &self,
+        wish: (RefreshCause, Refused, Option<Fingerprint>),
+        adopted: Option<Origin>,
+        notes: &LockNotes,
+        now: DateTime<Utc>,
+    ) -> Decision {
+        let (cause, refused, failed) = wish;
+        let phase = self.phase(now);
+        let live = phase != Phase::Hard;
+        let enough = match cause {
+            RefreshCause::Early | RefreshCause::Demand => phase == Phase::Fresh,
+            RefreshCause::Unauthorized => live && self.bearer().map(|(_, print)| *print) != failed,
+            RefreshCause::Operator => live && adopted.is_some(),
+        };
+        if enough {
+            return Decision::Enough;
+        }
+        let Some(token) = self.login().and_then(|login| login.tokens.refresh.as_ref()) else {
+            return Decision::NoRefreshToken;
+        };
+        let print = Some(Fingerprint::of(token));
+        if refused == Refused::Keep && (self.refused_login == print || notes.refused == print) {
+            return Decision::RefusedBefore;
+        }
+        if cause == RefreshCause::Operator {
+            return Decision::Ask;
+        }
+        let recent = [notes.succeeded_at, self.granted_at]
+            .into_iter()
+            .flatten()
+            // A success in the future was noted before the clock stepped back.
+            .filter(|at| *at <= now && now < after(*at, SPACING))
+            .max();
+        match (recent, cause) {
+            (Some(_), RefreshCause::Early | RefreshCause::Demand) if live => return Decision::Enough,
+            (Some(_), RefreshCause::Unauthorized) if live => return Decision::Hopeless,
+            (Some(at), _) => {
+                let problem = "the last token was stale when it came".to_owned();
+                let error = RefreshError::Transient { problem, retry_after: None };
+                return Decision::Wait { error, until: after(at, SPACING) };
+            }
+            (None, _) => {}
+        }
+        if let Some(LockedFailure { at, class, until }) = &notes.failure
+            && class != INVALID_GRANT
+            && *at <= now
+            && now < *until
+            && *until <= after(*at, LONGEST_HOLD)
+        {
+            let error =
+                RefreshError::Transient { problem: format!("{class} a moment ago"), retry_after: None };
+            return Decision::Wait { error, until: *until };
+        }
+        Decision::Ask
+    }
+}
+
+impl Inner {
+    /// Flies one errand to its end.
+    pub(super) async fn fly(self: &Arc<Self>, id: &CredentialId, errand: &Errand, report: &Report) -> Ended {
+        let Some((credential, provider)) = self.subject(id) else { return Ended::Gone };
+        match errand {
+            Errand::Refresh { cause, refused, failed } => {
+                let wish = (*cause, *refused, *failed);
+                match self.new_token(credential, &provider, wish).await {
+                    Ok(ended @ Ended::Refreshed) => {
+                        report.published();
+                        match self.after_grant(id, &provider).await {
+                            Ok(()) => ended,
+                            Err(ended) => ended,
+                        }
+                    }
+                    Ok(ended) | Err(ended) => ended,
+                }
+            }
+            Errand::Facts => match self.after_grant(id, &provider).await {
+                Ok(()) => Ended::Nothing,
+                Err(ended) => ended,
+            },
+            Errand::Save => {
+                self.save_again(&credential).await;
+                Ended::Nothing
+            }
+        }
+    }
+
+    fn subject(&self, id: &CredentialId) -> Option<(Credential, Provider)> {
+        let credential = self.set().get(id)?.credential.clone();
+        let provider = self.parts.providers.get(&credential.provider)?.clone();
+        Some((credential, provider))
+    }
+
+    async fn new_token(
+        self: &Arc<Self>,
+        credential: Credential,
+        provider: &Provider,
+        wish: (RefreshCause, Refused, Option<Fingerprint>),
+    ) -> Result<Ended, Ended> {
+        let id = &credential.id;
+        let guard = self.lock(&credential).await.map_err(Ended::Store)?;
+        let mut look = Look::take(guard).await;
+        let mut adopted = self.adopt_newer(id, look.login.clone().map_err(Ended::Store)?);
+        // The second round is for a refresh token that somebody wrote while the first was being refused.
+        for round in 0..2 {
+            let decision = {
+                let set = self.set();
+                let entry = set.get(id).ok_or(Ended::Gone)?;
+                entry.decide(wish, adopted, &look.notes, self.now())
+            };
+            match decision {
+                Decision::Enough if adopted.is_some() => return Ok(Ended::Adopted),
+                Decision::Enough => return Ok(Ended::Nothing),
+                Decision::RefusedBefore => return Err(Ended::RefusedBefore),
+                Decision::Hopeless => return Err(Ended::Hopeless),
+                Decision::NoRefreshToken => return Err(self.failed(id, RefreshError::NoRefreshToken)),
+                Decision::Wait { error, until } => return Err(Ended::Waiting { error, until }),
+                Decision::Ask => {}
+            }
+            let rotates = provider.oauth().is_some_and(|spec| spec.rotates);
+            let (guard, proof) = Look::prove(look.guard, rotates).await;
+            proof.map_err(Ended::Store)?;
+            let login = {
+                let mut set = self.set();
+                let entry = set.get_mut(id).ok_or(Ended::Gone)?;
+                entry.refresh_attempts = entry.refresh_attempts.saturating_add(1);
+                entry.login().cloned().ok_or(Ended::Gone)?
+            };
+            let asked_at = self.now();
+            match self.parts.refresh.refresh(provider, &login).await {
+                Ok(grant) => {
+                    let foreign = grant.foreign_host.clone();
+                    let login = granted(login, grant, asked_at);
+                    self.save_and_publish(&credential, guard, login).await;
+                    return match foreign {
+                        // The reply may have spent the refresh token: it was saved first, and is held from now on.
+                        Some(host) => Err(self.failed(id, RefreshError::ForeignEndpoint { host })),
+                        None => Ok(Ended::Refreshed),
+                    };
+                }
+                Err(error @ RefreshError::InvalidGrant { .. }) => {
+                    look = Look::take(guard).await;
+                    if round == 0
+                        && let Ok(found) = look.login.clone()
+                        && found.tokens.refresh != login.tokens.refresh
+                        && let Some(origin) = self.adopt_newer(id, found)
+                    {
+                        adopted = Some(origin);
+                        continue;
+                    }
+                    let refused = login.tokens.refresh.as_ref().map(Fingerprint::of);
+                    return Err(self.note_failure(look, error, refused).await);
+                }
+                Err(error) => {
+                    let look = Look { guard, ..look };
+                    return Err(self.note_failure(look, error, None).await);
+                }
+            }
+        }
+        Err(self.failed(id, RefreshError::InvalidGrant { code: INVALID_GRANT.to_owned() }))
+    }
+
+    /// Takes the place's lock (P2): at once, else with status saying who holds it.
+    async fn lock(&self, credential: &Credential) -> Result<Guard, StoreError> {
+        let limit = self.parts.refresh.timeout() + Duration::from_secs(5);
+        let mut result = Err(StoreError::Gone { path: String::new() });
+        for wait in [Duration::ZERO, limit] {
+            let store = Arc::clone(&self.parts.store);
+            let place = credential.clone();
+            result = at_rest(move || store.lock(&place, wait)).await;
+            let holder = match &result {
+                Err(StoreError::Locked { holder, .. }) => Some(holder.clone()),
+                Ok(_) | Err(_) => None,
+            };
+            let held = holder.is_some();
+            if let Some(entry) = self.set().get_mut(&credential.id) {
+                entry.lock_holder = holder;
+            }
+            if !held {
+                break;
+            }
+        }
+        result
+    }
+
+    /// Adopts what the file holds, if it is newer (P5).
+    fn adopt_newer(&self, id: &CredentialId, found: OAuthLogin) -> Option<Origin> {
+        let now = self.now();
+        let mut set = self.set();
+        let entry = set.get_mut(id)?;
+        if !entry.is_newer(&found.tokens) {
+            return None;
+        }
+        entry.adopt(found, Origin::File, now);
+        Some(Origin::File)
+    }
+
+    /// Saves a grant, with nothing between the reply and the write (P12), and lends it from then on. A save that fails
+    /// leaves the token in memory, to be saved later (P14).
+    async fn save_and_publish(&self, credential: &Credential, guard: Guard, login: OAuthLogin) {
+        let notes = LockNotes { succeeded_at: Some(self.now()), ..LockNotes::default() };
+        let saved = self.write(credential, guard, login.clone(), Some(notes)).await;
+        let now = self.now();
+        let mut set = self.set();
+        let mut client = None;
+        if let Some(entry) = set.get_mut(&credential.id) {
+            entry.adopt(login, Origin::Grant, now);
+            client = entry.client.clone();
+        }
+        if let Some(client) = client {
+            set.accept_client(&client);
+        }
+        drop(set);
+        self.note_save(&credential.id, saved);
+    }
+
+    /// Remembers whether a write went well, and says so when that changed.
+    fn note_save(&self, id: &CredentialId, saved: Result<(), StoreError>) {
+        let now = self.now();
+        let mut set = self.set();
+        let Some(entry) = set.get_mut(id) else { return };
+        let before = entry.unsaved.is_some();
+        let problem = match &saved {
+            Ok(()) => {
+                entry.unsaved = None;
+                None
+            }
+            Err(error) => {
+                let failures = entry.unsaved.as_ref().map_or(1, |unsaved| unsaved.failures.saturating_add(1));
+                entry.not_saved(error, after(now, refresh_delay(FailureClass::Ours, failures, None)));
+                Some(error.to_string())
+            }
+        };
+        let provider = entry.credential.provider.clone();
+        drop(set);
+        if before == problem.is_some() {
+            return;
+        }
+        match &problem {
+            Some(reason) => {
+                tracing::error!(credential.id = %id, %provider, reason, "A new token could not be saved; it lives in memory and is saved again");
+            }
+            None => tracing::info!(credential.id = %id, %provider, "The token is saved again"),
+        }
+        self.publish([PoolEvent::Unsaved { credential: id.clone(), provider, problem }]);
+        self.wake.notify_one();
+    }
+
+    /// Writes a failure into the lock file, for everybody (P3, P4), and says when to ask again.
+    async fn note_failure(&self, look: Look, error: RefreshError, refused: Option<Fingerprint>) -> Ended {
+        let failures = look.notes.failures.saturating_add(1);
+        let until = self.retry_at(&error, failures);
+        let class = match &error {
+            RefreshError::InvalidGrant { .. } => INVALID_GRANT,
+            RefreshError::ClientRefused { .. } => "client",
+            RefreshError::Transient { .. } => "transient",
+            // No request was made, or not of the token: nothing that another process should know.
+            RefreshError::NoClient { .. } | RefreshError::NoRefreshToken => return Ended::Failed { error, until },
+            RefreshError::Unknown { .. } | RefreshError::ForeignEndpoint { .. } | RefreshError::Refused { .. } => {
+                "unknown"
+            }
+        };
+        let failure = Some(LockedFailure { at: self.now(), class: class.to_owned(), until });
+        let notes = LockNotes { refused: refused.or(look.notes.refused), failure, failures, ..look.notes };
+        let mut guard = look.guard;
+        let written = at_rest(move || guard.set_notes(&notes)).await;
+        if let Err(problem) = written {
+            tracing::debug!(reason = %problem, "The lock file's notes could not be written");
+        }
+        Ended::Failed { error, until }
+    }
+
+    /// The steps after a grant, with the token already safe. Their failure matters only where chats need what they find.
+    async fn after_grant(&self, id: &CredentialId, provider: &Provider) -> Result<(), Ended> {
+        let Some(login) = self.set().get(id).and_then(|entry| entry.login().cloned()) else { return Ok(()) };
+        let Some(access) = &login.tokens.access else { return Ok(()) };
+        match self.parts.refresh.after_grant(provider, access, &login.facts).await {
+            Ok(facts) => {
+                self.learn(id, &facts).await;
+                let lacking = self.set().get(id).is_some_and(Entry::lacks_facts);
+                if lacking {
+                    let problem = "the provider named no project or key for this account".to_owned();
+                    return Err(self.failed(id, RefreshError::Unknown { problem }));
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let lacking = self.set().get(id).is_some_and(Entry::lacks_facts);
+                let refused = matches!(error, RefreshError::Refused { .. } | RefreshError::ForeignEndpoint { .. });
+                if lacking || refused {
+                    return Err(self.failed(id, error));
+                }
+                tracing::debug!(credential.id = %id, provider = %provider.id, reason = %error, "A step after the grant failed; what is known serves");
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes facts in and saves them, beside whatever tokens stand in the file by then.
+    async fn learn(&self, id: &CredentialId, facts: &Facts) {
+        let now = self.now();
+        let credential = {
+            let mut set = self.set();
+            let Some(entry) = set.get_mut(id) else { return };
+            let before = entry.facts();
+            entry.learn(facts, now);
+            if entry.facts() == before {
+                return;
+            }
+            entry.credential.clone()
+        };
+        self.save_again(&credential).await;
+    }
+
+    /// Saves what is in memory, unless the file holds something newer, which is adopted.
+    async fn save_again(&self, credential: &Credential) {
+        let id = &credential.id;
+        let saved = async {
+            let look = Look::take(self.lock(credential).await?).await;
+            self.adopt_newer(id, look.login?);
+            let login = self.set().get(id).and_then(|entry| entry.login().cloned());
+            match login {
+                Some(login) => self.write(credential, look.guard, login, None).await,
+                None => Ok(()),
+            }
+        };
+        let saved = saved.await;
+        self.note_save(id, saved);
+    }
+}
+
+/// The login after a grant: what the reply did not name lives on.
+fn granted(old: OAuthLogin, grant: Grant, asked_at: DateTime<Utc>) -> OAuthLogin {
+    let Grant { access, refresh, lifetime, facts, foreign_host: _ } = grant;
+    let lifetime = lifetime.unwrap_or(ASSUMED_LIFE);
+    let tokens = Tokens {
+        access: Some(access),
+        refresh: refresh.or(old.tokens.refresh),
+        expires_at: Some(after(asked_at, lifetime)),
+        lifetime: Some(lifetime),
+    };
+    let facts = Facts {
+        account: facts.account.or(old.facts.account),
+        project_id: facts.project_id.or(old.facts.project_id),
+        resource_url: facts.resource_url.or(old.facts.resource_url),
+        api_key: facts.api_key.or(old.facts.api_key),
+    };
+    OAuthLogin { tokens, client: old.client, token_endpoint: old.token_endpoint, facts }
+}

@@ -1,0 +1,164 @@
+//! Why a credential is in its state, and what to do about it: one sentence, never a secret.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    CoolingModel, CredentialView, State,
+    cooldown::Verdict,
+    entry::{Entry, RefusalKind},
+};
+use crate::credential::{CredentialId, Fingerprint, Rejected};
+
+impl Entry {
+    /// Until when it rests as a whole, or its next step is held back.
+    pub(super) fn resting_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let rest = self.rest.as_ref().filter(|rest| rest.verdict(now) != Verdict::Over).map(|rest| rest.until);
+        rest.or_else(|| self.trouble.as_ref().filter(|_| self.lacks_facts()).map(|trouble| trouble.until))
+    }
+
+    /// Why it is in its state, and what to do. `None` when ready.
+    pub(super) fn reason(&self, now: DateTime<Utc>) -> Option<String> {
+        match self.state(now) {
+            State::Ready => None,
+            State::Early => Some(self.early_reason(now)),
+            State::Refreshing => Some("a refresh is under way".to_owned()),
+            State::Expired => Some(self.expired_reason(now)),
+            State::Cooling => Some(self.cooling_reason(now)),
+            State::NeedsLogin => Some(self.login_reason()),
+            State::Refused => self.refusal.as_ref().map(|refusal| match refusal.kind {
+                RefusalKind::Token => format!(
+                    "a freshly refreshed token was refused ({}): the account may have lost its access; log in again, or \
+                     refresh it by hand to try once more",
+                    refusal.reason
+                ),
+                RefusalKind::Account => format!(
+                    "the service refuses this account ({}), the token is fine: settle it with the provider, then enable \
+                     the credential again",
+                    refusal.reason
+                ),
+            }),
+            State::Disabled => self.disabled().map(str::to_owned),
+            State::Unusable => self.foreign.as_ref().map(|host| {
+                format!("foreign endpoint {host}: not a host of this provider; log in again with the provider's own tool")
+            }),
+        }
+    }
+
+    fn login_reason(&self) -> String {
+        let what = self.login().map_or("the login", |login| match login.tokens.refresh {
+            Some(_) => "the refresh token was refused",
+            None => "the token has expired and there is no refresh token",
+        });
+        format!(
+            "{what}: log in again with the provider's own tool and put the new file in place of {}",
+            self.credential.place.label()
+        )
+    }
+
+    fn early_reason(&self, now: DateTime<Utc>) -> String {
+        if !self.can_refresh() {
+            return format!("it still works, but {}", self.login_reason());
+        }
+        match self.hindrance(now) {
+            Some(hindrance) => format!("it still works, but {hindrance}"),
+            None => "its refresh is due".to_owned(),
+        }
+    }
+
+    fn expired_reason(&self, now: DateTime<Utc>) -> String {
+        match self.hindrance(now) {
+            Some(hindrance) => format!("expired, and {hindrance}"),
+            None => "expired; it is refreshed when it is next needed".to_owned(),
+        }
+    }
+
+    /// What keeps a refresh from succeeding.
+    fn hindrance(&self, now: DateTime<Utc>) -> Option<String> {
+        if let Some(code) = &self.client_refused {
+            let prefix = &self.traits.prefix;
+            return Some(format!(
+                "the client id or secret was refused ({code}): check {prefix}_CLIENT_ID and {prefix}_CLIENT_SECRET"
+            ));
+        }
+        let trouble = self.trouble.as_ref()?;
+        let next = if now < trouble.until {
+            format!("next try at {}", trouble.until.format("%H:%M:%S UTC"))
+        } else {
+            "tried again at the next need".to_owned()
+        };
+        Some(format!("{}; {next}", trouble.reason))
+    }
+
+    fn cooling_reason(&self, now: DateTime<Utc>) -> String {
+        match self.rest.as_ref().filter(|rest| rest.verdict(now) != Verdict::Over) {
+            Some(rest) => {
+                format!("{}: others serve meanwhile; clear the cooldown to try it sooner", rest.reason)
+            }
+            None => {
+                let hindrance = self.hindrance(now).unwrap_or_default();
+                format!("the token is fine, but the step after the grant failed: {hindrance}")
+            }
+        }
+    }
+
+    /// As it can be shown.
+    pub(super) fn view(&self, now: DateTime<Utc>) -> CredentialView {
+        let mut cooling_models: Vec<CoolingModel> = self
+            .models
+            .iter()
+            .filter(|(_, rest)| rest.verdict(now) != Verdict::Over)
+            .map(|(model, rest)| CoolingModel { model: model.clone(), until: rest.until, reason: rest.reason.clone() })
+            .collect();
+        cooling_models.sort_by(|one, other| one.model.cmp(&other.model));
+        let state = self.state(now);
+        let reason = match (&self.unsaved, self.reason(now)) {
+            (None, reason) => reason,
+            (Some(unsaved), reason) => {
+                let saving = format!("the last write failed ({}), the token lives in memory and is saved again", unsaved.problem);
+                Some(reason.map_or(saving.clone(), |reason| format!("{reason}; {saving}")))
+            }
+        };
+        CredentialView {
+            id: self.credential.id.clone(),
+            provider: Some(self.credential.provider.clone()),
+            account: self.account.clone(),
+            dialect: self.credential.dialect.name(),
+            place: self.credential.place.label(),
+            state,
+            reason,
+            unsaved: self.unsaved.is_some(),
+            expires_at: self.window.expires_at(),
+            cooling_until: if state == State::Cooling { self.resting_until(now) } else { None },
+            cooling_models,
+            last_refresh: self.last_refresh.clone(),
+            refresh_attempts: self.refresh_attempts,
+            last_used_at: self.last_used_at,
+            requests: self.requests,
+            in_flight: self.in_flight,
+            lock_holder: self.lock_holder.clone(),
+        }
+    }
+}
+
+/// A source that cannot be used, as it can be shown.
+pub(super) fn unusable(rejected: &Rejected) -> CredentialView {
+    CredentialView {
+        id: CredentialId::new(&Fingerprint::of_bytes(rejected.label.as_bytes()).to_string()),
+        provider: rejected.provider.clone(),
+        account: rejected.label.clone(),
+        dialect: "unknown",
+        place: rejected.label.clone(),
+        state: State::Unusable,
+        reason: Some(rejected.reason.clone()),
+        unsaved: false,
+        expires_at: None,
+        cooling_until: None,
+        cooling_models: Vec::new(),
+        last_refresh: None,
+        refresh_attempts: 0,
+        last_used_at: None,
+        requests: 0,
+        in_flight: 0,
+        lock_holder: None,
+    }
+}

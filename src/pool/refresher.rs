@@ -1,0 +1,357 @@
+//! Flights: one per credential at a time, run in the pool's own tasks, so that no caller's end loses a token (P7).
+//!
+//! This file starts them and takes them in; what one does under way stands in `flight`.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    Inner, LastRefresh, PoolEvent, RefreshCause, Refused,
+    cooldown::{FailureClass, refresh_delay},
+    entry::{Entry, Flight, Refusal, RefusalKind},
+    set::Set,
+    window::after,
+};
+use crate::{
+    credential::{CredentialId, Fingerprint, StoreError},
+    oauth::RefreshError,
+    provider::ProviderId,
+};
+
+/// What a flight does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// Gets a new token.
+    Refresh {
+        /// Why.
+        cause: RefreshCause,
+        /// Whether a refused token may be sent.
+        refused: Refused,
+        /// The bearer that a 401 answered.
+        failed: Option<Fingerprint>,
+    },
+    /// Runs the steps after a grant for a token that is still good.
+    Facts,
+    /// Saves a token that is in memory only.
+    Save,
+}
+
+impl Errand {
+    /// A refresh for this reason.
+    pub(super) fn refresh(cause: RefreshCause) -> Self {
+        Self::Refresh { cause, refused: Refused::Keep, failed: None }
+    }
+
+    fn cause(&self) -> Option<RefreshCause> {
+        match self {
+            Self::Refresh { cause, .. } => Some(*cause),
+            Self::Facts | Self::Save => None,
+        }
+    }
+}
+
+/// How far a flight is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Under way.
+    Flying,
+    /// The new token is saved and lent; the steps after the grant are under way.
+    Published,
+    /// Over.
+    Ended(Ended),
+}
+
+/// How a flight ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// A new token.
+    Refreshed,
+    /// A newer token stood in the file.
+    Adopted,
+    /// There was nothing to do.
+    Nothing,
+    /// The refresh token was refused before; nothing was sent (P4).
+    RefusedBefore,
+    /// Another process failed a moment ago, or a token was granted a moment ago (P3, P9); nothing was sent.
+    Waiting {
+        /// Why.
+        error: RefreshError,
+        /// Until when.
+        until: DateTime<Utc>,
+    },
+    /// The exchange, or a step after it that the credential cannot do without, failed.
+    Failed {
+        /// Why.
+        error: RefreshError,
+        /// Until when nobody asks again.
+        until: DateTime<Utc>,
+    },
+    /// A token that was granted just now is refused: asking again would only hammer.
+    Hopeless,
+    /// The place could not be locked, read or written.
+    Store(StoreError),
+    /// The credential was removed meanwhile.
+    Gone,
+}
+
+impl Ended {
+    /// The error, for those who waited for a token.
+    pub(super) fn error(&self) -> Option<RefreshError> {
+        match self {
+            Self::Refreshed | Self::Adopted | Self::Nothing => None,
+            Self::RefusedBefore => Some(RefreshError::InvalidGrant { code: "invalid_grant".to_owned() }),
+            Self::Waiting { error, .. } | Self::Failed { error, .. } => Some(error.clone()),
+            Self::Hopeless => Some(RefreshError::Refused { reason: "HTTP 401".to_owned(), link: None }),
+            Self::Store(error) => {
+                Some(RefreshError::Transient { problem: error.to_string(), retry_after: None })
+            }
+            Self::Gone => Some(RefreshError::NoRefreshToken),
+        }
+    }
+}
+
+/// A flight's way to say how far it is. Dropped without an end (a panic), it ends the flight as failed.
+pub(super) struct Report {
+    inner: Arc<Inner>,
+    credential: CredentialId,
+    provider: ProviderId,
+    errand: Errand,
+    progress: watch::Sender<Progress>,
+    ended: bool,
+}
+
+impl Report {
+    /// The new token is lent from now on.
+    pub(super) fn published(&self) {
+        self.progress.send_replace(Progress::Published);
+    }
+
+    fn end(mut self, ended: Ended) {
+        self.ended = true;
+        self.land(ended);
+    }
+
+    fn land(&self, ended: Ended) {
+        self.inner.land(&self.credential, &self.provider, &self.errand, &ended);
+        self.progress.send_replace(Progress::Ended(ended));
+        self.inner.wake.notify_one();
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if !self.ended {
+            let problem = "the refresh broke off".to_owned();
+            self.land(self.inner.failed(&self.credential, RefreshError::Unknown { problem }));
+        }
+    }
+}
+
+impl Inner {
+    /// Joins the credential's flight, or starts one. The receiver reports what happens from now on.
+    pub(super) fn depart(
+        self: &Arc<Self>,
+        set: &mut Set,
+        credential: &CredentialId,
+        errand: Errand,
+    ) -> Option<watch::Receiver<Progress>> {
+        let entry = set.get_mut(credential)?;
+        if let Some(flight) = &entry.flight {
+            let mut progress = flight.progress.clone();
+            progress.mark_unchanged();
+            return Some(progress);
+        }
+        let (sender, progress) = watch::channel(Progress::Flying);
+        entry.flight = Some(Flight { errand: errand.clone(), progress: progress.clone() });
+        let report = Report {
+            inner: Arc::clone(self),
+            credential: credential.clone(),
+            provider: entry.credential.provider.clone(),
+            errand: errand.clone(),
+            progress: sender,
+            ended: false,
+        };
+        if is_background(&errand) {
+            set.background += 1;
+        }
+        let inner = Arc::clone(self);
+        drop(self.parts.shutdown.spawn(async move {
+            let ended = inner.fly(&report.credential, &errand, &report).await;
+            report.end(ended);
+        }));
+        Some(progress)
+    }
+
+    /// How long a failed refresh waits, as the end of a flight.
+    pub(super) fn failed(&self, credential: &CredentialId, error: RefreshError) -> Ended {
+        let failures = self.set().get(credential).and_then(|entry| entry.trouble.as_ref().map(|it| it.failures));
+        let until = self.retry_at(&error, failures.unwrap_or(0).saturating_add(1));
+        Ended::Failed { error, until }
+    }
+
+    /// When to ask again after this failure.
+    pub(super) fn retry_at(&self, error: &RefreshError, failures: u32) -> DateTime<Utc> {
+        let delay = match error {
+            RefreshError::Transient { retry_after, .. } => {
+                refresh_delay(FailureClass::Transient, failures, *retry_after)
+            }
+            // These hold by themselves, for a token, a client or an account; the while only spaces what would spin.
+            RefreshError::InvalidGrant { .. }
+            | RefreshError::ClientRefused { .. }
+            | RefreshError::NoRefreshToken
+            | RefreshError::ForeignEndpoint { .. }
+            | RefreshError::Refused { .. } => Duration::from_secs(30),
+            RefreshError::Unknown { .. } | RefreshError::NoClient { .. } => {
+                refresh_delay(FailureClass::Unknown, failures, None)
+            }
+        };
+        after(self.now(), delay)
+    }
+
+    /// Takes a flight in: what its end means for the credential, the log line, the news.
+    fn land(&self, id: &CredentialId, provider: &ProviderId, errand: &Errand, ended: &Ended) {
+        let now = self.now();
+        let mut set = self.set();
+        if is_background(errand) {
+            set.background = set.background.saturating_sub(1);
+        }
+        let mut refused_client = None;
+        let mut account = String::new();
+        if let Some(entry) = set.get_mut(id) {
+            entry.flight = None;
+            account.clone_from(&entry.account);
+            take_in(entry, errand, ended, now);
+            if let Ended::Failed { error: RefreshError::ClientRefused { code }, .. } = ended {
+                refused_client = entry.client.clone().map(|client| (client, code.clone()));
+            }
+        }
+        if let Some((client, code)) = refused_client {
+            set.refuse_client(&client, &code);
+        }
+        let changes = set.sweep(now);
+        drop(set);
+        if let Some(cause) = errand.cause() {
+            self.report_refresh(id, provider, &account, cause, ended);
+        }
+        self.publish(changes);
+    }
+
+    fn report_refresh(
+        &self,
+        id: &CredentialId,
+        provider: &ProviderId,
+        account: &str,
+        cause: RefreshCause,
+        ended: &Ended,
+    ) {
+        let cause_name = cause.name();
+        let failure = match ended {
+            Ended::Refreshed => {
+                tracing::info!(credential.id = %id, %provider, account, cause = cause_name, "Refreshed the token");
+                None
+            }
+            Ended::Adopted => {
+                tracing::info!(credential.id = %id, %provider, account, cause = cause_name, "Adopted a newer token from its file");
+                None
+            }
+            Ended::Failed { error, until } => {
+                let retry = until.signed_duration_since(self.now()).num_seconds();
+                tracing::warn!(credential.id = %id, %provider, account, cause = cause_name, reason = %error, retry_secs = retry, "The refresh failed");
+                Some(error.to_string())
+            }
+            Ended::Store(error) => {
+                tracing::warn!(credential.id = %id, %provider, account, cause = cause_name, reason = %error, "The refresh was not tried");
+                Some(error.to_string())
+            }
+            Ended::RefusedBefore | Ended::Waiting { .. } | Ended::Hopeless | Ended::Nothing | Ended::Gone => {
+                tracing::debug!(credential.id = %id, %provider, account, cause = cause_name, "No token was asked for");
+                return;
+            }
+        };
+        let event =
+            PoolEvent::Refreshed { credential: id.clone(), provider: provider.clone(), cause, failure };
+        self.publish([event]);
+    }
+}
+
+/// What the end of a flight does to its credential.
+fn take_in(entry: &mut Entry, errand: &Errand, ended: &Ended, now: DateTime<Utc>) {
+    let refresh = errand.cause().is_some();
+    let mut failure = None;
+    match ended {
+        Ended::Refreshed | Ended::Adopted => entry.trouble = None,
+        Ended::Nothing | Ended::Hopeless | Ended::Gone => return,
+        Ended::RefusedBefore => {
+            entry.refused_login = refresh_print(entry);
+            return;
+        }
+        Ended::Waiting { error, until } => {
+            entry.failed(error.clone(), *until);
+            return;
+        }
+        Ended::Failed { error, until } => {
+            failure = Some(error.to_string());
+            match error {
+                RefreshError::InvalidGrant { .. } => entry.refused_login = refresh_print(entry),
+                RefreshError::ForeignEndpoint { host } => entry.foreign = Some(host.clone()),
+                RefreshError::Refused { reason, link: _ } => {
+                    entry.refusal = Some(Refusal { reason: reason.clone(), kind: RefusalKind::Account });
+                }
+                RefreshError::NoRefreshToken
+                | RefreshError::ClientRefused { .. }
+                | RefreshError::NoClient { .. }
+                | RefreshError::Transient { .. }
+                | RefreshError::Unknown { .. } => {}
+            }
+            entry.failed(error.clone(), *until);
+        }
+        Ended::Store(error) => {
+            failure = Some(error.to_string());
+            let failures = entry.trouble.as_ref().map_or(0, |trouble| trouble.failures).saturating_add(1);
+            let until = after(now, refresh_delay(FailureClass::Ours, failures, None));
+            if let StoreError::Locked { holder, .. } = error {
+                entry.lock_holder = Some(holder.clone());
+            }
+            entry.failed(RefreshError::Transient { problem: error.to_string(), retry_after: None }, until);
+        }
+    }
+    if refresh {
+        entry.last_refresh = Some(LastRefresh { at: now, failure });
+    }
+}
+
+fn refresh_print(entry: &Entry) -> Option<Fingerprint> {
+    entry.login().and_then(|login| login.tokens.refresh.as_ref()).map(Fingerprint::of)
+}
+
+/// Whether nobody waits for it: such flights have bounded parallelism (P8).
+fn is_background(errand: &Errand) -> bool {
+    match errand.cause() {
+        Some(RefreshCause::Early) => true,
+        Some(RefreshCause::Demand | RefreshCause::Unauthorized | RefreshCause::Operator) => false,
+        None => *errand == Errand::Save,
+    }
+}
+
+/// Waits for the end of a flight, until an instant; `None` when that came first.
+pub(super) async fn landed(mut progress: watch::Receiver<Progress>, until: Option<Instant>) -> Option<Ended> {
+    let end = async {
+        loop {
+            if let Progress::Ended(ended) = progress.borrow_and_update().clone() {
+                return ended;
+            }
+            if progress.changed().await.is_err() {
+                return Ended::Gone;
+            }
+        }
+    };
+    match until {
+        Some(until) => timeout_at(until, end).await.ok(),
+        None => Some(end.await),
+    }
+}
