@@ -39,7 +39,12 @@ impl Inner {
     }
 
     /// After a reload.
-    pub(super) fn announce_reload(&self, events: &[PoolEvent], known: &HashSet<CredentialId>, newly_bad: &[Rejected]) {
+    pub(super) fn announce_reload(
+        &self,
+        events: &[PoolEvent],
+        known: &HashSet<CredentialId>,
+        newly_bad: &[Rejected],
+    ) {
         let set = self.set();
         for event in events {
             match event {
@@ -91,8 +96,10 @@ fn loaded(entry: &Entry) {
     let account = &entry.account;
     match &credential.login {
         Login::OAuth(_) => {
-            let expiry =
-                entry.window.expires_at().map_or_else(|| "unknown".to_owned(), |at| at.format("%F %T UTC").to_string());
+            let expiry = entry
+                .window
+                .expires_at()
+                .map_or_else(|| "unknown".to_owned(), |at| at.format("%F %T UTC").to_string());
             let disabled = entry.disabled().unwrap_or_default();
             tracing::info!(credential.id = %id, %provider, account, dialect, expiry, disabled, "Loaded OAuth credential");
         }

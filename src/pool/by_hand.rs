@@ -80,7 +80,9 @@ impl Inner {
                 if joined.is_none() {
                     let again_at = entry.by_hand_at.map(|at| after(at, BY_HAND));
                     // A time in the future was noted before the clock stepped back.
-                    if let Some(until) = again_at.filter(|until| now < *until && *until <= after(now, BY_HAND)) {
+                    if let Some(until) =
+                        again_at.filter(|until| now < *until && *until <= after(now, BY_HAND))
+                    {
                         return Some(RefreshResult::TooSoon { until });
                     }
                 }
@@ -89,7 +91,9 @@ impl Inner {
             let ended = landed(progress, None).await?;
             match (joined, &ended) {
                 // Somebody else's flight that did what was asked for, or failed at it, will do.
-                (Some(Errand::Refresh { .. }), Ended::Refreshed | Ended::Failed { .. }) | (None, _) => break ended,
+                (Some(Errand::Refresh { .. }), Ended::Refreshed | Ended::Failed { .. }) | (None, _) => {
+                    break ended;
+                }
                 (Some(_), _) => {}
             }
         };

@@ -196,7 +196,13 @@ pub(super) struct Entry {
 
 impl Entry {
     /// A credential as loaded. `jitter` (0 to 1) spreads its early refreshes.
-    pub(super) fn new(credential: Credential, provider: &Provider, early: Duration, jitter: f64, now: DateTime<Utc>) -> Self {
+    pub(super) fn new(
+        credential: Credential,
+        provider: &Provider,
+        early: Duration,
+        jitter: f64,
+        now: DateTime<Utc>,
+    ) -> Self {
         let traits = Traits::of(provider, early);
         let mut entry = Self {
             account: credential.account(),
@@ -282,7 +288,8 @@ impl Entry {
             ours.tokens.refresh.clone_from(&old.tokens.refresh);
         }
         keep_known(&mut ours.facts, &old.facts);
-        let current = [&ours.tokens.access, &ours.tokens.refresh].map(|token| token.as_ref().map(Fingerprint::of));
+        let current =
+            [&ours.tokens.access, &ours.tokens.refresh].map(|token| token.as_ref().map(Fingerprint::of));
         for token in [&old.tokens.access, &old.tokens.refresh].into_iter().flatten() {
             let print = Fingerprint::of(token);
             if !current.contains(&Some(print)) {

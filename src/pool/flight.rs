@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     credential::{
-        Credential, CredentialId, Facts, Fingerprint, Guard, LockNotes, LockedFailure, OAuthLogin, StoreError, Tokens,
+        Credential, CredentialId, Facts, Fingerprint, Guard, LockNotes, LockedFailure, OAuthLogin,
+        StoreError, Tokens,
     },
     oauth::{Grant, RefreshError},
     provider::Provider,
@@ -310,10 +311,12 @@ impl Inner {
             RefreshError::ClientRefused { .. } => "client",
             RefreshError::Transient { .. } => "transient",
             // No request was made, or not of the token: nothing that another process should know.
-            RefreshError::NoClient { .. } | RefreshError::NoRefreshToken => return Ended::Failed { error, until },
-            RefreshError::Unknown { .. } | RefreshError::ForeignEndpoint { .. } | RefreshError::Refused { .. } => {
-                "unknown"
+            RefreshError::NoClient { .. } | RefreshError::NoRefreshToken => {
+                return Ended::Failed { error, until };
             }
+            RefreshError::Unknown { .. }
+            | RefreshError::ForeignEndpoint { .. }
+            | RefreshError::Refused { .. } => "unknown",
         };
         let failure = Some(LockedFailure { at: self.now(), class: class.to_owned(), until });
         let notes = LockNotes { refused: refused.or(look.notes.refused), failure, failures, ..look.notes };
@@ -341,7 +344,8 @@ impl Inner {
             }
             Err(error) => {
                 let lacking = self.set().get(id).is_some_and(Entry::lacks_facts);
-                let refused = matches!(error, RefreshError::Refused { .. } | RefreshError::ForeignEndpoint { .. });
+                let refused =
+                    matches!(error, RefreshError::Refused { .. } | RefreshError::ForeignEndpoint { .. });
                 if lacking || refused {
                     return Err(self.failed(id, error));
                 }

@@ -106,7 +106,11 @@ impl Inner {
     }
 
     /// A forced refresh after a 401, shared by the value of the failed token (P31).
-    pub(super) async fn after_401(self: &Arc<Self>, lease: &Lease, until: Instant) -> Result<(), RefreshError> {
+    pub(super) async fn after_401(
+        self: &Arc<Self>,
+        lease: &Lease,
+        until: Instant,
+    ) -> Result<(), RefreshError> {
         let is_other = |set: &Set| {
             set.get(&lease.credential)
                 .and_then(|entry| entry.bearer())
@@ -136,7 +140,10 @@ impl Inner {
         if is_other(&self.set()) {
             return Ok(());
         }
-        let late = || RefreshError::Transient { problem: "the refresh did not end in time".to_owned(), retry_after: None };
+        let late = || RefreshError::Transient {
+            problem: "the refresh did not end in time".to_owned(),
+            retry_after: None,
+        };
         let unchanged = || RefreshError::Unknown { problem: "the refresh brought nothing new".to_owned() };
         Err(in_time.map_or_else(late, |ended| ended.error().unwrap_or_else(unchanged)))
     }
@@ -168,9 +175,10 @@ impl Inner {
                 Live::Token(token) => return Ok(token),
                 Live::No(reason) => error = LeaseError::NeedsOperator { reason },
                 Live::Stale => {
-                    let reason = ended
-                        .and_then(|ended| ended.error())
-                        .map_or_else(|| "the refresh did not end in time".to_owned(), |error| error.to_string());
+                    let reason = ended.and_then(|ended| ended.error()).map_or_else(
+                        || "the refresh did not end in time".to_owned(),
+                        |error| error.to_string(),
+                    );
                     error = LeaseError::Stale { reason };
                 }
             }
@@ -196,11 +204,9 @@ fn live_token(set: &Set, id: &CredentialId, now: chrono::DateTime<chrono::Utc>) 
         Login::OAuth(login) => login.tokens.access.clone(),
     };
     match (entry.phase(now), token) {
-        (Phase::Fresh | Phase::Early, Some(token)) => Live::Token(AccessToken {
-            credential: id.clone(),
-            token,
-            expires_at: entry.window.expires_at(),
-        }),
+        (Phase::Fresh | Phase::Early, Some(token)) => {
+            Live::Token(AccessToken { credential: id.clone(), token, expires_at: entry.window.expires_at() })
+        }
         (Phase::Fresh | Phase::Early | Phase::Hard, _) if entry.can_refresh() => Live::Stale,
         (Phase::Fresh | Phase::Early | Phase::Hard, _) => {
             Live::No(entry.reason(now).unwrap_or_else(|| State::NeedsLogin.label().to_owned()))

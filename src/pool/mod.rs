@@ -178,7 +178,10 @@ impl Pool {
         let now = self.inner.now();
         let set = self.inner.set();
         let credentials = set.entries().iter().map(|entry| entry.view(now));
-        Snapshot { taken_at: now, credentials: credentials.chain(set.rejected().iter().map(unusable)).collect() }
+        Snapshot {
+            taken_at: now,
+            credentials: credentials.chain(set.rejected().iter().map(unusable)).collect(),
+        }
     }
 
     /// News from now on.
@@ -212,10 +215,11 @@ impl Inner {
 
 /// Where the settings say credentials are: what a variable names comes first.
 fn sources(settings: &PoolSettings) -> Vec<SourceSpec> {
-    let named = settings.named.iter().cloned().map(|NamedCredential { variable, provider, value }| match value {
-        CredentialValue::Path(path) => SourceSpec::File { variable, provider, path },
-        CredentialValue::Inline(json) => SourceSpec::Inline { variable, provider, json },
-        CredentialValue::ApiKey(key) => SourceSpec::Key { variable, provider, key },
-    });
+    let named =
+        settings.named.iter().cloned().map(|NamedCredential { variable, provider, value }| match value {
+            CredentialValue::Path(path) => SourceSpec::File { variable, provider, path },
+            CredentialValue::Inline(json) => SourceSpec::Inline { variable, provider, json },
+            CredentialValue::ApiKey(key) => SourceSpec::Key { variable, provider, key },
+        });
     named.chain([SourceSpec::Folder(settings.credentials_dir.clone())]).collect()
 }

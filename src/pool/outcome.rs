@@ -36,18 +36,24 @@ impl Entry {
         match outcome {
             Outcome::Neutral => {}
             Outcome::Success => self.succeed(model, taken),
-            Outcome::ModelCooling { hint, reason } => self.rest_model(model, hit(hint, Ladder::Quota, &reason), now),
+            Outcome::ModelCooling { hint, reason } => {
+                self.rest_model(model, hit(hint, Ladder::Quota, &reason), now)
+            }
             Outcome::ModelUnavailable { reason } => {
                 self.rest_model(model, hit(RetryHint::None, Ladder::Unavailable, &reason), now);
             }
-            Outcome::CredentialCooling { hint, reason } => self.rest_whole(hit(hint, Ladder::Quota, &reason), now),
+            Outcome::CredentialCooling { hint, reason } => {
+                self.rest_whole(hit(hint, Ladder::Quota, &reason), now)
+            }
             Outcome::ProviderFault { reason } => {
                 self.faults = self.faults.saturating_add(1);
                 if self.faults >= SEVERAL {
                     self.rest_whole(hit(RetryHint::None, Ladder::Fault, &reason), now);
                 }
             }
-            Outcome::Unauthorized => self.unauthorized(bearer, hit(RetryHint::None, Ladder::Key, "HTTP 401"), now),
+            Outcome::Unauthorized => {
+                self.unauthorized(bearer, hit(RetryHint::None, Ladder::Key, "HTTP 401"), now)
+            }
             Outcome::Refused { reason, link: _ } if self.is_current(bearer) => {
                 self.refusal = Some(Refusal { reason, kind: RefusalKind::Account });
             }
@@ -86,7 +92,8 @@ impl Entry {
     fn rest_model(&mut self, model: &str, hit: Hit<'_>, now: DateTime<Utc>) {
         let rest = Rest::after_hit(self.models.remove(model), hit, now);
         if self.models.len() >= MODELS {
-            let oldest = self.models.iter().min_by_key(|(_, rest)| rest.until).map(|(model, _)| model.clone());
+            let oldest =
+                self.models.iter().min_by_key(|(_, rest)| rest.until).map(|(model, _)| model.clone());
             self.models.retain(|model, _| Some(model) != oldest.as_ref());
         }
         self.models.insert(model.to_owned(), rest);

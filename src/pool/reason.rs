@@ -12,7 +12,8 @@ use crate::credential::{CredentialId, Fingerprint, Rejected};
 impl Entry {
     /// Until when it rests as a whole, or its next step is held back.
     pub(super) fn resting_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let rest = self.rest.as_ref().filter(|rest| rest.verdict(now) != Verdict::Over).map(|rest| rest.until);
+        let rest =
+            self.rest.as_ref().filter(|rest| rest.verdict(now) != Verdict::Over).map(|rest| rest.until);
         rest.or_else(|| self.trouble.as_ref().filter(|_| self.lacks_facts()).map(|trouble| trouble.until))
     }
 
@@ -107,14 +108,21 @@ impl Entry {
             .models
             .iter()
             .filter(|(_, rest)| rest.verdict(now) != Verdict::Over)
-            .map(|(model, rest)| CoolingModel { model: model.clone(), until: rest.until, reason: rest.reason.clone() })
+            .map(|(model, rest)| CoolingModel {
+                model: model.clone(),
+                until: rest.until,
+                reason: rest.reason.clone(),
+            })
             .collect();
         cooling_models.sort_by(|one, other| one.model.cmp(&other.model));
         let state = self.state(now);
         let reason = match (&self.unsaved, self.reason(now)) {
             (None, reason) => reason,
             (Some(unsaved), reason) => {
-                let saving = format!("the last write failed ({}), the token lives in memory and is saved again", unsaved.problem);
+                let saving = format!(
+                    "the last write failed ({}), the token lives in memory and is saved again",
+                    unsaved.problem
+                );
                 Some(reason.map_or(saving.clone(), |reason| format!("{reason}; {saving}")))
             }
         };

@@ -189,7 +189,8 @@ impl Inner {
 
     /// How long a failed refresh waits, as the end of a flight.
     pub(super) fn failed(&self, credential: &CredentialId, error: RefreshError) -> Ended {
-        let failures = self.set().get(credential).and_then(|entry| entry.trouble.as_ref().map(|it| it.failures));
+        let failures =
+            self.set().get(credential).and_then(|entry| entry.trouble.as_ref().map(|it| it.failures));
         let until = self.retry_at(&error, failures.unwrap_or(0).saturating_add(1));
         Ended::Failed { error, until }
     }

@@ -127,7 +127,10 @@ impl Set {
 
     fn why_nothing(&self, seen: &Seen, now: DateTime<Utc>) -> LeaseError {
         let reason = |slot: usize| {
-            self.entries.get(slot).and_then(|entry| entry.reason(now)).unwrap_or_else(|| "see the status".to_owned())
+            self.entries
+                .get(slot)
+                .and_then(|entry| entry.reason(now))
+                .unwrap_or_else(|| "see the status".to_owned())
         };
         match seen {
             Seen { tried: true, .. } => LeaseError::AllTried,
@@ -143,7 +146,9 @@ impl Set {
     fn nothing(&self, provider: &ProviderId) -> LeaseError {
         self.rejected.iter().find(|rejected| rejected.provider.as_ref() == Some(provider)).map_or(
             LeaseError::NothingConfigured,
-            |rejected| LeaseError::NeedsOperator { reason: format!("{}: {}", rejected.label, rejected.reason) },
+            |rejected| LeaseError::NeedsOperator {
+                reason: format!("{}: {}", rejected.label, rejected.reason),
+            },
         )
     }
 
@@ -285,13 +290,20 @@ fn news(entry: &mut Entry, now: DateTime<Utc>) -> Option<PoolEvent> {
         | State::Unusable => None,
     };
     let Credential { id, provider, .. } = &entry.credential;
-    (from != to).then(|| PoolEvent::StateChanged { credential: id.clone(), provider: provider.clone(), from, to, until })
+    (from != to).then(|| PoolEvent::StateChanged {
+        credential: id.clone(),
+        provider: provider.clone(),
+        from,
+        to,
+        until,
+    })
 }
 
 /// Whether a credential that was found is one that is alive: by id, or by its place while it holds the same login (an id
 /// made of a refresh token changes when that rotates).
 fn is_same(ours: &Credential, found: &Credential) -> bool {
-    ours.id == found.id || (ours.provider == found.provider && ours.place == found.place && ours.login == found.login)
+    ours.id == found.id
+        || (ours.provider == found.provider && ours.place == found.place && ours.login == found.login)
 }
 
 /// Takes a found credential in for the same one; whether it brought anything new.

@@ -141,6 +141,10 @@ mod tests {
         let last_ready = |slot| if slot == 2 { Pick::Yes { used: 0 } } else { Pick::Later };
         assert_eq!(ring.pick(Strategy::RoundRobin, last_ready), (Some(2), None));
         assert_eq!(ring.pick(Strategy::RoundRobin, |_| Pick::Later), (None, Some(0)));
-        assert_eq!(ring.pick(Strategy::RoundRobin, |_| Pick::Later), (None, Some(1)), "the next one waits for the next");
+        assert_eq!(
+            ring.pick(Strategy::RoundRobin, |_| Pick::Later),
+            (None, Some(1)),
+            "the next one waits for the next"
+        );
     }
 }
