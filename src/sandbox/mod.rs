@@ -1,4 +1,109 @@
 //! An emulated Discord and emulated providers, over real sockets. Shares no code with the bot's Discord side, so that
 //! one mistake cannot hide in both; imports leaves only.
 
+pub mod discord;
+mod people;
+mod reading;
+mod slash;
 pub mod vendor;
+
+use std::{collections::BTreeMap, fmt, io, net::SocketAddr};
+
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+pub use discord::{Discord, Id, Landmarks};
+pub use people::{Choice, ScriptError};
+pub use reading::TimedOut;
+
+use crate::shutdown::Shutdown;
+use vendor::Vendors;
+
+/// The running sandbox; clones share it. It ends with the [`Shutdown`] it was started under.
+#[derive(Clone)]
+pub struct Sandbox {
+    address: SocketAddr,
+    discord: Discord,
+    vendors: Vendors,
+    control_token: String,
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Where everything is: the one line that `cortana sandbox --serve-only` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Endpoints {
+    /// For `DISCORD_API_BASE`: an origin without a path.
+    pub discord_api_base: String,
+    /// For `DISCORD_TOKEN`.
+    pub bot_token: String,
+    /// The application.
+    pub application_id: Id,
+    /// The server.
+    pub guild_id: Id,
+    /// The channel where people write.
+    pub channel_id: Id,
+    /// The person who owns the application.
+    pub user_id: Id,
+    /// The base of the control API.
+    pub control: String,
+    /// Its bearer token.
+    pub control_token: String,
+    /// The emulated providers by id.
+    pub providers: BTreeMap<String, vendor::Endpoints>,
+}
+
+impl Sandbox {
+    /// Listens on `listen` (port 0 for any free one) and serves until `shutdown` begins. A bot that runs against it must
+    /// end first: give the two different lives.
+    pub async fn start(listen: SocketAddr, shutdown: &Shutdown) -> io::Result<Self> {
+        let listener = TcpListener::bind(listen).await?;
+        let address = listener.local_addr()?;
+        let sandbox = Self {
+            address,
+            discord: Discord::new(format!("http://{address}"), shutdown),
+            vendors: Vendors::new(),
+            control_token: format!("control-{}", uuid::Uuid::new_v4().simple()),
+        };
+        let router = sandbox.discord.router().merge(sandbox.vendors.router());
+        let ending = shutdown.token().clone();
+        shutdown.spawn(async move {
+            let served = axum::serve(listener, router).with_graceful_shutdown(ending.cancelled_owned()).await;
+            if let Err(error) = served {
+                tracing::error!(%error, "the sandbox stopped serving");
+            }
+        });
+        Ok(sandbox)
+    }
+
+    /// Where everything is.
+    pub fn endpoints(&self) -> Endpoints {
+        let origin = format!("http://{}", self.address);
+        let landmarks = self.discord.landmarks();
+        Endpoints {
+            bot_token: self.discord.read(|state| state.world.identity.token.clone()),
+            application_id: landmarks.application,
+            guild_id: landmarks.guild,
+            channel_id: landmarks.channel,
+            user_id: landmarks.owner,
+            control: format!("{origin}/control"),
+            control_token: self.control_token.clone(),
+            providers: Vendors::endpoints(&origin),
+            discord_api_base: origin,
+        }
+    }
+
+    /// The emulated Discord.
+    pub fn discord(&self) -> &Discord {
+        &self.discord
+    }
+
+    /// The emulated providers.
+    pub fn vendors(&self) -> &Vendors {
+        &self.vendors
+    }
+}

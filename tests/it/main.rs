@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod credentials;
 mod docs_in_sync;
+mod emulator;
 mod layering;
 mod oauth;
 mod oauth_vendor;
