@@ -8,7 +8,10 @@ use std::{
 };
 
 use super::Finding;
-use crate::config::Settings;
+use crate::{
+    config::Settings,
+    fs::{Disk, problem},
+};
 
 /// The credentials folder and the state folder.
 pub(super) fn folders(settings: &Settings) -> Vec<Finding> {
@@ -132,7 +135,7 @@ pub(super) fn not_as_root(check: &'static str, metadata: &Metadata) -> Finding {
 
 enum Probe {
     Writable,
-    Refused(io::ErrorKind),
+    Refused(String),
     /// As root in somebody else's folder: a file of root's must not stay there.
     NotTried,
 }
@@ -142,9 +145,11 @@ fn probe(folder: &Path, metadata: &Metadata) -> Probe {
     if user() == 0 && metadata.uid() != 0 {
         return Probe::NotTried;
     }
-    match rustix::fs::access(folder, rustix::fs::Access::WRITE_OK) {
+    let disk = Disk::default();
+    let path = folder.join(format!(".doctor.{}.new", std::process::id()));
+    match disk.create_exclusive(&path, b"probe").and_then(|()| disk.remove(&path)) {
         Ok(()) => Probe::Writable,
-        Err(error) => Probe::Refused(io::Error::from(error).kind()),
+        Err(error) => Probe::Refused(problem(&error)),
     }
 }
 
