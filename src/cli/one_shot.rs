@@ -2,16 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Context as _;
-
 use super::failure::Failure;
 use crate::{
-    clock::{Clock, SystemClock},
+    app,
+    clock::SystemClock,
     config::Settings,
-    credential::{Store, StoreOptions},
-    http::Http,
-    oauth::HttpRefresh,
-    pool::{Background, Pool, PoolParts},
+    credential::Store,
+    pool::{Background, Pool},
     shutdown::{self, Shutdown},
     telemetry,
 };
@@ -27,7 +24,7 @@ pub(super) async fn with_pool<T>(
 ) -> Result<T, Failure> {
     quiet_logs(settings);
     let shutdown = Shutdown::new();
-    let pool = build(settings, &shutdown).await?;
+    let pool = app::build_pool(settings, Background::Off, &shutdown).await.map_err(anyhow::Error::new)?;
     let result = tokio::select! {
         result = work(&pool) => result,
         signal = shutdown::signal() => Err(Failure::Failed(anyhow::anyhow!("interrupted by {signal}"))),
@@ -39,14 +36,8 @@ pub(super) async fn with_pool<T>(
 }
 
 /// The store as the bot has it, for commands that look at files.
-pub(super) fn store(settings: &Settings) -> Arc<Store> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    Arc::new(Store::new(StoreOptions {
-        state_dir: settings.pool.state_dir.clone(),
-        allow_state_writeback: settings.pool.allow_state_writeback,
-        providers: Arc::clone(&settings.providers),
-        clock,
-    }))
+pub(super) fn store(settings: &Settings) -> Store {
+    app::build_store(settings, Arc::new(SystemClock))
 }
 
 /// A command's result is not drowned in the log of how it came about: `info` is the bot's default, not a command's.
@@ -54,19 +45,4 @@ pub(super) fn quiet_logs(settings: &Settings) {
     let directives = &settings.telemetry.directives;
     let directives = if directives == "info" { "error" } else { directives };
     telemetry::init(settings.telemetry.log_format, directives);
-}
-
-async fn build(settings: &Settings, shutdown: &Shutdown) -> Result<Pool, Failure> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let http = Http::new(&settings.http).context("the HTTP client cannot be built")?;
-    let parts = PoolParts {
-        settings: settings.pool.clone(),
-        providers: Arc::clone(&settings.providers),
-        store: store(settings),
-        refresh: Arc::new(HttpRefresh::new(http, Arc::clone(&clock))),
-        clock,
-        shutdown: shutdown.clone(),
-        background: Background::Off,
-    };
-    Ok(Pool::start(parts).await)
 }

@@ -244,8 +244,12 @@ fn a_client_has_two_names_for_two_providers_and_one_value() {
         ("GEMINI_CLIENT_SECRET", "FAKE"),
         ("QWEN_CLIENT_ID", "id-b"),
     ]);
-    let client =
-        |provider| row(&settings, provider).oauth().and_then(cortana::provider::OAuthSpec::client).map(|client| client.id);
+    let client = |provider| {
+        row(&settings, provider)
+            .oauth()
+            .and_then(cortana::provider::OAuthSpec::client)
+            .map(|client| client.id)
+    };
     assert_eq!(client("gemini_cli").as_deref(), Some("id-a"));
     assert_eq!(client("qwen_code").as_deref(), Some("id-b"));
     assert_eq!(client("antigravity"), None, "no secret, no client");
