@@ -9,3 +9,4 @@ mod layering;
 mod oauth;
 mod oauth_vendor;
 mod support;
+mod wires_judged;
