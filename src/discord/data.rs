@@ -23,9 +23,6 @@ use crate::{
 /// How long a channel that answered 403 is left alone (D19).
 const QUIET_FOR: Duration = Duration::from_mins(10);
 
-/// How many messages of ours are remembered with the question they answer.
-const REPLIES: usize = 4096;
-
 /// How many event ids are remembered against duplicates (D25).
 const EVENTS: usize = 2048;
 
@@ -53,8 +50,6 @@ pub(super) struct Bot {
     pub(super) access: Access,
     /// Channels to leave alone.
     pub(super) quiet: Arc<QuietChannels>,
-    /// Which question a message of ours answers.
-    pub(super) replies: Arc<ReplyIndex>,
     /// Events that were handled.
     pub(super) seen: Mutex<Recent<u64, ()>>,
     /// Exchanges that run.
@@ -141,27 +136,6 @@ impl QuietChannels {
     pub(super) fn contains(&self, channel: u64) -> bool {
         let now = clock::instant();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&channel).is_some_and(|until| *until > now)
-    }
-}
-
-/// Which question each of our messages answers: a reply of several messages refers to it in the first one only.
-#[derive(Debug)]
-pub(super) struct ReplyIndex(Mutex<Recent<u64, u64>>);
-
-impl ReplyIndex {
-    /// Nothing remembered.
-    pub(super) fn new() -> Self {
-        Self(Mutex::new(Recent::new(REPLIES)))
-    }
-
-    /// Remembers a message of ours.
-    pub(super) fn remember(&self, message: u64, question: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(message, question);
-    }
-
-    /// The question that a message of ours answers.
-    pub(super) fn question(&self, message: u64) -> Option<u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&message).copied()
     }
 }
 

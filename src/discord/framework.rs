@@ -11,7 +11,7 @@ use url::Url;
 use super::{
     checks::{Access, Application},
     commands,
-    data::{Bot, Exchanges, QuietChannels, ReplyIndex, correlation_id},
+    data::{Bot, Exchanges, QuietChannels, correlation_id},
     error::{CommandError, DiscordError, RestError, describe},
     events,
     register::{self, Registration},
@@ -147,7 +147,6 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
         user: identity.user,
         access,
         quiet: Arc::new(QuietChannels::new()),
-        replies: Arc::new(ReplyIndex::new()),
         seen: Bot::no_events(),
         exchanges: Exchanges::new(),
         shutdown: parts.shutdown,

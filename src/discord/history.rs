@@ -126,6 +126,9 @@ pub(super) async fn before(
     parent: Option<Seen>,
     kind: Kind,
 ) -> Vec<Said> {
+    if kind == Kind::Server && question.answers.is_none() {
+        return Vec::new();
+    }
     let page = match page(bot, channel, question.id).await {
         Ok(page) => page,
         Err(error) => {
@@ -189,41 +192,11 @@ async fn chain(bot: &Bot, channel: u64, question: &Seen, parent: Option<Seen>, p
         } else {
             break;
         };
-        // A reply of several messages refers to its question in the first; the others stand right after it.
-        let siblings = if message.author == bot.user { pieces(&message, page, bot) } else { Vec::new() };
-        let first = siblings.last().unwrap_or(&message).clone();
-        next =
-            first.answers.or_else(|| (first.author == bot.user).then(|| bot.replies.question(first.id))?);
+        next = message.answers;
         found.push(message);
-        found.extend(siblings);
     }
     found.reverse();
     found
-}
-
-/// The earlier pieces of the same reply, newest first.
-fn pieces(message: &Seen, page: &[Seen], bot: &Bot) -> Vec<Seen> {
-    if message.answers.is_some() {
-        return Vec::new();
-    }
-    if let Some(question) = bot.replies.question(message.id) {
-        return page
-            .iter()
-            .filter(|other| other.id < message.id && bot.replies.question(other.id) == Some(question))
-            .cloned()
-            .collect();
-    }
-    // From before a restart: what the bot wrote without a break, down to the message that refers to a question.
-    let mut earlier = Vec::new();
-    for other in
-        page.iter().filter(|other| other.id < message.id).take_while(|other| other.author == bot.user)
-    {
-        earlier.push(other.clone());
-        if other.answers.is_some() {
-            return earlier;
-        }
-    }
-    Vec::new()
 }
 
 /// Messages as turns: mentions of the bot and our small print out, empty ones dropped, one bot's pieces joined.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::{
-    data::{QuietChannels, ReplyIndex},
+    data::QuietChannels,
     error::RestError,
     transport::{Answer, Rest, without_pings},
 };
@@ -33,20 +33,14 @@ pub(super) struct MessageSink {
     rest: Arc<Rest>,
     to: Destination,
     quiet: Arc<QuietChannels>,
-    replies: Arc<ReplyIndex>,
     /// The ids of the messages made so far. Held across a create, so that one index is never created twice.
     made: Mutex<Vec<Option<u64>>>,
 }
 
 impl MessageSink {
     /// A reply that has no message yet.
-    pub(super) fn new(
-        rest: Arc<Rest>,
-        to: Destination,
-        quiet: Arc<QuietChannels>,
-        replies: Arc<ReplyIndex>,
-    ) -> Self {
-        Self { rest, to, quiet, replies, made: Mutex::new(Vec::new()) }
+    pub(super) fn new(rest: Arc<Rest>, to: Destination, quiet: Arc<QuietChannels>) -> Self {
+        Self { rest, to, quiet, made: Mutex::new(Vec::new()) }
     }
 
     async fn write(
@@ -89,7 +83,10 @@ impl ReplySink for MessageSink {
             return Ok(self.write(Method::PATCH, &path, payload, edit(&self.to, payload)).await?.learned);
         }
         let path = format!("channels/{}/messages", self.to.channel);
-        let answer = self.write(Method::POST, &path, payload, create(&self.to, index, payload)).await?;
+        let answered = index.checked_sub(1).and_then(|before| made.get(before).copied().flatten());
+        let answered = answered.unwrap_or(self.to.question);
+        let answer =
+            self.write(Method::POST, &path, payload, create(&self.to, index, answered, payload)).await?;
         let id = answer.body.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok());
         let id: u64 =
             id.ok_or_else(|| SinkError::Refused { problem: "a created message without an id".to_owned() })?;
@@ -97,7 +94,6 @@ impl ReplySink for MessageSink {
             made.resize(index + 1, None);
         }
         made[index] = Some(id);
-        self.replies.remember(id, self.to.question);
         // The headers of a create describe the bucket of creates: nothing that an edit could learn from.
         Ok(Learned::default())
     }
@@ -129,18 +125,17 @@ fn files(payload: &Payload) -> Option<Value> {
 /// A message to create.
 ///
 /// The nonce is made of the question's id: whoever answers the same question again within minutes, be it after a
-/// duplicated event or a retry of a create whose answer was lost, gets the message that exists (D25).
-fn create(to: &Destination, index: usize, payload: &Payload) -> Value {
+/// duplicated event or a retry of a create whose answer was lost, gets the message that exists (D25). The first
+/// message replies to the question and each later one to the message before it, so that a reply to any of them leads
+/// back to the question, also after a restart.
+fn create(to: &Destination, index: usize, answered: u64, payload: &Payload) -> Value {
     let mut body = json!({
         "content": payload.text,
         "components": buttons(&to.exchange, payload),
         "nonce": format!("{}-{index}", to.question),
         "enforce_nonce": true,
+        "message_reference": { "message_id": answered.to_string(), "fail_if_not_exists": false },
     });
-    if index == 0 {
-        body["message_reference"] =
-            json!({ "message_id": to.question.to_string(), "fail_if_not_exists": false });
-    }
     if let Some(files) = files(payload) {
         body["attachments"] = files;
     }
@@ -188,7 +183,7 @@ mod tests {
 
     #[test]
     fn d15_d19_d25_a_create_pings_nobody_and_happens_once() {
-        let body = without_pings(create(&to(), 0, &payload("hi @everyone", true)));
+        let body = without_pings(create(&to(), 0, to().question, &payload("hi @everyone", true)));
         let expected = json!({
             "content": "hi @everyone",
             "components": [{ "type": 1, "components": [
@@ -204,8 +199,10 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_message_refers_to_the_question() {
-        assert_eq!(create(&to(), 1, &payload("more", true)).get("message_reference"), None);
+    fn a_later_message_replies_to_the_one_before() {
+        let body = create(&to(), 1, 55, &payload("more", true));
+        assert_eq!(body["message_reference"]["message_id"], "55");
+        assert_eq!(body["nonce"], "1234567890123456789-1");
     }
 
     #[test]

@@ -39,12 +39,7 @@ pub(super) async fn run(bot: &Arc<Bot>, asked: Question) {
     let stop = CancellationToken::new();
     let running = Running { asker: asked.asker.user, question: asked.to.question, stop: stop.clone() };
     let _registered = Exchanges::register(bot, &id, running);
-    let sink = MessageSink::new(
-        Arc::clone(&bot.rest),
-        asked.to.clone(),
-        Arc::clone(&bot.quiet),
-        Arc::clone(&bot.replies),
-    );
+    let sink = MessageSink::new(Arc::clone(&bot.rest), asked.to.clone(), Arc::clone(&bot.quiet));
     sink.typing().await;
     let kind = if asked.asker.guild.is_some() { Kind::Server } else { Kind::Direct };
     let before = history::before(bot, &asked.message, asked.to.channel, asked.parent, kind).await;
