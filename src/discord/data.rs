@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{checks::Access, transport::Rest};
 use crate::{
+    chat::Pacers,
     clock::{self, Clock},
     config::{ChatSettings, DiscordSettings},
     llm::Llm,
@@ -52,6 +53,8 @@ pub(super) struct Bot {
     pub(super) quiet: Arc<QuietChannels>,
     /// Events that were handled.
     pub(super) seen: Mutex<Recent<u64, ()>>,
+    /// Who decides when messages are edited.
+    pub(super) pacers: Pacers,
     /// Exchanges that run.
     pub(super) exchanges: Exchanges,
     /// The life of its tasks.

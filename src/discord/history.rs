@@ -231,10 +231,18 @@ pub(super) fn without_mention(text: &str, bot: u64) -> String {
     bare.trim().to_owned()
 }
 
-/// A text without the lines in small print that we put under answers.
+/// A text without the lines in small print that we put under answers, and without the sentence of a failure, which
+/// always stands above one.
 fn without_small_print(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("-# ")).collect();
-    lines.join("\n").trim().to_owned()
+    let lines: Vec<&str> = text.lines().collect();
+    let is_print = |at: usize| lines.get(at).is_some_and(|line| line.starts_with("-# "));
+    let said: Vec<&str> = lines
+        .iter()
+        .enumerate()
+        .filter(|(at, line)| !is_print(*at) && !(line.starts_with("⚠️ ") && is_print(at + 1)))
+        .map(|(_, line)| *line)
+        .collect();
+    said.join("\n").trim().to_owned()
 }
 
 #[cfg(test)]
@@ -263,7 +271,7 @@ mod tests {
         let messages = [
             seen(10, 5, "<@1> what is  <@7> up to?", 0),
             seen(11, BOT, "Nothing.\n-# answered by openai/gpt\n\n-# id 0badcafe", 1),
-            seen(12, BOT, "-# stopped", 1),
+            seen(12, BOT, "⚠️ The provider does not answer.\n-# HTTP 503 · id 1a2b3c4d", 1),
             seen(13, 5, "<@!1>", 2),
         ];
         let expected = vec![said(false, 5, "what is  <@7> up to?"), said(true, BOT, "Nothing.")];

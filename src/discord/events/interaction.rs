@@ -6,6 +6,7 @@ use poise::serenity_prelude as serenity;
 use serde_json::json;
 
 use crate::{
+    chat::sentence,
     credential::CredentialId,
     discord::{
         commands::{self, OPERATORS_ONLY, apology},
@@ -118,15 +119,14 @@ async fn stop(
             // First, so that the upstream request is dropped whatever Discord answers below.
             running.stop.cancel();
             tracing::info!(request.id = exchange, discord.user = user, "An answer was stopped");
-            STOPPED
+            sentence::stopped()
         }
-        None => INTERRUPTED,
+        None => INTERRUPTED.to_owned(),
     };
-    let text = marked(&click.message.content, mark);
+    let text = marked(&click.message.content, &mark);
     Ok(interaction.update(bot, json!({ "content": text, "components": [] })).await?)
 }
 
-const STOPPED: &str = "-# stopped";
 const INTERRUPTED: &str = "-# interrupted: ask again";
 
 /// A text with a mark under it, within Discord's limit.
@@ -157,9 +157,9 @@ mod tests {
 
     #[test]
     fn d10_the_text_stays_and_is_marked() {
-        assert_eq!(marked("so far", STOPPED), "so far\n-# stopped");
-        assert_eq!(marked("", STOPPED), "-# stopped");
-        let long = marked(&"😀".repeat(1000), STOPPED);
-        assert!(long.encode_utf16().count() <= MESSAGE_LIMIT && long.ends_with("\n-# stopped"));
+        assert_eq!(marked("so far", "-# x"), "so far\n-# x");
+        assert_eq!(marked("", "-# x"), "-# x");
+        let long = marked(&"😀".repeat(1000), "-# x");
+        assert!(long.encode_utf16().count() <= MESSAGE_LIMIT && long.ends_with("\n-# x"));
     }
 }
