@@ -239,7 +239,10 @@ fn without_small_print(text: &str) -> String {
     let said: Vec<&str> = lines
         .iter()
         .enumerate()
-        .filter(|(at, line)| !is_print(*at) && !(line.starts_with("⚠️ ") && is_print(at + 1)))
+        .filter(|(at, line)| {
+            let is_failure = line.starts_with("⚠️ ") && is_print(at + 1);
+            !is_failure && !is_print(*at)
+        })
         .map(|(_, line)| *line)
         .collect();
     said.join("\n").trim().to_owned()
