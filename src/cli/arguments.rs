@@ -1,7 +1,7 @@
 //! What can be called, and the help that teaches it.
 #![expect(clippy::doc_markdown, reason = "these comments are the help, where backticks would show")]
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
@@ -70,6 +70,13 @@ pub(super) enum Command {
     ///
     /// Sends nothing to Discord or any provider. Exits 1 when a check failed; warnings alone exit 0.
     Doctor(DoctorOptions),
+    /// The whole bot against an embedded Discord and embedded providers
+    ///
+    /// Needs no account, reads nothing of this machine's configuration or credentials, and reaches nothing but this
+    /// machine. The bot inside is the real one, over real sockets and real files in a temporary folder.
+    #[cfg(feature = "sandbox")]
+    #[command(after_help = SANDBOX_EXAMPLES)]
+    Sandbox(SandboxOptions),
 }
 
 const REFRESH_EXAMPLES: &str = "\
@@ -82,6 +89,17 @@ const TOKEN_EXAMPLES: &str = "\
 Examples:
   TOKEN=$(cortana token gemini_cli)
   curl -H \"Authorization: Bearer $(cortana token qwen_code)\" …";
+
+#[cfg(feature = "sandbox")]
+const SANDBOX_EXAMPLES: &str = "\
+Examples:
+  cortana sandbox --say \"hello\" --say \"/settings oauth-status\"
+      say each as a person in a channel and print the transcript;
+      exits 0 when the last answer is finished, 1 when one failed
+  cortana sandbox
+      keep running and say where to connect
+  cortana sandbox --serve-only
+      only the emulators; prints one JSON line (docs/sandbox.md)";
 
 /// Options of `status`.
 #[derive(Debug, Args)]
@@ -117,6 +135,27 @@ pub(super) struct DoctorOptions {
     /// Print JSON instead of lines
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Options of `sandbox`.
+#[cfg(feature = "sandbox")]
+#[derive(Debug, Args)]
+pub(super) struct SandboxOptions {
+    /// Say this as a person in a channel; a text that begins with `/` is a slash command. May be repeated
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(super) say: Vec<String>,
+
+    /// Run only the emulators and print one JSON line with their addresses
+    #[arg(long, conflicts_with = "say")]
+    pub(super) serve_only: bool,
+
+    /// Where the emulators listen; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(super) listen: SocketAddr,
+
+    /// Allow --listen beyond this machine: whoever reaches it can read and steer everything in the sandbox
+    #[arg(long)]
+    pub(super) i_know: bool,
 }
 
 /// The names of all subcommands, for documents that list them.

@@ -10,6 +10,8 @@ mod one_shot;
 mod output;
 mod refresh;
 mod run;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 mod select;
 mod status;
 mod token;
@@ -54,6 +56,9 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Token(options) => token::run(&settings(env_file)?, &options).await,
         Command::Health => health::run(&settings(env_file)?).await,
         Command::Doctor(options) => doctor::run(&settings(env_file)?, &options).await,
+        // Reads nothing of this machine: no environment, no `.env`.
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(options) => sandbox::run(&options).await,
     }
 }
 
