@@ -12,6 +12,8 @@ use super::{Faults, NoFaults, Step, folder_of};
 
 /// Readable and writable by the owner alone (P18).
 const PRIVATE: u32 = 0o600;
+/// The rights of group and others.
+const OTHERS: u32 = 0o077;
 /// A folder that only the owner may enter.
 const PRIVATE_FOLDER: u32 = 0o700;
 
@@ -164,7 +166,7 @@ impl Disk {
     /// Takes group's and others' rights away from a file. `true` when it had any (P18).
     pub fn tighten(&self, path: &Path) -> io::Result<bool> {
         let mode = fs::metadata(path)?.permissions().mode();
-        if mode & 0o077 == 0 {
+        if mode & OTHERS == 0 {
             return Ok(false);
         }
         self.before(Step::Tighten, path)?;

@@ -27,7 +27,6 @@ pub struct FileLock {
     file: File,
     path: PathBuf,
     disk: Disk,
-    holder: Holder,
 }
 
 /// Why there is no lock.
@@ -62,7 +61,7 @@ impl FileLock {
             // The fully qualified form: std has a method of this name by now.
             match FileExt::try_lock_exclusive(&file) {
                 Ok(()) if is_still_at(&file, path) => {
-                    return Ok(Self { file, path: path.to_path_buf(), disk: disk.clone(), holder });
+                    return Ok(Self { file, path: path.to_path_buf(), disk: disk.clone() });
                 }
                 // Somebody removed the lock file between our opening and our locking: lock the one that is there now.
                 Ok(()) => {}
@@ -77,14 +76,6 @@ impl FileLock {
             // Counted, not measured: a test's frozen clock must not freeze this thread.
             thread::sleep(POLL);
             waited += POLL;
-        }
-    }
-
-    /// Whether the locked file is one of ours, with notes in it.
-    pub fn holds_notes(&self) -> bool {
-        match self.holder {
-            Holder::Sidecar => true,
-            Holder::Inode => false,
         }
     }
 

@@ -3,6 +3,8 @@
 mod cli;
 mod config;
 mod credentials;
+mod credentials_guard;
+mod credentials_writes;
 mod docs_in_sync;
 mod emulator;
 mod layering;

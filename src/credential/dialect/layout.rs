@@ -313,7 +313,7 @@ impl Editor<'_> {
 
 fn full(layout: &Layout, index: usize, path: &Path) -> Vec<Key> {
     let list = layout.list.map(|list| [Key::Name(list), Key::Index(index)]);
-    list.into_iter().flatten().chain(path.iter().map(|name| Key::Name(*name))).collect()
+    list.into_iter().flatten().chain(path.iter().map(|name| Key::Name(name))).collect()
 }
 
 /// The `email` claim of a JWT (RFC 7519), unverified: it only names the account to its owner.

@@ -23,8 +23,10 @@ use crate::{
 pub struct Guard {
     store: Store,
     credential: Credential,
-    /// The lock with the notes first; the file's own inode second, where others can lock nothing else.
-    locks: Vec<FileLock>,
+    /// The lock with the notes: beside the file, else in the state folder. An inode holds none, its content is a credential.
+    lock: Option<FileLock>,
+    /// Held for those who can lock nothing else.
+    _inode: Option<FileLock>,
     notes: Notes,
     destination: Option<Destination>,
 }
@@ -47,52 +49,40 @@ impl Guard {
         wait: Duration,
     ) -> Result<Self, StoreError> {
         let label = credential.place.label();
-        let take = |path: &Path, holder: Holder| FileLock::acquire(&store.disk, path, holder, wait);
-        let mut locks = Vec::new();
-        let own_file = match &credential.place {
+        let failed = |error: LockError| match error {
+            LockError::Held { notes, waited } => held(&label, &notes, waited),
+            LockError::Io(error) => not_writable(&label, &error),
+        };
+        let (mut lock, inode) = match &credential.place {
             // gcloud's file is never written, so nothing is put beside it either.
-            Place::File { target, .. } if credential.dialect != Dialect::Gcloud => Some(target),
-            Place::File { .. } | Place::Inline { .. } | Place::Key { .. } => None,
-        };
-        let beside = match own_file {
-            Some(target) => match take(&source::sidecar(target), Holder::Sidecar) {
-                Ok(lock) => Some(lock),
-                // The folder takes no new file: the file's own inode is what all who share it can lock.
-                Err(LockError::Io(_)) => None,
-                Err(LockError::Held { notes, waited }) => return Err(held(&label, &notes, waited)),
-            },
-            None => None,
-        };
-        let inode = own_file.filter(|target| beside.is_none() || fs::is_mount_point(target));
-        let in_state = beside.is_none();
-        locks.extend(beside);
-        if in_state {
-            let path = source::sidecar(&store.state_path(&credential.id));
-            let locked = store.create_tokens_folder().map_err(LockError::Io);
-            match locked.and_then(|()| take(&path, Holder::Sidecar)) {
-                Ok(lock) => locks.push(lock),
-                Err(LockError::Held { notes, waited }) => return Err(held(&label, &notes, waited)),
-                Err(LockError::Io(error)) if inode.is_none() => return Err(not_writable(&label, &error)),
-                // The inode alone, without notes.
-                Err(LockError::Io(_)) => {}
-            }
-        }
-        let notes = locks.first_mut().and_then(|lock| lock.notes().ok()).unwrap_or_default();
-        if let Some(target) = inode {
-            match take(target, Holder::Inode) {
-                Ok(lock) => locks.push(lock),
-                Err(LockError::Held { waited, .. }) => return Err(held(&label, "", waited)),
-                Err(LockError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+            Place::File { target, .. } if credential.dialect != Dialect::Gcloud => {
+                if !target.exists() {
                     return Err(StoreError::Gone { path: label });
                 }
-                Err(LockError::Io(error)) if locks.is_empty() => return Err(not_writable(&label, &error)),
-                Err(LockError::Io(_)) => {}
+                let locks = store.lock_file(target, wait).map_err(failed)?;
+                (locks.sidecar, locks.inode)
             }
+            Place::File { .. } | Place::Inline { .. } | Place::Key { .. } => (None, None),
+        };
+        if lock.is_none() {
+            let path = source::sidecar(&store.state_path(&credential.id));
+            let taken = store
+                .create_tokens_folder()
+                .map_err(LockError::Io)
+                .and_then(|()| FileLock::acquire(&store.disk, &path, Holder::Sidecar, wait));
+            lock = match taken {
+                Ok(lock) => Some(lock),
+                // The inode alone, without notes.
+                Err(LockError::Io(_)) if inode.is_some() => None,
+                Err(error) => return Err(failed(error)),
+            };
         }
+        let notes = lock.as_mut().and_then(|lock| lock.notes().ok()).unwrap_or_default();
         let mut guard = Self {
             store: store.clone(),
             credential: credential.clone(),
-            locks,
+            lock,
+            _inode: inode,
             notes: Notes::parse(&notes).held_by(std::process::id()),
             destination: None,
         };
@@ -149,7 +139,7 @@ impl Guard {
         let row = self.row()?.clone();
         let destination = match self.destination {
             Some(destination) => destination,
-            None => self.prove(row.oauth().is_some_and(|spec| spec.rotates))?,
+            None => *self.destination.insert(self.prove(row.oauth().is_some_and(|spec| spec.rotates))?),
         };
         let saved = match (destination, self.target()) {
             (Destination::State, _) | (_, None) => self.save_in_state(login, &row),
@@ -252,6 +242,7 @@ impl Guard {
             tracing::warn!(file = %fs::file_name(target), problem = %fs::problem(&error), "An old recovery journal could not be removed");
         }
         self.store.remove_state(&self.credential.id);
+        self.store.sweep(target);
         Ok(Saved::InPlace)
     }
 
@@ -350,18 +341,13 @@ impl Guard {
             return Some(0);
         }
         let accounts = || 0..source.accounts();
-        match self.account() {
-            Some(account) => {
-                accounts().find(|index| source.view(*index).account().as_deref() == Some(account))
-            }
-            None => {
-                let Login::OAuth(login) = &self.credential.login else { return None };
-                let token = source::fingerprint(login);
-                accounts()
-                    .find(|index| source.token(*index) == Some(token))
-                    .or_else(|| accounts().find(|index| *index == at))
-            }
+        if let Some(account) = self.account() {
+            return accounts().find(|index| source.view(*index).account().as_deref() == Some(account));
         }
+        let Login::OAuth(login) = &self.credential.login else { return None };
+        let token = source::fingerprint(login);
+        let by_token = accounts().find(|index| source.token(*index) == Some(token));
+        by_token.or_else(|| accounts().find(|index| *index == at))
     }
 
     fn account(&self) -> Option<&str> {
@@ -390,8 +376,7 @@ impl Guard {
 
     fn write_notes(&mut self) -> io::Result<()> {
         let line = self.notes.line();
-        // Without a lock file of ours there is nothing to write into: an inode's content is somebody's credential.
-        self.locks.iter_mut().find(|lock| lock.holds_notes()).map_or(Ok(()), |lock| lock.set_notes(&line))
+        self.lock.as_mut().map_or(Ok(()), |lock| lock.set_notes(&line))
     }
 }
 

@@ -131,26 +131,26 @@ mod tests {
             .map(|owner| (owner.provider.to_string(), owner.clash.is_some()))
     }
 
-    fn is(provider: &str, clash: bool) -> Option<(String, bool)> {
-        Some((provider.to_owned(), clash))
+    fn is(provider: &str, clash: bool) -> (String, bool) {
+        (provider.to_owned(), clash)
     }
 
     #[test]
     fn explicit_beats_content_beats_name_and_a_clash_is_told() {
         let qwen = Hint::Provider("qwen_code");
-        assert_eq!(decided(Some("iflow"), qwen, None), is("iflow", true));
-        assert_eq!(decided(Some("qwen_code"), qwen, Some("iflow")), is("qwen_code", false));
-        assert_eq!(decided(None, qwen, Some("iflow")), is("qwen_code", true));
-        assert_eq!(decided(None, Hint::Nothing, Some("iflow")), is("iflow", false));
+        assert_eq!(decided(Some("iflow"), qwen, None), Some(is("iflow", true)));
+        assert_eq!(decided(Some("qwen_code"), qwen, Some("iflow")), Some(is("qwen_code", false)));
+        assert_eq!(decided(None, qwen, Some("iflow")), Some(is("qwen_code", true)));
+        assert_eq!(decided(None, Hint::Nothing, Some("iflow")), Some(is("iflow", false)));
         assert_eq!(decided(None, Hint::Nothing, None), None);
     }
 
     #[test]
     fn a_google_login_is_told_apart_by_name_alone() {
-        assert_eq!(decided(None, Hint::Google, Some("antigravity")), is("antigravity", false));
-        assert_eq!(decided(None, Hint::Google, None), is("gemini_cli", false));
-        assert_eq!(decided(None, Hint::Google, Some("qwen_code")), is("gemini_cli", true));
-        assert_eq!(decided(Some("antigravity"), Hint::GoogleCloud, None), is("antigravity", false));
+        assert_eq!(decided(None, Hint::Google, Some("antigravity")), Some(is("antigravity", false)));
+        assert_eq!(decided(None, Hint::Google, None), Some(is("gemini_cli", false)));
+        assert_eq!(decided(None, Hint::Google, Some("qwen_code")), Some(is("gemini_cli", true)));
+        assert_eq!(decided(Some("antigravity"), Hint::GoogleCloud, None), Some(is("antigravity", false)));
     }
 
     #[test]

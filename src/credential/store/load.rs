@@ -86,6 +86,7 @@ impl<'a> Loader<'a> {
             if std::fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
                 continue;
             }
+            self.tighten(&path);
             let found = self.store.read_file(&path, None, &mut self.inventory.warnings);
             self.take(&path, found);
         }
@@ -94,10 +95,28 @@ impl<'a> Loader<'a> {
     fn named_file(&mut self, variable: &str, provider: &ProviderId, path: &Path) {
         let parent = fs::folder_of(path);
         self.watch.insert(parent.canonicalize().unwrap_or(parent));
+        self.tighten(path);
         let found = self.store.read_file(path, Some(provider), &mut self.inventory.warnings);
         let found = found
             .map_err(|rejected| Rejected { reason: format!("{} ({variable})", rejected.reason), ..rejected });
         self.take(path, found);
+    }
+
+    /// Takes others' rights away from a file (P18).
+    fn tighten(&mut self, path: &Path) {
+        let label = fs::file_name(path);
+        match self.store.disk.tighten(path) {
+            Ok(true) => {
+                self.inventory.warnings.push(format!("{label} was readable by others; its mode is 0600 now"));
+            }
+            Ok(false) => {}
+            // Why it cannot even be looked at is told by its reading.
+            Err(_) if !path.is_file() => {}
+            Err(error) => self.inventory.warnings.push(format!(
+                "{label} is readable by others and cannot be changed ({}); run `chmod 600` on it",
+                fs::problem(&error)
+            )),
+        }
     }
 
     /// Takes what a file held, or the reason why it held nothing.
@@ -193,7 +212,7 @@ impl<'a> Loader<'a> {
 }
 
 impl Store {
-    /// Reads the accounts of one file. Tightens its mode (P18); what an operator should know goes to `warnings`.
+    /// Reads the accounts of one file; what an operator should know goes to `warnings`.
     pub(super) fn read_file(
         &self,
         path: &Path,
@@ -218,14 +237,6 @@ impl Store {
         let guess = explicit.cloned().or_else(|| named.clone());
         if !target.is_file() {
             return Err(rejected(guess, "it is no regular file".to_owned()));
-        }
-        match self.disk.tighten(&target) {
-            Ok(true) => warnings.push(format!("{label} was readable by others; its mode is 0600 now")),
-            Ok(false) => {}
-            Err(error) => warnings.push(format!(
-                "{label} is readable by others and cannot be changed ({}); run `chmod 600` on it",
-                fs::problem(&error)
-            )),
         }
         let source = self.read(&target, Held::Nothing).map_err(|unread| {
             rejected(

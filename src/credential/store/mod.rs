@@ -4,6 +4,7 @@
 
 mod guard;
 mod identity;
+mod import;
 mod load;
 mod notes;
 mod source;
@@ -27,6 +28,7 @@ use crate::{
 };
 
 pub use guard::Guard;
+pub use import::{ImportError, ImportMode, Imported, ImportedAs};
 use load::Loader;
 
 /// Where credentials are looked for.

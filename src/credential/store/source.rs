@@ -14,7 +14,7 @@ use super::{
     },
     Store,
 };
-use crate::fs::{self, FileLock, Holder, ReplaceError};
+use crate::fs::{self, FileLock, Holder, LockError, ReplaceError};
 
 /// Credential files have a few kilobytes.
 const SIZE_LIMIT: u64 = 1 << 20;
@@ -36,6 +36,21 @@ pub(super) enum Unread {
     Gone,
     /// It is there and cannot be used: the reason, without content.
     Unusable(String),
+}
+
+/// The locks of a file.
+#[derive(Debug)]
+pub(super) struct FileLocks {
+    /// With the notes in it.
+    pub(super) sidecar: Option<FileLock>,
+    pub(super) inode: Option<FileLock>,
+}
+
+impl FileLocks {
+    /// Whether anything is locked.
+    pub(super) fn any(&self) -> bool {
+        self.sidecar.is_some() || self.inode.is_some()
+    }
 }
 
 /// Whether the caller holds the target's lock.
@@ -113,9 +128,10 @@ impl Store {
         match held {
             Held::Lock => self.settle(target),
             Held::Nothing => {
-                let lock = FileLock::acquire(&self.disk, &sidecar(target), Holder::Sidecar, SETTLE_WAIT);
                 // Without the lock the file is read as it is, and the next refresh settles it under its own lock.
-                if lock.is_ok() {
+                if let Ok(locks) = self.lock_file(target, SETTLE_WAIT)
+                    && locks.any()
+                {
                     self.settle(target);
                 }
             }
@@ -171,13 +187,62 @@ impl Store {
         for index in 0..standing.accounts() {
             let Some(token) = standing.token(index) else { continue };
             let orphan = temporary(target, token);
-            if let Ok(found) = read_plain(&orphan) {
-                if found.supersedes(&standing, token) && self.disk.rename(&orphan, target).is_ok() {
-                    tracing::info!(file = %fs::file_name(target), "Adopted the token of an interrupted write");
-                    return;
-                }
+            // One that does not parse was cut before it was complete; the next write has its name.
+            let Ok(found) = read_plain(&orphan) else { continue };
+            let (done, message) = if found.supersedes(&standing, token) {
+                (self.disk.rename(&orphan, target).map(drop), "Adopted the token of an interrupted write")
+            } else {
+                (self.disk.remove(&orphan), "Removed what an interrupted write left: the file is newer")
+            };
+            match done {
+                Ok(()) => tracing::info!(file = %fs::file_name(target), "{message}"),
+                Err(error) => tracing::warn!(
+                    file = %fs::file_name(target), problem = %fs::problem(&error),
+                    "What an interrupted write left beside it stays"
+                ),
+            }
+            return;
+        }
+    }
+
+    /// Removes the temporary files of earlier writes that were cut: the file is newer than all of them. The caller holds
+    /// the lock.
+    pub(super) fn sweep(&self, target: &Path) {
+        let prefix = format!(".{}.", fs::file_name(target));
+        let suffix = ".new";
+        let Ok(entries) = std::fs::read_dir(fs::folder_of(target)) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(&prefix)
+                && name.ends_with(suffix)
+                && let Err(error) = self.disk.remove(&entry.path())
+            {
+                tracing::warn!(file = %name, problem = %fs::problem(&error), "An old temporary file could not be removed");
             }
         }
+    }
+
+    /// Locks a file for all who share it: by its sidecar, and by its own inode where others can lock nothing else, since the
+    /// folder takes no new file or the file is a mount point (P2).
+    pub(super) fn lock_file(&self, target: &Path, wait: Duration) -> Result<FileLocks, LockError> {
+        let sidecar = match FileLock::acquire(&self.disk, &sidecar(target), Holder::Sidecar, wait) {
+            Ok(lock) => Some(lock),
+            Err(LockError::Io(_)) => None,
+            Err(held @ LockError::Held { .. }) => return Err(held),
+        };
+        let inode = if sidecar.is_none() || fs::is_mount_point(target) {
+            match FileLock::acquire(&self.disk, target, Holder::Inode, wait) {
+                Ok(lock) => Some(lock),
+                // The content is a credential, no notes.
+                Err(LockError::Held { waited, .. }) => {
+                    return Err(LockError::Held { notes: String::new(), waited });
+                }
+                Err(LockError::Io(_)) => None,
+            }
+        } else {
+            None
+        };
+        Ok(FileLocks { sidecar, inode })
     }
 
     /// Replaces a file, or writes it where it stands when its name cannot be taken.
@@ -195,12 +260,14 @@ impl Store {
 
 /// Reads a file as it stands.
 pub(super) fn read_plain(path: &Path) -> Result<Source, Unread> {
-    let text = fs::read_text(path, SIZE_LIMIT).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Unread::Gone,
-        io::ErrorKind::PermissionDenied => Unread::Unusable(
-            "this process may not read it; give it the file's owner or change the owner".to_owned(),
-        ),
-        _ => Unread::Unusable(fs::problem(&error)),
+    let text = fs::read_text(path, SIZE_LIMIT).map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            Unread::Gone
+        } else if error.kind() == io::ErrorKind::PermissionDenied {
+            Unread::Unusable("this process may not read it; run as its owner, or `chown` it".to_owned())
+        } else {
+            Unread::Unusable(fs::problem(&error))
+        }
     })?;
     Source::parse(text).map_err(Unread::Unusable)
 }

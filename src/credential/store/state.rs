@@ -19,26 +19,24 @@ use super::{
 };
 use crate::{fs, provider::Provider};
 
-/// A write that is not finished: the whole new text of a file.
-#[derive(Serialize, Deserialize)]
+/// A write that is not finished.
 pub(super) struct Journal {
-    /// The file's own name, for a person who finds the journal.
-    file: String,
     /// The token it replaces.
-    #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
     pub(super) replaces: Fingerprint,
     /// Whether the file is written where it stands, so that it may be found broken.
     pub(super) in_place: bool,
+    /// The whole new text of the file.
     pub(super) text: String,
 }
 
-fn as_text<S: serde::Serializer>(value: &Fingerprint, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
-
-fn from_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Fingerprint, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    Fingerprint::parse(&text).ok_or_else(|| serde::de::Error::custom("no fingerprint"))
+/// A journal as it is written.
+#[derive(Serialize, Deserialize)]
+struct JournalFile {
+    /// The file's own name, for a person who finds the journal.
+    file: String,
+    replaces: String,
+    in_place: bool,
+    text: String,
 }
 
 impl Store {
@@ -133,7 +131,9 @@ impl Store {
 
     /// The unfinished write of a target.
     pub(super) fn journal(&self, target: &Path) -> Option<Journal> {
-        serde_json::from_str(&std::fs::read_to_string(self.journal_path(target)).ok()?).ok()
+        let text = std::fs::read_to_string(self.journal_path(target)).ok()?;
+        let JournalFile { replaces, in_place, text, .. } = serde_json::from_str(&text).ok()?;
+        Some(Journal { replaces: Fingerprint::parse(&replaces)?, in_place, text })
     }
 
     /// Notes a write that is to follow, or that failed, durably. Says where.
@@ -148,7 +148,12 @@ impl Store {
             Reason::InPlace => true,
             Reason::Failed => false,
         };
-        let journal = Journal { file: fs::file_name(target), replaces, in_place, text: text.to_owned() };
+        let journal = JournalFile {
+            file: fs::file_name(target),
+            replaces: replaces.to_string(),
+            in_place,
+            text: text.to_owned(),
+        };
         let line = serde_json::to_string(&journal)?;
         self.create_tokens_folder()?;
         let path = self.journal_path(target);

@@ -1,3 +1,5 @@
 //! Scaffolding that several subjects share.
 
+pub(crate) mod bench;
+pub(crate) mod samples;
 pub(crate) mod vendors;
