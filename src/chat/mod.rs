@@ -3,15 +3,23 @@
 //! Knows no Discord but its limits as numbers, and no credential.
 
 mod answer;
+mod budget;
+mod conversation;
+mod inflight;
 mod pacer;
 mod responder;
 pub mod sentence;
 mod sink;
 mod splitter;
+mod turn;
 
 pub use answer::{Answer, MOST_MESSAGES};
+pub use budget::{Budget, estimate};
+pub use conversation::{Composed, Place, Scene, compose};
+pub use inflight::{Inflight, MOST_AT_ONCE, Permit, Ticket};
 pub use pacer::{Pacers, Reply};
 pub use responder::{Ended, Ending, Exchange};
 pub use sentence::Reader;
 pub use sink::{Learned, Payload, RateKey, ReplySink, SinkError};
 pub use splitter::{Bound, Piece, Splitter, units};
+pub use turn::{File, Speaker, Turn};

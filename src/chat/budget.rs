@@ -1,0 +1,93 @@
+//! How much of a conversation goes to the model: the newest turns that fit.
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::turn::Turn;
+
+/// What a turn costs beside its text: role, label, separators.
+const TURN_OVERHEAD: usize = 8;
+/// Stands where a question was cut.
+const CUT: &str = "\n[the rest was too long and is left out]";
+
+/// The bounds of what is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Turns at most, the question among them; at least 1.
+    pub turns: usize,
+    /// Tokens at most, as [`estimate`] counts them, without the system prompt.
+    pub tokens: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { turns: 30, tokens: 24_000 }
+    }
+}
+
+/// A rough count of tokens, on the high side for most texts: four ASCII characters a token, any other one each.
+pub fn estimate(text: &str) -> usize {
+    let (ascii, other) =
+        text.chars().fold((0usize, 0usize), |(ascii, other), c| match c.is_ascii() {
+            true => (ascii + 1, other),
+            false => (ascii, other + 1),
+        });
+    ascii.div_ceil(4) + other
+}
+
+fn cost(turn: &Turn) -> usize {
+    let files: usize = turn.files.iter().map(|file| estimate(&file.text) + TURN_OVERHEAD).sum();
+    estimate(&turn.text) + files + TURN_OVERHEAD
+}
+
+impl Budget {
+    /// The newest turns that fit, oldest first. The last one, the question, always stays; when it does not fit
+    /// alone, its files are cut first and then its end.
+    pub(super) fn fit(&self, turns: &[Turn]) -> Vec<Turn> {
+        let Some((question, earlier)) = turns.split_last() else { return Vec::new() };
+        let question = self.shorten(question);
+        let mut left = self.tokens.saturating_sub(cost(&question));
+        let mut kept = vec![question];
+        for turn in earlier.iter().rev().take(self.turns.saturating_sub(1)) {
+            let Some(after) = left.checked_sub(cost(turn)) else { break };
+            left = after;
+            kept.push(turn.clone());
+        }
+        kept.reverse();
+        kept
+    }
+
+    fn shorten(&self, question: &Turn) -> Turn {
+        let mut turn = question.clone();
+        let mut left = self.tokens.saturating_sub(TURN_OVERHEAD);
+        turn.text = first_tokens(&turn.text, left);
+        left = left.saturating_sub(estimate(&turn.text));
+        turn.files.retain_mut(|file| {
+            left = left.saturating_sub(TURN_OVERHEAD);
+            file.text = first_tokens(&file.text, left);
+            left = left.saturating_sub(estimate(&file.text));
+            !file.text.is_empty()
+        });
+        turn
+    }
+}
+
+/// The beginning of a text that costs at most `tokens`, with a note where something is missing.
+fn first_tokens(text: &str, tokens: usize) -> String {
+    if estimate(text) <= tokens {
+        return text.to_owned();
+    }
+    let room = tokens.saturating_sub(estimate(CUT) + 1) * 4;
+    if room == 0 {
+        return String::new();
+    }
+    let mut quarters = 0;
+    let mut kept: String = text
+        .graphemes(true)
+        .take_while(|grapheme| {
+            quarters += grapheme.chars().map(|c| if c.is_ascii() { 1 } else { 4 }).sum::<usize>();
+            quarters <= room
+        })
+        .collect();
+    kept.push_str(CUT);
+    kept
+}

@@ -1,0 +1,148 @@
+//! One turn of a conversation, and how the model sees who said it (D18).
+//!
+//! Labels and data are set off by brackets that no message can contain: wherever they occur in what somebody typed,
+//! named themselves or attached, they become ordinary ones. So a forged label is just text.
+
+use std::collections::BTreeMap;
+
+use unicode_segmentation::UnicodeSegmentation;
+
+/// Set off labels and data; never part of what people send.
+const OPENING: char = '⟦';
+const CLOSING: char = '⟧';
+/// Names are cut to this many graphemes.
+const LONGEST_NAME: usize = 32;
+
+/// Who spoke.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Speaker {
+    /// The bot itself.
+    Bot,
+    /// A person, or another bot.
+    Person {
+        /// Tells two people of one name apart.
+        id: u64,
+        /// The name as shown.
+        name: String,
+    },
+}
+
+/// A text that came along with a turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its name, as sent.
+    pub name: String,
+    /// Its content.
+    pub text: String,
+}
+
+/// One turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Who spoke.
+    pub speaker: Speaker,
+    /// What was said.
+    pub text: String,
+    /// What came along.
+    pub files: Vec<File>,
+}
+
+impl Turn {
+    /// A turn of a person's.
+    pub fn person(id: u64, name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { speaker: Speaker::Person { id, name: name.into() }, text: text.into(), files: Vec::new() }
+    }
+
+    /// A turn of the bot's.
+    pub fn bot(text: impl Into<String>) -> Self {
+        Self { speaker: Speaker::Bot, text: text.into(), files: Vec::new() }
+    }
+}
+
+/// Whether turns carry their speaker's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Labelling {
+    /// Several people may speak.
+    Named,
+    /// Only one person can.
+    Bare,
+}
+
+/// The labels of a conversation: one a person, no two alike.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Labels {
+    by_id: BTreeMap<u64, String>,
+}
+
+impl Labels {
+    /// The labels of everybody who speaks in these turns.
+    pub(super) fn of(turns: &[Turn]) -> Self {
+        let mut labels = Self::default();
+        for turn in turns {
+            if let Speaker::Person { id, name } = &turn.speaker {
+                labels.add(*id, name);
+            }
+        }
+        labels
+    }
+
+    fn add(&mut self, id: u64, name: &str) {
+        if self.by_id.contains_key(&id) {
+            return;
+        }
+        let name = plain_name(name);
+        let taken = |label: &str| self.by_id.values().any(|other| other.eq_ignore_ascii_case(label));
+        let mut label = name.clone();
+        let mut number = 2;
+        while taken(&label) {
+            label = format!("{name} ({number})");
+            number += 1;
+        }
+        self.by_id.insert(id, label);
+    }
+
+    /// The turn as the model reads it.
+    pub(super) fn render(&self, turn: &Turn, labelling: Labelling) -> String {
+        let mut text = String::new();
+        if let (Labelling::Named, Speaker::Person { id, .. }) = (labelling, &turn.speaker) {
+            let label = self.by_id.get(id).map_or("somebody", String::as_str);
+            text.push_str(&format!("{OPENING}from {label}{CLOSING} "));
+        }
+        text.push_str(&harmless(&turn.text));
+        for file in &turn.files {
+            text.push('\n');
+            text.push_str(&data(&format!("file {}", plain_name(&file.name)), &file.text));
+        }
+        text
+    }
+}
+
+/// A delimited piece of data with a title of ours.
+pub(super) fn data(title: &str, content: &str) -> String {
+    format!("{OPENING}{title}{CLOSING}\n{}\n{OPENING}end of data{CLOSING}", harmless(content))
+}
+
+/// A text in which no label can stand.
+pub(super) fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            OPENING | '〚' => '[',
+            CLOSING | '〛' => ']',
+            other => other,
+        })
+        .collect()
+}
+
+/// A name on one line, without label brackets and signs that cannot be seen.
+pub(super) fn plain_name(name: &str) -> String {
+    let name = harmless(name);
+    let visible = name.chars().map(|c| if c.is_control() || is_invisible(c) { ' ' } else { c });
+    let words: Vec<String> = visible.collect::<String>().split_whitespace().map(str::to_owned).collect();
+    let short: String = words.join(" ").graphemes(true).take(LONGEST_NAME).collect();
+    if short.is_empty() { "somebody".to_owned() } else { short }
+}
+
+/// Signs of no width, and those that turn the reading direction: two names that look alike would differ in them.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
