@@ -1,5 +1,7 @@
 //! The integration tests: one crate, a file a subject. Each test that shows a promise carries its number in its name.
 
+mod admin;
+mod chat;
 mod cli;
 mod config;
 mod credentials;

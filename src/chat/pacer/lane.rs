@@ -62,8 +62,7 @@ impl Lane {
             && limit > 0
             && remaining + 1 == limit
         {
-            // The first send of a window: what is left of it is nearly its whole length.
-            let window = window + now.saturating_duration_since(sent_at);
+            // The first send of a window: what was left of it when Discord counted is its whole length.
             self.spacing = (window / limit + MARGIN).clamp(self.closest, FARTHEST);
             self.next_at = sent_at + self.spacing;
         }

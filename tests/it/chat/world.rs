@@ -1,0 +1,266 @@
+//! A simulated Discord in virtual time: 80 ms a request, five edits of a channel in 5 s, everything recorded.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use cortana::{
+    chat::{Ended, Exchange, Learned, Pacers, Payload, RateKey, Reader, ReplySink, SinkError},
+    clock::instant,
+    llm::{ChatEvent, ChatFailure, Finish},
+    provider::ModelRef,
+    shutdown::Shutdown,
+};
+use futures::stream::{self, BoxStream, StreamExt};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// One way of a request.
+const HALF: Duration = Duration::from_millis(40);
+const WINDOW: Duration = Duration::from_secs(5);
+const EDITS: u32 = 5;
+
+/// What a message showed from an instant on.
+pub(super) struct Shown {
+    pub(super) at: Instant,
+    pub(super) reply: usize,
+    pub(super) index: usize,
+    pub(super) payload: Payload,
+}
+
+#[derive(Default)]
+struct State {
+    shown: Vec<Shown>,
+    windows: BTreeMap<RateKey, (Instant, u32)>,
+    refusals: usize,
+    typing: Vec<Instant>,
+    faults: VecDeque<SinkError>,
+    sends: usize,
+}
+
+/// The simulated Discord.
+#[derive(Clone, Default)]
+pub(super) struct World {
+    state: Arc<Mutex<State>>,
+}
+
+impl World {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub(super) fn sink(&self, reply: usize, channel: &str) -> Arc<dyn ReplySink> {
+        Arc::new(Sink { world: self.clone(), reply, key: RateKey(channel.to_owned()) })
+    }
+
+    /// The next sends fail so.
+    pub(super) fn fail_next(&self, errors: impl IntoIterator<Item = SinkError>) {
+        self.state().faults.extend(errors);
+    }
+
+    /// 429s that the windows caused.
+    pub(super) fn refusals(&self) -> usize {
+        self.state().refusals
+    }
+
+    /// Requests that wrote or tried to.
+    pub(super) fn sends(&self) -> usize {
+        self.state().sends
+    }
+
+    pub(super) fn typing(&self) -> Vec<Instant> {
+        self.state().typing.clone()
+    }
+
+    /// What the messages of a reply show now.
+    pub(super) fn messages(&self, reply: usize) -> Vec<Payload> {
+        let mut found: BTreeMap<usize, Payload> = BTreeMap::new();
+        for shown in self.state().shown.iter().filter(|shown| shown.reply == reply) {
+            found.insert(shown.index, shown.payload.clone());
+        }
+        found.into_values().collect()
+    }
+
+    /// All that a reply shows now.
+    pub(super) fn text(&self, reply: usize) -> String {
+        self.messages(reply).iter().map(|payload| payload.text.as_str()).collect()
+    }
+
+    /// When at least `length` bytes of a reply were visible.
+    pub(super) fn visible_at(&self, reply: usize, length: usize) -> Option<Instant> {
+        let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
+        for shown in self.state().shown.iter().filter(|shown| shown.reply == reply) {
+            lengths.insert(shown.index, shown.payload.text.len());
+            if lengths.values().sum::<usize>() >= length {
+                return Some(shown.at);
+            }
+        }
+        None
+    }
+
+    pub(super) fn last_change(&self, reply: usize) -> Option<Instant> {
+        self.state().shown.iter().filter(|shown| shown.reply == reply).map(|shown| shown.at).max()
+    }
+}
+
+struct Sink {
+    world: World,
+    reply: usize,
+    key: RateKey,
+}
+
+#[async_trait]
+impl ReplySink for Sink {
+    fn key(&self) -> RateKey {
+        self.key.clone()
+    }
+
+    fn limit(&self) -> usize {
+        2000
+    }
+
+    async fn send(&self, index: usize, payload: &Payload) -> Result<Learned, SinkError> {
+        tokio::time::sleep(HALF).await;
+        let result = self.arrive(index, payload);
+        tokio::time::sleep(HALF).await;
+        result
+    }
+
+    async fn typing(&self) {
+        self.world.state().typing.push(instant());
+        tokio::time::sleep(2 * HALF).await;
+    }
+}
+
+impl Sink {
+    fn arrive(&self, index: usize, payload: &Payload) -> Result<Learned, SinkError> {
+        let now = instant();
+        let mut state = self.world.state();
+        state.sends += 1;
+        if let Some(error) = state.faults.pop_front() {
+            return Err(error);
+        }
+        assert!(!payload.text.trim().is_empty(), "Discord refuses an empty message");
+        assert!(payload.text.encode_utf16().count() <= 2000, "Discord refuses a longer message");
+        let is_edit = state.shown.iter().any(|shown| shown.reply == self.reply && shown.index == index);
+        let mut learned = Learned::default();
+        if is_edit {
+            let (start, used) = state.windows.get(&self.key).copied().unwrap_or((now, 0));
+            let (start, used) = if now >= start + WINDOW { (now, 0) } else { (start, used) };
+            let reset_after = start + WINDOW - now;
+            if used >= EDITS {
+                state.refusals += 1;
+                return Err(SinkError::RateLimited { retry_after: reset_after });
+            }
+            state.windows.insert(self.key.clone(), (start, used + 1));
+            learned = Learned {
+                wait: None,
+                remaining: Some(EDITS - used - 1),
+                limit: Some(EDITS),
+                reset_after: Some(reset_after),
+            };
+        }
+        let at = now + HALF;
+        state.shown.push(Shown { at, reply: self.reply, index, payload: payload.clone() });
+        Ok(learned)
+    }
+}
+
+/// The words that a simulated model says: 4.5 characters each, nothing that a message would trim or a fence.
+pub(super) fn words(count: usize) -> Vec<String> {
+    (0..count).map(|index| if index % 2 == 0 { "word ".to_owned() } else { "and ".to_owned() }).collect()
+}
+
+pub(super) fn finished() -> Result<ChatEvent, ChatFailure> {
+    let model: ModelRef = "gemini_cli/pro".parse().unwrap();
+    Ok(ChatEvent::Finished { finish: Finish::Stop, usage: None, model })
+}
+
+/// Events at their distances from one another.
+pub(super) fn timed(
+    events: Vec<(Duration, Result<ChatEvent, ChatFailure>)>,
+) -> BoxStream<'static, Result<ChatEvent, ChatFailure>> {
+    stream::iter(events)
+        .then(|(after, event)| async move {
+            tokio::time::sleep(after).await;
+            event
+        })
+        .boxed()
+}
+
+/// A model that says `words` at 50 a second, and when each was said.
+pub(super) fn model(
+    words: &[String],
+) -> (BoxStream<'static, Result<ChatEvent, ChatFailure>>, Arc<Mutex<Vec<Instant>>>) {
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let record = Arc::clone(&said);
+    let words = words.to_vec();
+    let events = stream::iter(words)
+        .then(move |word| {
+            let record = Arc::clone(&record);
+            async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                record.lock().unwrap().push(instant());
+                Ok(ChatEvent::Text(word))
+            }
+        })
+        .chain(stream::once(async { finished() }));
+    (events.boxed(), said)
+}
+
+/// Everything around exchanges.
+#[derive(Clone)]
+pub(super) struct Stage {
+    pub(super) world: World,
+    pub(super) shutdown: Shutdown,
+    pub(super) pacers: Pacers,
+    pub(super) stop: CancellationToken,
+    pub(super) drain: CancellationToken,
+}
+
+impl Stage {
+    pub(super) fn new() -> Self {
+        let shutdown = Shutdown::new();
+        Self {
+            world: World::default(),
+            pacers: Pacers::new(shutdown.clone()),
+            shutdown,
+            stop: CancellationToken::new(),
+            drain: CancellationToken::new(),
+        }
+    }
+
+    /// Runs an exchange of this stage.
+    pub(super) async fn run(
+        &self,
+        reply: usize,
+        channel: &str,
+        events: BoxStream<'static, Result<ChatEvent, ChatFailure>>,
+    ) -> Ended {
+        let exchange = Exchange {
+            id: "1a2b3c4d".to_owned(),
+            sink: self.world.sink(reply, channel),
+            pacers: self.pacers.clone(),
+            reader: Reader::Person,
+            stop: self.stop.clone(),
+            drain: self.drain.clone(),
+        };
+        exchange.run(events).await
+    }
+
+    /// The longest time that a word of a reply was said and not visible.
+    pub(super) fn staleness(&self, reply: usize, words: &[String], said: &Mutex<Vec<Instant>>) -> Duration {
+        let mut length = 0;
+        let said = said.lock().unwrap();
+        assert_eq!(said.len(), words.len(), "the model said everything");
+        let waits = words.iter().zip(said.iter()).map(|(word, said)| {
+            length += word.len();
+            let visible = self.world.visible_at(reply, length).expect("every word became visible");
+            visible.saturating_duration_since(*said)
+        });
+        waits.max().unwrap_or_default()
+    }
+}
