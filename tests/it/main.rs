@@ -10,6 +10,7 @@ mod credentials_writes;
 mod docs_in_sync;
 mod emulator;
 mod layering;
+mod login_to_answer;
 mod oauth;
 mod oauth_vendor;
 mod support;
