@@ -70,9 +70,16 @@ impl Patience {
         }
     }
 
+    /// An attempt begins: a silence that ended the one before does not count against it.
+    fn begin(&mut self) {
+        if self.last_event_at.is_some() {
+            self.note_event();
+        }
+    }
+
     /// Whether nothing may be begun any more.
     pub(super) fn is_over(&self) -> bool {
-        clock::instant() >= self.limit()
+        clock::instant() >= if self.last_event_at.is_some() { self.max } else { self.deadline }
     }
 }
 
@@ -142,6 +149,7 @@ impl Attempt<'_> {
         F: Future<Output = bool>,
     {
         let call = wire::encode(self.row.wire, self.ask);
+        progress.patience.begin();
         let limit = progress.patience.limit();
         let now = clock::instant();
         let half = now + limit.saturating_duration_since(now) / 2;

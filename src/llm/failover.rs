@@ -74,13 +74,14 @@ struct Run<'a> {
     tried: Vec<CredentialId>,
     /// Credentials whose one forced refresh is spent (P31).
     refreshed: Vec<CredentialId>,
-    /// Providers that would say the same again.
-    given_up: Vec<ProviderId>,
+    /// Providers that would say the same again, and what they said.
+    given_up: Vec<Missed>,
     empties: u8,
     has_rested: bool,
 }
 
 /// How a provider was left without an answer.
+#[derive(Clone)]
 struct Missed {
     provider: ProviderId,
     class: FailureClass,
@@ -121,14 +122,13 @@ impl Run<'_> {
 
     /// Asks the credentials of one provider, one after the other.
     async fn ask_provider(&mut self, model: &ModelRef, wanted: &ModelRef, plan: &[ModelRef]) -> Step {
-        let missed = |class, code: &str| {
-            Step::Next(Missed { provider: model.provider.clone(), class, code: code.to_owned() })
-        };
+        let missed =
+            |class, code: &str| Missed { provider: model.provider.clone(), class, code: code.to_owned() };
         let Some(row) = self.parts.providers.get(&model.provider) else {
-            return missed(FailureClass::UnknownModel, "NO_PROVIDER");
+            return Step::Next(missed(FailureClass::UnknownModel, "NO_PROVIDER"));
         };
-        if self.given_up.contains(&row.id) {
-            return missed(FailureClass::Capacity, "GIVEN_UP");
+        if let Some(why) = self.given_up.iter().find(|why| why.provider == row.id) {
+            return Step::Next(why.clone());
         }
         let mut last: Option<Fault> = None;
         let mut again: Option<CredentialId> = None;
@@ -142,7 +142,7 @@ impl Run<'_> {
                 Some(Ok(lease)) => lease,
                 Some(Err(error)) => {
                     let (class, code) = self.nothing_to_lend(model, error, last).await;
-                    return missed(class, &code);
+                    return Step::Next(missed(class, &code));
                 }
             };
             let credential = lease.credential.clone();
@@ -184,25 +184,26 @@ impl Run<'_> {
                     return Step::Stop(self.failure(class.clone(), Some(&row.id), &fault.code));
                 }
                 Scope::Capacity | Scope::Client => {
-                    self.given_up.push(row.id.clone());
-                    return missed(fault.class(), &fault.code);
+                    return Step::Next(self.give_up(missed(fault.class(), &fault.code)));
                 }
                 Scope::Unclear => {
                     unclear += 1;
                     if unclear == 2 {
-                        self.given_up.push(row.id.clone());
-                        return missed(fault.class(), &fault.code);
+                        return Step::Next(self.give_up(missed(fault.class(), &fault.code)));
                     }
                 }
                 Scope::Provider | Scope::Broken(_) => {
                     self.faults_left = self.faults_left.saturating_sub(1);
                     broken += 1;
+                    if self.progress.patience.is_over() {
+                        return Step::Stop(self.out_of_time(&row.id));
+                    }
                     if self.faults_left == 0 {
                         return Step::Stop(self.failure(fault.class(), Some(&row.id), &fault.code));
                     }
                     // A stream that broke may be this connection's fault; 5xx is the provider's.
                     if fault.scope == Scope::Provider || broken == 2 {
-                        return missed(fault.class(), &fault.code);
+                        return Step::Next(missed(fault.class(), &fault.code));
                     }
                 }
                 Scope::Empty => {
@@ -249,7 +250,7 @@ impl Run<'_> {
     ) -> Result<End, Fault> {
         let (pool, tried) = (&self.parts.pool, &self.tried);
         let next = plan.iter().skip_while(|other| *other != model).skip(1);
-        let others: Vec<_> = next.filter(|other| !self.given_up.contains(&other.provider)).collect();
+        let others: Vec<_> = next.filter(|other| self.given_up.iter().all(|why| why.provider != other.provider)).collect();
         let elsewhere = || async {
             let want = Want {
                 provider: model.provider.clone(),
@@ -367,6 +368,12 @@ impl Run<'_> {
             (Some(why), _) => self.failure(why.class, Some(&why.provider), &why.code),
             (None, _) => self.failure(FailureClass::NothingConfigured, None, "NO_PROVIDER"),
         }
+    }
+
+    /// The provider is not asked again by this chat.
+    fn give_up(&mut self, why: Missed) -> Missed {
+        self.given_up.push(why.clone());
+        why
     }
 
     fn out_of_time(&self, provider: &ProviderId) -> ChatFailure {
