@@ -8,6 +8,7 @@ use futures::{
     sink::SinkExt,
     stream::{BoxStream, StreamExt},
 };
+use reqwest::header::HeaderMap;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
@@ -231,7 +232,7 @@ impl Attempt<'_> {
         let malformed = || Scope::Broken(FailureClass::Malformed);
         match fault {
             WireFault::Upstream(body) => {
-                let answer = ErrorAnswer { status: 200, headers: &Default::default(), body: &body };
+                let answer = ErrorAnswer { status: 200, headers: &HeaderMap::default(), body: &body };
                 let fault = classify::classify(self.row, answer, self.parts.clock.now());
                 let is_plain = fault.code == http_code(200);
                 if is_plain { Fault::new(fault.scope, "ERROR_IN_ANSWER") } else { fault }

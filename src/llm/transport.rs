@@ -124,7 +124,7 @@ fn authorised(
 fn iflow_signature(key: &str, agent: &str, session: &str, at_ms: i64) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(format!("{agent}:{session}:{at_ms}").as_bytes());
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", mac.finalize().into_bytes())
 }
 
 /// What of an error answer comes within the limits.

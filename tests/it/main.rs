@@ -15,3 +15,4 @@ mod oauth;
 mod oauth_vendor;
 mod support;
 mod wires_judged;
+mod wires;

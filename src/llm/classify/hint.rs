@@ -118,16 +118,16 @@ mod tests {
         from_headers(&[(HeaderName::from_static(name), value)].into_iter().collect(), now())
     }
 
-    fn after(seconds: f64) -> Option<RetryHint> {
-        Some(RetryHint::After(Duration::from_secs_f64(seconds)))
+    fn after(seconds: f64) -> RetryHint {
+        RetryHint::After(Duration::from_secs_f64(seconds))
     }
 
     #[test]
     fn p22_headers_in_every_notation() {
-        assert_eq!(header("retry-after", "120"), after(120.0));
-        assert_eq!(header("retry-after", "1.5"), after(1.5));
-        assert_eq!(header("retry-after", "0"), after(0.0));
-        assert_eq!(header("retry-after-ms", "250"), after(0.25));
+        assert_eq!(header("retry-after", "120"), Some(after(120.0)));
+        assert_eq!(header("retry-after", "1.5"), Some(after(1.5)));
+        assert_eq!(header("retry-after", "0"), Some(after(0.0)));
+        assert_eq!(header("retry-after-ms", "250"), Some(after(0.25)));
         let later = Some(RetryHint::At(now() + chrono::TimeDelta::seconds(100)));
         for date in
             ["Mon, 21 Sep 2026 14:15:00 GMT", "Monday, 21-Sep-26 14:15:00 GMT", "Mon Sep 21 14:15:00 2026"]

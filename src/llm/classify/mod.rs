@@ -94,10 +94,8 @@ pub struct ErrorAnswer<'a> {
 
 /// Says what an error answer means.
 pub fn classify(provider: &Provider, answer: ErrorAnswer<'_>, now: DateTime<Utc>) -> Fault {
-    let body = match answer.body {
-        Value::Array(values) => values.first().unwrap_or(&Value::Null),
-        body => body,
-    };
+    // Google sends an array of one.
+    let body = answer.body.as_array().map_or(answer.body, |values| values.first().unwrap_or(&Value::Null));
     let status = effective_status(answer.status, body);
     let evidence = Evidence {
         status,
@@ -150,9 +148,8 @@ impl Evidence<'_> {
     fn by_status(&self, code: &str) -> Fault {
         match self.status {
             401 => self.fault(Scope::Unauthorized, code),
-            402 => self.fault(Scope::Credential(self.header_hint.unwrap_or(RetryHint::None)), code),
-            // Nothing says whether a person or time is needed: it rests, and the pool escalates.
-            403 => self.fault(Scope::Credential(self.header_hint.unwrap_or(RetryHint::None)), code),
+            // Of a plain 403 nothing says whether a person or time is needed: it rests, and the pool escalates.
+            402 | 403 => self.fault(Scope::Credential(self.header_hint.unwrap_or(RetryHint::None)), code),
             404 => self.fault(Scope::ModelMissing, code),
             413 => self.fault(Scope::Request(FailureClass::TooLong), code),
             429 => self.bare(code),

@@ -58,7 +58,8 @@ fn p28_a_google_quota_belongs_to_credential_and_model_until_its_latest_hint() {
     assert_eq!(seen("gemini_cli", 429, &body), quota);
     assert_eq!(seen("gemini_cli", 429, &json!([body])), quota, "an array of one");
     assert_eq!(seen("gemini_cli", 200, &body), quota, "inside a 200");
-    let short = google(429, "RESOURCE_EXHAUSTED", "", "RATE_LIMIT_EXCEEDED", json!({ "quotaResetDelay": "373.8ms" }));
+    let short =
+        google(429, "RESOURCE_EXHAUSTED", "", "RATE_LIMIT_EXCEEDED", json!({ "quotaResetDelay": "373.8ms" }));
     let expected = Scope::Model(RetryHint::After(Duration::from_micros(373_800)));
     assert_eq!(seen("antigravity", 429, &short), Fault::new(expected, "RATE_LIMIT_EXCEEDED"));
 }
@@ -117,7 +118,8 @@ fn p28_no_capacity_concerns_the_model_for_everybody() {
 #[test]
 fn p21_a_403_is_decided_by_its_reason() {
     let link = "https://accounts.google.com/signin/continue?plt=FAKE";
-    let body = google(403, "PERMISSION_DENIED", "Verify", "VALIDATION_REQUIRED", json!({ "validation_url": link }));
+    let body =
+        google(403, "PERMISSION_DENIED", "Verify", "VALIDATION_REQUIRED", json!({ "validation_url": link }));
     let refused = Fault::new(Scope::Refused(Some(Secret::new(link))), "VALIDATION_REQUIRED");
     assert_eq!(seen("antigravity", 403, &body), refused);
     assert!(!format!("{refused:?}").contains("FAKE"), "the link is bound to the account");
@@ -184,7 +186,8 @@ fn qwen_and_iflow_have_words_of_their_own() {
     let rests = Fault::new(Scope::Credential(RetryHint::None), "Throttling.RateQuota");
     assert_eq!(seen("dashscope", 429, &throttled), rests);
     for code in ["434", "438"] {
-        let blocked = json!({ "status": code, "msg": "Access to the current AK has been blocked", "body": null });
+        let blocked =
+            json!({ "status": code, "msg": "Access to the current AK has been blocked", "body": null });
         assert_eq!(seen("iflow", 200, &blocked), Fault::new(Scope::Refused(None), format!("IFLOW_{code}")));
     }
     assert_eq!(seen("iflow", 406, &Value::Null), Fault::new(Scope::Client, "HTTP 406"));
@@ -208,7 +211,10 @@ fn p33_prose_and_keys_never_become_codes() {
     for text in ["", "a sentence", "sk-FAKE", "AIzaSyD12345FAKE", "ya29.a0Ab12345678", "429", "x\ny", "ä"] {
         assert_eq!(reason_code(text), None, "{text}");
     }
-    assert_eq!(reason_code("INSUFFICIENT_G1_CREDITS_BALANCE").as_deref(), Some("INSUFFICIENT_G1_CREDITS_BALANCE"));
+    assert_eq!(
+        reason_code("INSUFFICIENT_G1_CREDITS_BALANCE").as_deref(),
+        Some("INSUFFICIENT_G1_CREDITS_BALANCE")
+    );
     assert_eq!(reason_code("Throttling.RateQuota").as_deref(), Some("Throttling.RateQuota"));
     let echoed = openai("Incorrect API key provided: sk-FAKE", "Incorrect API key provided: sk-FAKE");
     let fault = seen("openai", 401, &echoed);

@@ -220,19 +220,21 @@ impl Decoder {
     }
 
     fn end(mut self, pieces: &mut Vec<Piece>) -> Result<End, WireFault> {
+        let Answer { finish, usage, done, seen, .. } = std::mem::take(&mut self.answer);
+        let finish = match finish {
+            Some(finish) => finish,
+            None if done => Finish::Stop,
+            None if seen => return Err(WireFault::Unfinished),
+            None => return Err(WireFault::Empty),
+        };
+        // What was held back is shown only now that the answer is known to be whole: a broken one starts again.
         let mut thoughts = Vec::new();
         self.think.finish(&mut thoughts);
         self.show(thoughts, pieces)?;
         if let Some(watch) = &mut self.refusal {
             watch.finish(pieces)?;
         }
-        let Answer { finish, usage, done, seen, .. } = self.answer;
-        match finish {
-            Some(finish) => Ok(End { finish, usage }),
-            None if done => Ok(End { finish: Finish::Stop, usage }),
-            None if seen => Err(WireFault::Unfinished),
-            None => Err(WireFault::Empty),
-        }
+        Ok(End { finish, usage })
     }
 
     fn read(&mut self, events: &[SseEvent], pieces: &mut Vec<Piece>) -> Result<(), WireFault> {
@@ -321,8 +323,8 @@ impl RefusalWatch {
 
     fn finish(&mut self, pieces: &mut Vec<Piece>) -> Result<(), WireFault> {
         let Some(held) = self.held.take().filter(|held| !held.is_empty()) else { return Ok(()) };
-        let head: String = held.chars().take(self.marker.chars().count() + REFUSAL_LEAD).collect();
-        if head.contains(&self.marker) {
+        let beginning: String = held.chars().take(self.marker.chars().count() + REFUSAL_LEAD).collect();
+        if beginning.contains(&self.marker) {
             return Err(WireFault::VersionRefused);
         }
         pieces.push(Piece::Text(held));

@@ -1,5 +1,8 @@
 //! Goes on to the next credential, then to the next provider, until somebody answers or nobody can (P21 to P31).
 
+mod missed;
+mod outcome;
+
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
@@ -10,18 +13,18 @@ use futures::{
 };
 use tokio::time::timeout_at;
 
+use self::missed::Missed;
 use super::{
     ChatEvent, ChatFailure, ChatRequest, ChatStream, FailureClass, LlmParts, Notice,
     attempt::{Attempt, Patience, Progress},
     catalog,
-    classify::{Fault, Scope, http_code},
+    classify::{Fault, Scope},
     wire::End,
 };
 use crate::{
     clock,
     credential::CredentialId,
-    oauth::RefreshError,
-    pool::{Lease, LeaseError, Outcome, RetryHint, Want},
+    pool::{Lease, LeaseError, Outcome, Want},
     provider::{ModelRef, Provider, ProviderId},
 };
 
@@ -80,14 +83,6 @@ struct Run<'a> {
     has_rested: bool,
 }
 
-/// How a provider was left without an answer.
-#[derive(Clone)]
-struct Missed {
-    provider: ProviderId,
-    class: FailureClass,
-    code: String,
-}
-
 /// What to do after a provider.
 enum Step {
     Answered,
@@ -114,7 +109,7 @@ impl Run<'_> {
                 }
             }
             if round + 1 == ROUND_LIMIT || !self.rest(&missed, round).await {
-                return Err(self.summary(missed));
+                return Err(self.summary(&missed));
             }
         }
         Err(self.failure(FailureClass::ProviderDown, None, "ROUND_LIMIT"))
@@ -155,7 +150,7 @@ impl Run<'_> {
                     self.progress.emit(finished).await;
                     return Step::Answered;
                 }
-                Err(fault) => without_bearer(fault, &lease),
+                Err(fault) => outcome::without_bearer(fault, &lease),
             };
             tracing::info!(
                 request.id = %self.request.id,
@@ -166,7 +161,7 @@ impl Run<'_> {
                 "A credential could not answer"
             );
             if self.progress.shown {
-                lease.complete(outcome(&fault));
+                lease.complete(outcome::of(&fault));
                 return Step::Stop(self.failure(FailureClass::Interrupted, Some(&row.id), &fault.code));
             }
             if fault.scope == Scope::Unauthorized && !self.refreshed.contains(&credential) {
@@ -178,7 +173,7 @@ impl Run<'_> {
                 last = Some(fault);
                 continue;
             }
-            lease.complete(outcome(&fault));
+            lease.complete(outcome::of(&fault));
             match &fault.scope {
                 Scope::Request(class) => {
                     return Step::Stop(self.failure(class.clone(), Some(&row.id), &fault.code));
@@ -250,7 +245,8 @@ impl Run<'_> {
     ) -> Result<End, Fault> {
         let (pool, tried) = (&self.parts.pool, &self.tried);
         let next = plan.iter().skip_while(|other| *other != model).skip(1);
-        let others: Vec<_> = next.filter(|other| self.given_up.iter().all(|why| why.provider != other.provider)).collect();
+        let others: Vec<_> =
+            next.filter(|other| self.given_up.iter().all(|why| why.provider != other.provider)).collect();
         let elsewhere = || async {
             let want = Want {
                 provider: model.provider.clone(),
@@ -281,7 +277,7 @@ impl Run<'_> {
                 lease.complete(Outcome::Neutral);
                 return true;
             }
-            Ok(Err(error)) => after_failed_refresh(error),
+            Ok(Err(error)) => outcome::after_failed_refresh(error),
         };
         lease.complete(outcome);
         false
@@ -332,12 +328,8 @@ impl Run<'_> {
     /// Waits for what is worth waiting for: a rest that ends in time (P29), or a pause after providers failed.
     async fn rest(&mut self, missed: &[Missed], round: u32) -> bool {
         let now = self.parts.clock.now();
-        let has_failed = missed.iter().any(|why| match &why.class {
-            FailureClass::ProviderDown | FailureClass::Malformed => why.code != "STALE_TOKEN",
-            _ => false,
-        });
-        let pause = has_failed.then_some(PAUSE * 2_u32.pow(round));
-        let back = first_back(missed);
+        let pause = missed.iter().any(Missed::may_pass_at_once).then_some(PAUSE * 2_u32.pow(round));
+        let back = missed::first_back(missed);
         let rest = back.map(|until| (until - now).to_std().unwrap_or_default().max(PAUSE));
         let Some(wait) = [pause, rest].into_iter().flatten().min() else { return false };
         let until = clock::instant() + wait;
@@ -355,19 +347,12 @@ impl Run<'_> {
     }
 
     /// The failure that helps the person most.
-    fn summary(&self, missed: Vec<Missed>) -> ChatFailure {
-        let back = first_back(&missed);
-        let best = missed.into_iter().min_by_key(|why| rank(&why.class));
-        match (best, back) {
-            (Some(why), Some(until)) if matches!(why.class, FailureClass::Resting { .. }) => {
-                self.failure(FailureClass::Resting { until }, Some(&why.provider), &why.code)
-            }
-            (Some(why), _) if why.class == FailureClass::NothingConfigured => {
-                self.failure(why.class, None, &why.code)
-            }
-            (Some(why), _) => self.failure(why.class, Some(&why.provider), &why.code),
-            (None, _) => self.failure(FailureClass::NothingConfigured, None, "NO_PROVIDER"),
-        }
+    fn summary(&self, missed: &[Missed]) -> ChatFailure {
+        let Some(best) = missed::most_telling(missed) else {
+            return self.failure(FailureClass::NothingConfigured, None, "NO_PROVIDER");
+        };
+        let provider = (best.class != FailureClass::NothingConfigured).then_some(&best.provider);
+        self.failure(best.class.clone(), provider, &best.code)
     }
 
     /// The provider is not asked again by this chat.
@@ -385,73 +370,6 @@ impl Run<'_> {
     }
 }
 
-fn first_back(missed: &[Missed]) -> Option<DateTime<Utc>> {
-    let untils = missed.iter().filter_map(|why| match why.class {
-        FailureClass::Resting { until } => Some(until),
-        _ => None,
-    });
-    untils.min()
-}
-
 fn code_of(last: Option<Fault>, otherwise: &str) -> String {
     last.map_or_else(|| otherwise.to_owned(), |fault| fault.code)
-}
-
-/// How much a failure tells: what passes by itself first, what is missing altogether last.
-fn rank(class: &FailureClass) -> u8 {
-    match class {
-        FailureClass::Resting { .. } => 0,
-        FailureClass::TooLong | FailureClass::Blocked | FailureClass::BadRequest => 1,
-        FailureClass::Empty | FailureClass::Malformed | FailureClass::Interrupted => 2,
-        FailureClass::Capacity => 3,
-        FailureClass::ProviderDown | FailureClass::DeadlineExceeded => 4,
-        FailureClass::UnknownModel => 5,
-        FailureClass::ClientVersion => 6,
-        FailureClass::NeedsOperator => 7,
-        FailureClass::NothingConfigured => 8,
-    }
-}
-
-/// What a fault says about the credential.
-fn outcome(fault: &Fault) -> Outcome {
-    let reason = fault.code.clone();
-    match &fault.scope {
-        Scope::Request(_) | Scope::Unclear | Scope::Capacity | Scope::Client | Scope::Empty => {
-            Outcome::Neutral
-        }
-        Scope::Model(hint) => Outcome::ModelCooling { hint: *hint, reason },
-        Scope::ModelMissing => Outcome::ModelUnavailable { reason },
-        Scope::Credential(hint) => Outcome::CredentialCooling { hint: *hint, reason },
-        Scope::Unauthorized => Outcome::Unauthorized,
-        Scope::Refused(link) => Outcome::Refused { reason, link: link.clone() },
-        Scope::Provider | Scope::Broken(_) => Outcome::ProviderFault { reason },
-    }
-}
-
-/// What a 401 means once the refresh has failed too.
-fn after_failed_refresh(error: RefreshError) -> Outcome {
-    match error {
-        // The token endpoint, not the account: time may help.
-        RefreshError::Transient { retry_after, .. } => Outcome::CredentialCooling {
-            hint: retry_after.map_or(RetryHint::None, RetryHint::After),
-            reason: http_code(401),
-        },
-        RefreshError::Unknown { .. } => {
-            Outcome::CredentialCooling { hint: RetryHint::None, reason: http_code(401) }
-        }
-        RefreshError::Refused { reason, link } => Outcome::Refused { reason, link },
-        RefreshError::InvalidGrant { .. }
-        | RefreshError::ClientRefused { .. }
-        | RefreshError::NoClient { .. }
-        | RefreshError::NoRefreshToken
-        | RefreshError::ForeignEndpoint { .. } => Outcome::Unauthorized,
-    }
-}
-
-/// A provider that echoes the key as its error code gets no echo from us (P33).
-fn without_bearer(fault: Fault, lease: &Lease) -> Fault {
-    if lease.bearer.expose().contains(&fault.code) {
-        return Fault { code: "REDACTED".to_owned(), ..fault };
-    }
-    fault
 }

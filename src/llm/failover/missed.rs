@@ -1,0 +1,77 @@
+//! Providers that were left without an answer, and what of it helps a person most.
+
+use chrono::{DateTime, Utc};
+
+use crate::{llm::FailureClass, provider::ProviderId};
+
+/// How a provider was left without an answer.
+#[derive(Clone)]
+pub(super) struct Missed {
+    pub(super) provider: ProviderId,
+    pub(super) class: FailureClass,
+    pub(super) code: String,
+}
+
+impl Missed {
+    /// When the provider is back, where it rests.
+    fn back_at(&self) -> Option<DateTime<Utc>> {
+        if let FailureClass::Resting { until } = self.class { Some(until) } else { None }
+    }
+
+    /// Whether the very next try may go well: an outage, not a token that could not be refreshed.
+    pub(super) fn may_pass_at_once(&self) -> bool {
+        matches!(self.class, FailureClass::ProviderDown | FailureClass::Malformed)
+            && self.code != "STALE_TOKEN"
+    }
+}
+
+/// When the first of those that rest is back.
+pub(super) fn first_back(missed: &[Missed]) -> Option<DateTime<Utc>> {
+    missed.iter().filter_map(Missed::back_at).min()
+}
+
+/// The one that tells the person most: of those that rest, the first to be back.
+pub(super) fn most_telling(missed: &[Missed]) -> Option<&Missed> {
+    missed.iter().min_by_key(|why| (rank(&why.class), why.back_at()))
+}
+
+/// How much a failure tells: what passes by itself first, what is missing altogether last.
+fn rank(class: &FailureClass) -> u8 {
+    match class {
+        FailureClass::Resting { .. } => 0,
+        FailureClass::TooLong | FailureClass::Blocked | FailureClass::BadRequest => 1,
+        FailureClass::Empty | FailureClass::Malformed | FailureClass::Interrupted => 2,
+        FailureClass::Capacity => 3,
+        FailureClass::ProviderDown | FailureClass::DeadlineExceeded => 4,
+        FailureClass::UnknownModel => 5,
+        FailureClass::ClientVersion => 6,
+        FailureClass::NeedsOperator => 7,
+        FailureClass::NothingConfigured => 8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+
+    use super::*;
+
+    fn missed(provider: &str, class: FailureClass) -> Missed {
+        Missed { provider: provider.parse().expect("id"), class, code: "X".to_owned() }
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_told_before_what_is_missing() {
+        let at = |minute| Utc.with_ymd_and_hms(2026, 9, 21, 14, minute, 0).single().expect("a date");
+        let all = [
+            missed("a", FailureClass::NothingConfigured),
+            missed("b", FailureClass::Resting { until: at(9) }),
+            missed("c", FailureClass::NeedsOperator),
+            missed("d", FailureClass::Resting { until: at(5) }),
+        ];
+        assert_eq!(most_telling(&all).map(|why| why.provider.as_str()), Some("d"));
+        assert_eq!(first_back(&all), Some(at(5)));
+        let (first, _) = all.split_at(1);
+        assert_eq!(most_telling(first).map(|why| &why.class), Some(&FailureClass::NothingConfigured));
+    }
+}

@@ -1,0 +1,51 @@
+//! What a fault says about the credential it came with.
+
+use crate::{
+    llm::classify::{Fault, Scope, http_code},
+    oauth::RefreshError,
+    pool::{Lease, Outcome, RetryHint},
+};
+
+/// What a fault says about the credential.
+pub(super) fn of(fault: &Fault) -> Outcome {
+    let reason = fault.code.clone();
+    match &fault.scope {
+        Scope::Request(_) | Scope::Unclear | Scope::Capacity | Scope::Client | Scope::Empty => {
+            Outcome::Neutral
+        }
+        Scope::Model(hint) => Outcome::ModelCooling { hint: *hint, reason },
+        Scope::ModelMissing => Outcome::ModelUnavailable { reason },
+        Scope::Credential(hint) => Outcome::CredentialCooling { hint: *hint, reason },
+        Scope::Unauthorized => Outcome::Unauthorized,
+        Scope::Refused(link) => Outcome::Refused { reason, link: link.clone() },
+        Scope::Provider | Scope::Broken(_) => Outcome::ProviderFault { reason },
+    }
+}
+
+/// What a 401 means once the refresh has failed too.
+pub(super) fn after_failed_refresh(error: RefreshError) -> Outcome {
+    match error {
+        // The token endpoint, not the account: time may help.
+        RefreshError::Transient { retry_after, .. } => Outcome::CredentialCooling {
+            hint: retry_after.map_or(RetryHint::None, RetryHint::After),
+            reason: http_code(401),
+        },
+        RefreshError::Unknown { .. } => {
+            Outcome::CredentialCooling { hint: RetryHint::None, reason: http_code(401) }
+        }
+        RefreshError::Refused { reason, link } => Outcome::Refused { reason, link },
+        RefreshError::InvalidGrant { .. }
+        | RefreshError::ClientRefused { .. }
+        | RefreshError::NoClient { .. }
+        | RefreshError::NoRefreshToken
+        | RefreshError::ForeignEndpoint { .. } => Outcome::Unauthorized,
+    }
+}
+
+/// A provider that echoes the key as its error code gets no echo from us (P33).
+pub(super) fn without_bearer(fault: Fault, lease: &Lease) -> Fault {
+    if lease.bearer.expose().contains(&fault.code) {
+        return Fault { code: "REDACTED".to_owned(), ..fault };
+    }
+    fault
+}
