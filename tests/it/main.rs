@@ -11,6 +11,8 @@ mod docs_in_sync;
 mod emulator;
 mod layering;
 mod login_to_answer;
+mod llm;
+mod llm_logins;
 mod oauth;
 mod oauth_vendor;
 mod support;

@@ -132,9 +132,14 @@ impl Run<'_> {
             if self.progress.patience.is_over() {
                 return Step::Stop(self.out_of_time(&row.id));
             }
-            let lease = match self.lease(model, again.take()).await {
+            let same = again.take();
+            let lease = match self.lease(model, same.as_ref()).await {
                 None => return Step::Stop(self.out_of_time(&row.id)),
                 Some(Ok(lease)) => lease,
+                Some(Err(_)) if same.is_some() => {
+                    self.tried.extend(same);
+                    continue;
+                }
                 Some(Err(error)) => {
                     let (class, code) = self.nothing_to_lend(model, error, last).await;
                     return Step::Next(missed(class, &code));
@@ -152,7 +157,8 @@ impl Run<'_> {
                 }
                 Err(fault) => outcome::without_bearer(fault, &lease),
             };
-            tracing::info!(
+            // The pool says at `info` what speaks against a credential.
+            tracing::debug!(
                 request.id = %self.request.id,
                 provider = %row.id,
                 credential.id = %credential,
@@ -221,13 +227,13 @@ impl Run<'_> {
     async fn lease(
         &self,
         model: &ModelRef,
-        again: Option<CredentialId>,
+        again: Option<&CredentialId>,
     ) -> Option<Result<Lease, LeaseError>> {
         let exclude = match again {
             None => self.tried.clone(),
             Some(this) => {
                 let all = self.parts.pool.snapshot().credentials;
-                all.into_iter().map(|view| view.id).filter(|id| *id != this).collect()
+                all.into_iter().map(|view| view.id).filter(|id| id != this).collect()
             }
         };
         let until = self.progress.patience.limit();

@@ -1,9 +1,9 @@
 //! What a fault says about the credential it came with.
 
 use crate::{
-    llm::classify::{Fault, Scope, http_code},
+    llm::classify::{Fault, Scope},
     oauth::RefreshError,
-    pool::{Lease, Outcome, RetryHint},
+    pool::{Lease, Outcome},
 };
 
 /// What a fault says about the credential.
@@ -22,19 +22,14 @@ pub(super) fn of(fault: &Fault) -> Outcome {
     }
 }
 
-/// What a 401 means once the refresh has failed too.
+/// What a 401 means once the refresh has failed too. The pool weighs why it failed: a token endpoint that is down
+/// does not condemn the account.
 pub(super) fn after_failed_refresh(error: RefreshError) -> Outcome {
     match error {
-        // The token endpoint, not the account: time may help.
-        RefreshError::Transient { retry_after, .. } => Outcome::CredentialCooling {
-            hint: retry_after.map_or(RetryHint::None, RetryHint::After),
-            reason: http_code(401),
-        },
-        RefreshError::Unknown { .. } => {
-            Outcome::CredentialCooling { hint: RetryHint::None, reason: http_code(401) }
-        }
         RefreshError::Refused { reason, link } => Outcome::Refused { reason, link },
-        RefreshError::InvalidGrant { .. }
+        RefreshError::Transient { .. }
+        | RefreshError::Unknown { .. }
+        | RefreshError::InvalidGrant { .. }
         | RefreshError::ClientRefused { .. }
         | RefreshError::NoClient { .. }
         | RefreshError::NoRefreshToken

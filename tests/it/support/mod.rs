@@ -2,4 +2,5 @@
 
 pub(crate) mod bench;
 pub(crate) mod samples;
+pub(crate) mod upstream;
 pub(crate) mod vendors;
