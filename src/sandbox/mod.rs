@@ -1,10 +1,12 @@
 //! An emulated Discord and emulated providers, over real sockets. Shares no code with the bot's Discord side, so that
 //! one mistake cannot hide in both; imports leaves only.
 
+mod control;
 pub mod discord;
 mod people;
 mod reading;
 mod slash;
+mod transcript;
 pub mod vendor;
 
 use std::{collections::BTreeMap, fmt, io, net::SocketAddr};
@@ -69,7 +71,8 @@ impl Sandbox {
             vendors: Vendors::new(),
             control_token: format!("control-{}", uuid::Uuid::new_v4().simple()),
         };
-        let router = sandbox.discord.router().merge(sandbox.vendors.router());
+        let router =
+            sandbox.discord.router().merge(sandbox.vendors.router()).merge(control::router(&sandbox));
         let ending = shutdown.token().clone();
         shutdown.spawn(async move {
             let served = axum::serve(listener, router).with_graceful_shutdown(ending.cancelled_owned()).await;

@@ -4,7 +4,9 @@ use std::{future::Future, time::Duration};
 
 use super::{
     Sandbox,
-    discord::{GatewayEntry, GatewayFault, Id, Interaction, Message, Outgoing, RecordedRequest, RestFault},
+    discord::{
+        Faults, GatewayEntry, GatewayFault, Id, Interaction, Message, Outgoing, RecordedRequest, RestFault,
+    },
 };
 use serde_json::json;
 
@@ -143,7 +145,7 @@ impl Sandbox {
 
     /// Takes back all faults and the latency.
     pub fn clear_faults(&self) {
-        self.discord.with(|state| state.faults = Default::default());
+        self.discord.with(|state| state.faults = Faults::default());
     }
 
     /// Makes the gateway go wrong.
@@ -157,7 +159,7 @@ impl Sandbox {
             match fault {
                 GatewayFault::Drop => send(Outgoing::Cut, state),
                 GatewayFault::Close { code } => {
-                    send(Outgoing::Close { code, reason: "A scripted fault." }, state)
+                    send(Outgoing::Close { code, reason: "A scripted fault." }, state);
                 }
                 GatewayFault::Reconnect => {
                     send(Outgoing::Frame(json!({"op": 7, "s": null, "t": null, "d": null})), state);

@@ -1,6 +1,7 @@
 //! The emulated Discord judged by itself: plain HTTP and websocket frames, no Discord library.
 
-mod client;
+pub(crate) mod client;
+mod control;
 mod gateway;
 mod interactions;
 mod messages;

@@ -7,6 +7,7 @@ mod config;
 mod credentials;
 mod credentials_guard;
 mod credentials_writes;
+mod discord_contract;
 mod docs_in_sync;
 mod emulator;
 mod layering;

@@ -334,11 +334,12 @@ fn without_defaults(options: &Value) -> Value {
         Value::Object(object) => {
             let kept: Map<String, Value> = object
                 .iter()
-                .filter(|(key, value)| {
-                    !value.is_null()
-                        && !(matches!(key.as_str(), "required" | "autocomplete") && *value == &json!(false))
-                        && !(matches!(key.as_str(), "options" | "choices" | "channel_types")
-                            && value.as_array().is_some_and(Vec::is_empty))
+                .filter(|(key, value)| match key.as_str() {
+                    "required" | "autocomplete" => value.as_bool() == Some(true),
+                    "options" | "choices" | "channel_types" => {
+                        value.as_array().is_some_and(|list| !list.is_empty())
+                    }
+                    _ => !value.is_null(),
                 })
                 .map(|(key, value)| (key.clone(), without_defaults(value)))
                 .collect();

@@ -50,6 +50,7 @@ pub use world::{Channel, Guild, Kind, Member, Overwrite, Place, Role, User, perm
 
 pub(crate) use commands::Command;
 pub(crate) use error::ApiError;
+pub(crate) use faults::Faults;
 pub(crate) use posting::Draft;
 pub(crate) use rules::{MessageBody, message as message_body};
 pub(crate) use sessions::Outgoing;
@@ -185,7 +186,7 @@ impl State {
             sessions: sessions::Sessions::default(),
             limits: limits::Limits::default(),
             record: record::Record::default(),
-            faults: faults::Faults::default(),
+            faults: Faults::default(),
             typing: Vec::new(),
         }
     }

@@ -255,7 +255,7 @@ pub(crate) fn message(state: &State, message: &Message, sight: Sight) -> Value {
 /// A message as the gateway sends it.
 pub(crate) fn gateway_message(state: &State, one: &Message, sight: Sight) -> Value {
     let mut object = message(state, one, sight);
-    object["channel_type"] = json!(if guild_id(state, one.channel_id).is_some() { 0 } else { 1 });
+    object["channel_type"] = json!(i32::from(guild_id(state, one.channel_id).is_none()));
     let Some(guild) = guild_id(state, one.channel_id).and_then(|id| state.world.guilds.get(&id)) else {
         return object;
     };

@@ -109,6 +109,20 @@ pub struct Guild {
     pub members: BTreeMap<Id, Member>,
 }
 
+impl Guild {
+    /// The permission bits of `user` in the whole server.
+    pub(crate) fn permissions(&self, user: Id) -> u64 {
+        if self.owner == user {
+            return permission::ALL;
+        }
+        let Some(member) = self.members.get(&user) else { return 0 };
+        self.roles
+            .iter()
+            .filter(|role| role.id == self.id || member.roles.contains(&role.id))
+            .fold(0, |bits, role| bits | role.permissions)
+    }
+}
+
 /// Where a channel is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -187,7 +201,7 @@ impl World {
         };
         let Some(guild) = guild else { return 0 };
         let Some(member) = guild.members.get(&user) else { return 0 };
-        let bits = self.guild_permissions(user, guild);
+        let bits = guild.permissions(user);
         if bits & permission::ADMINISTRATOR != 0 {
             return permission::ALL;
         }
@@ -204,19 +218,6 @@ impl World {
         apply(&|target| member.roles.contains(&target));
         apply(&|target| target == user);
         bits
-    }
-
-    /// The permission bits of `user` in the whole of `guild`.
-    pub(crate) fn guild_permissions(&self, user: Id, guild: &Guild) -> u64 {
-        if guild.owner == user {
-            return permission::ALL;
-        }
-        let Some(member) = guild.members.get(&user) else { return 0 };
-        guild
-            .roles
-            .iter()
-            .filter(|role| role.id == guild.id || member.roles.contains(&role.id))
-            .fold(0, |bits, role| bits | role.permissions)
     }
 
     /// The server that a channel is in.

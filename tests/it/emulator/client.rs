@@ -16,19 +16,19 @@ use tokio_tungstenite::{
 };
 
 /// Every intent that needs no switch, and the content of messages.
-pub(super) const INTENTS: u64 = 1 | (1 << 9) | (1 << 11) | (1 << 12) | (1 << 14) | (1 << 15);
+pub(crate) const INTENTS: u64 = 1 | (1 << 9) | (1 << 11) | (1 << 12) | (1 << 14) | (1 << 15);
 
 /// A sandbox on a free port, and what to call it with.
-pub(super) struct World {
-    pub(super) sandbox: Sandbox,
-    pub(super) http: reqwest::Client,
-    pub(super) base: String,
-    pub(super) token: String,
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) http: reqwest::Client,
+    pub(crate) base: String,
+    pub(crate) token: String,
     shutdown: Shutdown,
 }
 
 impl World {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let shutdown = Shutdown::new();
         let listen: SocketAddr = ([127, 0, 0, 1], 0).into();
         let sandbox = Sandbox::start(listen, &shutdown).await.expect("a free port");
@@ -42,19 +42,19 @@ impl World {
         }
     }
 
-    pub(super) fn channel(&self) -> Id {
+    pub(crate) fn channel(&self) -> Id {
         self.sandbox.discord().landmarks().channel
     }
 
-    pub(super) fn owner(&self) -> Id {
+    pub(crate) fn owner(&self) -> Id {
         self.sandbox.discord().landmarks().owner
     }
 
-    pub(super) fn messages_path(&self) -> String {
+    pub(crate) fn messages_path(&self) -> String {
         format!("/channels/{}/messages", self.channel())
     }
 
-    pub(super) async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Response {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Response {
         let mut request =
             self.http.request(method, format!("{}{path}", self.base)).header("authorization", &self.token);
         if let Some(body) = body {
@@ -64,32 +64,32 @@ impl World {
     }
 
     /// Status and JSON.
-    pub(super) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
         let response = self.send(method, path, body).await;
         let status = response.status().as_u16();
         let text = response.text().await.expect("a body");
         (status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") })
     }
 
-    pub(super) async fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         self.ask(Method::GET, path, None).await
     }
 
-    pub(super) async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> (u16, Value) {
         self.ask(Method::POST, path, Some(body)).await
     }
 
-    pub(super) async fn patch(&self, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> (u16, Value) {
         self.ask(Method::PATCH, path, Some(body)).await
     }
 
-    pub(super) async fn gateway(&self) -> Gateway {
+    pub(crate) async fn gateway(&self) -> Gateway {
         let (_, answer) = self.get("/gateway/bot").await;
         Gateway::connect(answer["url"].as_str().expect("an address")).await
     }
 
     /// A connected bot that has seen READY and its server.
-    pub(super) async fn bot(&self) -> Gateway {
+    pub(crate) async fn bot(&self) -> Gateway {
         let mut gateway = self.gateway().await;
         gateway.identify(&self.token, INTENTS).await;
         gateway.event("GUILD_CREATE").await;
@@ -97,7 +97,7 @@ impl World {
     }
 
     /// Registers one command with a subcommand and an autocompleted option.
-    pub(super) async fn register(&self) {
+    pub(crate) async fn register(&self) {
         let application = self.sandbox.discord().landmarks().application;
         let commands = json!([{"name": "settings", "description": "Settings", "options": [
             {"type": 1, "name": "oauth-status", "description": "Status", "options": [
@@ -109,20 +109,20 @@ impl World {
         assert_eq!(status, 200, "{answer}");
     }
 
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         assert!(self.shutdown.drain(Duration::from_secs(5)).await, "the sandbox ends");
     }
 }
 
 /// A websocket to the emulated gateway.
-pub(super) struct Gateway {
+pub(crate) struct Gateway {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    pub(super) seq: u64,
-    pub(super) ready: Value,
+    pub(crate) seq: u64,
+    pub(crate) ready: Value,
 }
 
 impl Gateway {
-    pub(super) async fn connect(url: &str) -> Self {
+    pub(crate) async fn connect(url: &str) -> Self {
         let (socket, _) = tokio_tungstenite::connect_async(format!("{url}?v=10")).await.expect("a websocket");
         let mut gateway = Self { socket, seq: 0, ready: Value::Null };
         let hello = gateway.frame().await.expect("hello");
@@ -131,12 +131,12 @@ impl Gateway {
         gateway
     }
 
-    pub(super) async fn send(&mut self, payload: Value) {
+    pub(crate) async fn send(&mut self, payload: Value) {
         self.socket.send(Message::text(payload.to_string())).await.expect("an open socket");
     }
 
     /// The next payload, or the close code.
-    pub(super) async fn frame(&mut self) -> Result<Value, Option<u16>> {
+    pub(crate) async fn frame(&mut self) -> Result<Value, Option<u16>> {
         let next = tokio::time::timeout(Duration::from_secs(5), self.socket.next()).await.expect("a frame");
         match next {
             Some(Ok(Message::Text(text))) => {
@@ -154,13 +154,13 @@ impl Gateway {
     }
 
     /// The data of the next event, which has this name.
-    pub(super) async fn event(&mut self, name: &str) -> Value {
+    pub(crate) async fn event(&mut self, name: &str) -> Value {
         let frame = self.frame().await.expect("an event");
         assert_eq!((frame["op"].as_u64(), frame["t"].as_str()), (Some(0), Some(name)), "{frame}");
         frame["d"].clone()
     }
 
-    pub(super) async fn identify(&mut self, token: &str, intents: u64) {
+    pub(crate) async fn identify(&mut self, token: &str, intents: u64) {
         self.send(json!({"op": 2, "d": {"token": token, "intents": intents, "shard": [0, 1],
             "properties": {"os": "linux", "browser": "test", "device": "test"}}}))
             .await;
@@ -168,12 +168,12 @@ impl Gateway {
     }
 
     /// Whether nothing is waiting: a heartbeat's answer comes next.
-    pub(super) async fn is_quiet(&mut self) -> bool {
+    pub(crate) async fn is_quiet(&mut self) -> bool {
         self.send(json!({"op": 1, "d": self.seq})).await;
         self.frame().await.expect("an answer")["op"] == 11
     }
 
-    pub(super) async fn close(mut self, code: u16) {
+    pub(crate) async fn close(mut self, code: u16) {
         let frame = CloseFrame { code: code.into(), reason: "".into() };
         self.socket.close(Some(frame)).await.expect("a close frame can be sent");
         while let Some(Ok(_)) = self.socket.next().await {}

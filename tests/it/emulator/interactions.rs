@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use cortana::sandbox::{Id, ScriptError, discord::Answered};
+use cortana::sandbox::{
+    Id, ScriptError,
+    discord::{Answered, Message},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -17,7 +20,7 @@ async fn started() -> (World, Gateway) {
 
 impl World {
     fn status(&self) -> Id {
-        self.sandbox.slash(self.owner(), self.channel(), "/settings oauth-status").unwrap()
+        self.sandbox.slash(self.owner(), self.channel(), "/settings oauth-status").expect("it is registered")
     }
 
     async fn call_back(&self, event: &Value, body: Value) -> (u16, Value) {
@@ -94,7 +97,7 @@ async fn the_first_follow_up_after_a_defer_edits_the_original_and_keeps_its_secr
     let second = world.post(&webhook(&event), json!({"content": "two"})).await.1;
     assert_ne!(second["id"], first["id"]);
     assert_eq!(second["flags"], 0);
-    let texts: Vec<String> = world.sandbox.answers(id).iter().map(|message| message.text()).collect();
+    let texts: Vec<String> = world.sandbox.answers(id).iter().map(Message::text).collect();
     assert_eq!(texts, ["one", "two"]);
     let own = format!("{}/messages/{}", webhook(&event), text(&second["id"]));
     assert_eq!(world.patch(&own, json!({"content": "three"})).await.1["content"], "three");

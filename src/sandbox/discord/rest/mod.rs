@@ -134,12 +134,14 @@ fn bucket(method: &str, segments: &[&str]) -> Bucket {
 /// Finds what is asked for.
 fn route(state: &mut State, request: &Request, segments: &[&str]) -> Outcome {
     match (request.method.as_str(), segments) {
-        ("GET", ["gateway"]) => objects::gateway(state),
-        ("GET", ["gateway", "bot"]) => objects::gateway_bot(state),
-        ("GET", ["users", "@me"]) => objects::current_user(state),
+        ("GET", ["gateway"]) => Ok(objects::gateway(state)),
+        ("GET", ["gateway", "bot"]) => Ok(objects::gateway_bot(state)),
+        ("GET", ["users", "@me"]) => Ok(objects::current_user(state)),
         ("GET", ["users", user]) => objects::user(state, user),
         ("POST", ["users", "@me", "channels"]) => objects::open_direct(state, request),
-        ("GET", ["oauth2", "applications", "@me"] | ["applications", "@me"]) => objects::application(state),
+        ("GET", ["oauth2", "applications", "@me"] | ["applications", "@me"]) => {
+            Ok(objects::application(state))
+        }
         ("GET", ["guilds", guild]) => objects::guild(state, request, guild),
         ("GET", ["guilds", guild, "roles"]) => objects::roles(state, guild),
         ("GET", ["guilds", guild, "channels"]) => objects::guild_channels(state, guild),

@@ -14,20 +14,20 @@ use super::{
     Answer, Outcome, Request,
 };
 
-pub(super) fn gateway(state: &State) -> Outcome {
-    Ok(Answer::ok(json!({"url": state.gateway_url()})))
+pub(super) fn gateway(state: &State) -> Answer {
+    Answer::ok(json!({"url": state.gateway_url()}))
 }
 
-pub(super) fn gateway_bot(state: &State) -> Outcome {
-    Ok(Answer::ok(json!({
+pub(super) fn gateway_bot(state: &State) -> Answer {
+    Answer::ok(json!({
         "url": state.gateway_url(),
         "shards": 1,
         "session_start_limit": {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1},
-    })))
+    }))
 }
 
-pub(super) fn current_user(state: &State) -> Outcome {
-    Ok(Answer::ok(payload::current_user(state.world.bot())))
+pub(super) fn current_user(state: &State) -> Answer {
+    Answer::ok(payload::current_user(state.world.bot()))
 }
 
 pub(super) fn user(state: &State, id: &str) -> Outcome {
@@ -35,8 +35,8 @@ pub(super) fn user(state: &State, id: &str) -> Outcome {
     Ok(Answer::ok(payload::user(user.ok_or(Known::UnknownUser)?)))
 }
 
-pub(super) fn application(state: &State) -> Outcome {
-    Ok(Answer::ok(payload::application(state)))
+pub(super) fn application(state: &State) -> Answer {
+    Answer::ok(payload::application(state))
 }
 
 /// `POST /users/@me/channels`: the same channel every time.

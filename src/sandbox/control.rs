@@ -1,0 +1,366 @@
+//! The control API over HTTP: what people do, what is to be seen, and what goes wrong. `docs/sandbox.md` describes it.
+
+use std::{collections::HashMap, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, Request, State as Extracted},
+    http::{StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, patch, post, put},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    Sandbox, ScriptError,
+    discord::{GatewayFault, Id, RestFault},
+    vendor::{Act, Fault, Hint, Reply, Vendors},
+};
+
+/// A refusal with a sentence.
+#[derive(Debug)]
+struct Refusal(StatusCode, String);
+
+type Outcome = Result<Json<Value>, Refusal>;
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({"error": self.1}))).into_response()
+    }
+}
+
+impl From<ScriptError> for Refusal {
+    fn from(error: ScriptError) -> Self {
+        let status = match &error {
+            ScriptError::UnknownCommand { .. }
+            | ScriptError::NoButton { .. }
+            | ScriptError::Unknown { .. } => StatusCode::NOT_FOUND,
+            ScriptError::NotAllowed => StatusCode::FORBIDDEN,
+            ScriptError::BadCommand { .. } | ScriptError::Refused(_) => StatusCode::BAD_REQUEST,
+            ScriptError::NoChoices(_) => StatusCode::GATEWAY_TIMEOUT,
+        };
+        Self(status, error.to_string())
+    }
+}
+
+/// The routes below `/control`; every one needs the token.
+pub(super) fn router(sandbox: &Sandbox) -> Router {
+    let discord = Router::new()
+        .route("/", get(world))
+        .route("/messages", get(messages).post(say))
+        .route("/messages/{id}", patch(rewrite).get(message).delete(remove))
+        .route("/answers/{id}", get(answers))
+        .route("/slash", post(slash))
+        .route("/context", post(context))
+        .route("/autocomplete", post(autocomplete))
+        .route("/click", post(click))
+        .route("/interactions/{id}", get(interaction))
+        .route("/transcript", get(transcript))
+        .route("/requests", get(requests))
+        .route("/gateway", get(gateway).post(gateway_fault))
+        .route("/faults", post(fault).delete(clear))
+        .route("/latency", put(latency))
+        .route("/advance", post(advance))
+        .route("/people", post(person))
+        .route("/channels", post(channel));
+    let vendors = Router::new()
+        .route("/", get(vendors))
+        .route("/requests", get(vendor_requests))
+        .route("/{provider}/{what}", post(vendor));
+    Router::new()
+        .nest("/control", discord.nest("/vendors", vendors))
+        .layer(middleware::from_fn_with_state(sandbox.clone(), authorised))
+        .with_state(sandbox.clone())
+}
+
+async fn authorised(Extracted(sandbox): Extracted<Sandbox>, request: Request, next: Next) -> Response {
+    let expected = format!("Bearer {}", sandbox.control_token);
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if given == Some(expected.as_str()) {
+        next.run(request).await
+    } else {
+        let hint = "send `Authorization: Bearer <control_token>`, as printed at the start";
+        Refusal(StatusCode::UNAUTHORIZED, hint.to_owned()).into_response()
+    }
+}
+
+fn done(value: impl serde::Serialize) -> Outcome {
+    serde_json::to_value(value)
+        .map(Json)
+        .map_err(|error| Refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+}
+
+/// Who acts and where; the application's owner in the first channel when nothing is said.
+#[derive(Debug, Deserialize)]
+struct Actor {
+    user_id: Option<Id>,
+    channel_id: Option<Id>,
+}
+
+impl Actor {
+    fn user(&self, sandbox: &Sandbox) -> Id {
+        self.user_id.unwrap_or(sandbox.discord().landmarks().owner)
+    }
+
+    fn channel(&self, sandbox: &Sandbox) -> Id {
+        self.channel_id.unwrap_or(sandbox.discord().landmarks().channel)
+    }
+}
+
+async fn world(Extracted(sandbox): Extracted<Sandbox>) -> Outcome {
+    let mut world = sandbox.discord().read(|state| state.outline());
+    world["endpoints"] = json!(sandbox.endpoints());
+    world["connected_sessions"] = json!(sandbox.connected_sessions());
+    done(world)
+}
+
+#[derive(Debug, Deserialize)]
+struct Say {
+    #[serde(flatten)]
+    actor: Actor,
+    content: String,
+    reply_to: Option<Id>,
+    /// In the direct channel with the bot instead.
+    #[serde(default)]
+    direct: bool,
+}
+
+async fn say(Extracted(sandbox): Extracted<Sandbox>, Json(say): Json<Say>) -> Outcome {
+    let user = say.actor.user(&sandbox);
+    let id = match say.reply_to {
+        Some(message) => sandbox.reply_to(message, user, &say.content)?,
+        None if say.direct => sandbox.dm(user, &say.content)?,
+        None => sandbox.say(say.actor.channel(&sandbox), user, &say.content)?,
+    };
+    done(json!({"id": id}))
+}
+
+async fn messages(
+    Extracted(sandbox): Extracted<Sandbox>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Outcome {
+    let channel = id_of(&query, "channel_id")?.unwrap_or(sandbox.discord().landmarks().channel);
+    let after = id_of(&query, "after")?.unwrap_or(Id(0));
+    let mut list = sandbox.messages(channel);
+    list.retain(|message| message.id > after);
+    done(list)
+}
+
+fn id_of(query: &HashMap<String, String>, key: &str) -> Result<Option<Id>, Refusal> {
+    let parse =
+        |text: &String| text.parse().map_err(|_| Refusal(StatusCode::BAD_REQUEST, format!("{key} is no id")));
+    query.get(key).map(parse).transpose()
+}
+
+async fn message(Extracted(sandbox): Extracted<Sandbox>, Path(id): Path<Id>) -> Outcome {
+    done(sandbox.message(id).ok_or(ScriptError::Unknown { what: "message", id })?)
+}
+
+#[derive(Debug, Deserialize)]
+struct Rewrite {
+    content: String,
+}
+
+async fn rewrite(
+    Extracted(sandbox): Extracted<Sandbox>,
+    Path(id): Path<Id>,
+    Json(new): Json<Rewrite>,
+) -> Outcome {
+    sandbox.rewrite(id, &new.content)?;
+    done(json!({"id": id}))
+}
+
+async fn remove(Extracted(sandbox): Extracted<Sandbox>, Path(id): Path<Id>) -> Outcome {
+    sandbox.remove(id)?;
+    done(json!({"id": id}))
+}
+
+async fn answers(Extracted(sandbox): Extracted<Sandbox>, Path(id): Path<Id>) -> Outcome {
+    done(sandbox.answers(id))
+}
+
+#[derive(Debug, Deserialize)]
+struct Slash {
+    #[serde(flatten)]
+    actor: Actor,
+    command: String,
+}
+
+async fn slash(Extracted(sandbox): Extracted<Sandbox>, Json(slash): Json<Slash>) -> Outcome {
+    let (user, channel) = (slash.actor.user(&sandbox), slash.actor.channel(&sandbox));
+    done(json!({"interaction_id": sandbox.slash(user, channel, &slash.command)?}))
+}
+
+async fn autocomplete(Extracted(sandbox): Extracted<Sandbox>, Json(slash): Json<Slash>) -> Outcome {
+    let (user, channel) = (slash.actor.user(&sandbox), slash.actor.channel(&sandbox));
+    done(json!({"choices": sandbox.autocomplete(user, channel, &slash.command).await?}))
+}
+
+#[derive(Debug, Deserialize)]
+struct Context {
+    #[serde(flatten)]
+    actor: Actor,
+    message_id: Id,
+    name: String,
+}
+
+async fn context(Extracted(sandbox): Extracted<Sandbox>, Json(context): Json<Context>) -> Outcome {
+    let user = context.actor.user(&sandbox);
+    done(json!({"interaction_id": sandbox.context_command(user, context.message_id, &context.name)?}))
+}
+
+#[derive(Debug, Deserialize)]
+struct Click {
+    #[serde(flatten)]
+    actor: Actor,
+    message_id: Id,
+    custom_id: String,
+}
+
+async fn click(Extracted(sandbox): Extracted<Sandbox>, Json(click): Json<Click>) -> Outcome {
+    let user = click.actor.user(&sandbox);
+    done(json!({"interaction_id": sandbox.click(user, click.message_id, &click.custom_id)?}))
+}
+
+async fn interaction(Extracted(sandbox): Extracted<Sandbox>, Path(id): Path<Id>) -> Outcome {
+    done(sandbox.interaction(id).ok_or(ScriptError::Unknown { what: "interaction", id })?)
+}
+
+async fn transcript(
+    Extracted(sandbox): Extracted<Sandbox>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<String, Refusal> {
+    let channel = id_of(&query, "channel_id")?.unwrap_or(sandbox.discord().landmarks().channel);
+    Ok(sandbox.transcript(channel, id_of(&query, "after")?))
+}
+
+async fn requests(
+    Extracted(sandbox): Extracted<Sandbox>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Outcome {
+    let skip = query.get("skip").and_then(|skip| skip.parse().ok()).unwrap_or(0);
+    done(sandbox.recorded_requests().into_iter().skip(skip).collect::<Vec<_>>())
+}
+
+async fn gateway(Extracted(sandbox): Extracted<Sandbox>) -> Outcome {
+    done(sandbox.gateway_log())
+}
+
+async fn gateway_fault(Extracted(sandbox): Extracted<Sandbox>, Json(fault): Json<GatewayFault>) -> Outcome {
+    sandbox.gateway_fault(fault);
+    done(json!({}))
+}
+
+async fn fault(Extracted(sandbox): Extracted<Sandbox>, Json(fault): Json<RestFault>) -> Outcome {
+    sandbox.fault(fault);
+    done(json!({}))
+}
+
+async fn clear(Extracted(sandbox): Extracted<Sandbox>) -> Outcome {
+    sandbox.clear_faults();
+    done(json!({}))
+}
+
+#[derive(Debug, Deserialize)]
+struct Milliseconds {
+    ms: u64,
+}
+
+async fn latency(Extracted(sandbox): Extracted<Sandbox>, Json(by): Json<Milliseconds>) -> Outcome {
+    sandbox.set_latency(Duration::from_millis(by.ms));
+    done(json!({}))
+}
+
+async fn advance(Extracted(sandbox): Extracted<Sandbox>, Json(by): Json<Milliseconds>) -> Outcome {
+    sandbox.advance(Duration::from_millis(by.ms));
+    done(json!({}))
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    name: String,
+}
+
+async fn person(Extracted(sandbox): Extracted<Sandbox>, Json(new): Json<Named>) -> Outcome {
+    done(json!({"id": sandbox.add_person(&new.name)}))
+}
+
+async fn channel(Extracted(sandbox): Extracted<Sandbox>, Json(new): Json<Named>) -> Outcome {
+    done(json!({"id": sandbox.add_channel(&new.name)}))
+}
+
+async fn vendors(Extracted(sandbox): Extracted<Sandbox>) -> Outcome {
+    done(json!({"providers": sandbox.endpoints().providers, "counts": sandbox.vendors().counts()}))
+}
+
+async fn vendor_requests(Extracted(sandbox): Extracted<Sandbox>) -> Outcome {
+    done(sandbox.vendors().requests())
+}
+
+/// `POST /control/vendors/{provider}/{what}`.
+async fn vendor(
+    Extracted(sandbox): Extracted<Sandbox>,
+    Path((provider, what)): Path<(String, String)>,
+    body: Option<Json<Value>>,
+) -> Outcome {
+    let body = body.map_or(Value::Null, |Json(body)| body);
+    let vendors = sandbox.vendors();
+    if !Vendors::knows(&provider) {
+        return Err(Refusal(StatusCode::NOT_FOUND, format!("no provider {provider} is emulated")));
+    }
+    let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
+    let needed =
+        |key: &str| text(key).ok_or_else(|| Refusal(StatusCode::BAD_REQUEST, format!("{key} is needed")));
+    match what.as_str() {
+        "mint" => {
+            if Vendors::client(&provider).is_none() {
+                return done(json!({"api_key": vendors.mint_key(&provider)}));
+            }
+            let login = vendors.mint(&provider, &needed("account")?);
+            let (official, simple) = (login.official_file(), login.simple_file());
+            return done(json!({"login": login, "official_file": official, "simple_file": simple}));
+        }
+        "expire" => vendors.expire_access(&provider, &needed("account")?),
+        "revoke" => vendors.revoke_refresh(&provider, &needed("account")?),
+        "throttle" => {
+            let seconds = body.get("retry_after_secs").and_then(Value::as_u64).unwrap_or(30);
+            let google = matches!(provider.as_str(), "gemini_cli" | "antigravity");
+            let act = if google {
+                Act::google_quota(&Hint::RetryInfo(format!("{seconds}s")))
+            } else {
+                Act::openai_quota(Some(&seconds.to_string()))
+            };
+            let mut fault = Fault::chat(act);
+            fault.account = text("account");
+            if let Some(times) = body.get("times").and_then(Value::as_u64) {
+                fault.times = u32::try_from(times).ok();
+            }
+            vendors.fault(&provider, fault);
+        }
+        "fault" => vendors.fault(&provider, read(body)?),
+        "clear" => vendors.clear_faults(&provider),
+        "script" => {
+            let texts: Vec<String> = read(body.get("replies").cloned().unwrap_or_default())?;
+            vendors.script(&provider, texts.iter().map(|text| Reply::text(text)).collect());
+        }
+        "token-life" => {
+            let secs = read(body.get("secs").cloned().unwrap_or_default())?;
+            vendors.set_token_life(&provider, Duration::from_secs(secs));
+        }
+        "latency" => {
+            let by: Milliseconds = read(body)?;
+            vendors.set_latency(&provider, Duration::from_millis(by.ms));
+        }
+        other => {
+            let known = "mint, expire, revoke, throttle, fault, clear, script, token-life, latency";
+            return Err(Refusal(StatusCode::NOT_FOUND, format!("no {other}; there are: {known}")));
+        }
+    }
+    done(json!({}))
+}
+
+fn read<T: for<'de> Deserialize<'de>>(body: Value) -> Result<T, Refusal> {
+    serde_json::from_value(body).map_err(|error| Refusal(StatusCode::BAD_REQUEST, error.to_string()))
+}
