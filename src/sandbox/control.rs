@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{Path, Query, Request, State as Extracted},
+    extract::{FromRequest, Path, Query, Request, State as Extracted},
     http::{StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -42,6 +42,20 @@ impl From<ScriptError> for Refusal {
             ScriptError::NoChoices(_) => StatusCode::GATEWAY_TIMEOUT,
         };
         Self(status, error.to_string())
+    }
+}
+
+/// A JSON body; what does not fit is refused with a sentence, in JSON as everything here.
+struct Sent<T>(T);
+
+impl<T: for<'de> Deserialize<'de>, S: Send + Sync> FromRequest<S> for Sent<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        match Json::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Self(body)),
+            Err(error) => Err(Refusal(error.status(), error.body_text())),
+        }
     }
 }
 
@@ -127,7 +141,7 @@ struct Say {
     direct: bool,
 }
 
-async fn say(Extracted(sandbox): Extracted<Sandbox>, Json(say): Json<Say>) -> Outcome {
+async fn say(Extracted(sandbox): Extracted<Sandbox>, Sent(say): Sent<Say>) -> Outcome {
     let user = say.actor.user(&sandbox);
     let id = match say.reply_to {
         Some(message) => sandbox.reply_to(message, user, &say.content)?,
@@ -166,7 +180,7 @@ struct Rewrite {
 async fn rewrite(
     Extracted(sandbox): Extracted<Sandbox>,
     Path(id): Path<Id>,
-    Json(new): Json<Rewrite>,
+    Sent(new): Sent<Rewrite>,
 ) -> Outcome {
     sandbox.rewrite(id, &new.content)?;
     done(json!({"id": id}))
@@ -188,12 +202,12 @@ struct Slash {
     command: String,
 }
 
-async fn slash(Extracted(sandbox): Extracted<Sandbox>, Json(slash): Json<Slash>) -> Outcome {
+async fn slash(Extracted(sandbox): Extracted<Sandbox>, Sent(slash): Sent<Slash>) -> Outcome {
     let (user, channel) = (slash.actor.user(&sandbox), slash.actor.channel(&sandbox));
     done(json!({"interaction_id": sandbox.slash(user, channel, &slash.command)?}))
 }
 
-async fn autocomplete(Extracted(sandbox): Extracted<Sandbox>, Json(slash): Json<Slash>) -> Outcome {
+async fn autocomplete(Extracted(sandbox): Extracted<Sandbox>, Sent(slash): Sent<Slash>) -> Outcome {
     let (user, channel) = (slash.actor.user(&sandbox), slash.actor.channel(&sandbox));
     done(json!({"choices": sandbox.autocomplete(user, channel, &slash.command).await?}))
 }
@@ -206,7 +220,7 @@ struct Context {
     name: String,
 }
 
-async fn context(Extracted(sandbox): Extracted<Sandbox>, Json(context): Json<Context>) -> Outcome {
+async fn context(Extracted(sandbox): Extracted<Sandbox>, Sent(context): Sent<Context>) -> Outcome {
     let user = context.actor.user(&sandbox);
     done(json!({"interaction_id": sandbox.context_command(user, context.message_id, &context.name)?}))
 }
@@ -219,7 +233,7 @@ struct Click {
     custom_id: String,
 }
 
-async fn click(Extracted(sandbox): Extracted<Sandbox>, Json(click): Json<Click>) -> Outcome {
+async fn click(Extracted(sandbox): Extracted<Sandbox>, Sent(click): Sent<Click>) -> Outcome {
     let user = click.actor.user(&sandbox);
     done(json!({"interaction_id": sandbox.click(user, click.message_id, &click.custom_id)?}))
 }
@@ -248,12 +262,12 @@ async fn gateway(Extracted(sandbox): Extracted<Sandbox>) -> Outcome {
     done(sandbox.gateway_log())
 }
 
-async fn gateway_fault(Extracted(sandbox): Extracted<Sandbox>, Json(fault): Json<GatewayFault>) -> Outcome {
+async fn gateway_fault(Extracted(sandbox): Extracted<Sandbox>, Sent(fault): Sent<GatewayFault>) -> Outcome {
     sandbox.gateway_fault(fault);
     done(json!({}))
 }
 
-async fn fault(Extracted(sandbox): Extracted<Sandbox>, Json(fault): Json<RestFault>) -> Outcome {
+async fn fault(Extracted(sandbox): Extracted<Sandbox>, Sent(fault): Sent<RestFault>) -> Outcome {
     sandbox.fault(fault);
     done(json!({}))
 }
@@ -268,12 +282,12 @@ struct Milliseconds {
     ms: u64,
 }
 
-async fn latency(Extracted(sandbox): Extracted<Sandbox>, Json(by): Json<Milliseconds>) -> Outcome {
+async fn latency(Extracted(sandbox): Extracted<Sandbox>, Sent(by): Sent<Milliseconds>) -> Outcome {
     sandbox.set_latency(Duration::from_millis(by.ms));
     done(json!({}))
 }
 
-async fn advance(Extracted(sandbox): Extracted<Sandbox>, Json(by): Json<Milliseconds>) -> Outcome {
+async fn advance(Extracted(sandbox): Extracted<Sandbox>, Sent(by): Sent<Milliseconds>) -> Outcome {
     sandbox.advance(Duration::from_millis(by.ms));
     done(json!({}))
 }
@@ -283,11 +297,11 @@ struct Named {
     name: String,
 }
 
-async fn person(Extracted(sandbox): Extracted<Sandbox>, Json(new): Json<Named>) -> Outcome {
+async fn person(Extracted(sandbox): Extracted<Sandbox>, Sent(new): Sent<Named>) -> Outcome {
     done(json!({"id": sandbox.add_person(&new.name)}))
 }
 
-async fn channel(Extracted(sandbox): Extracted<Sandbox>, Json(new): Json<Named>) -> Outcome {
+async fn channel(Extracted(sandbox): Extracted<Sandbox>, Sent(new): Sent<Named>) -> Outcome {
     done(json!({"id": sandbox.add_channel(&new.name)}))
 }
 

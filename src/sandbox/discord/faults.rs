@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 /// A fault for REST requests that match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct RestFault {
     /// Only this method, for example `PATCH`.
     #[serde(default)]

@@ -101,6 +101,8 @@ async fn faults_and_vendors_are_set_over_http() {
     assert_eq!(counts["counts"]["qwen_code"]["token_requests"], 1);
     let (_, seen) = world.control(Method::GET, "/vendors/requests", None).await;
     assert_eq!(seen[0]["provider"], "qwen_code");
+    let (status, refused) = world.control(Method::PUT, "/latency", Some(json!({"ms": "x"}))).await;
+    assert_eq!((status.as_u16(), refused["error"].is_string()), (422, true));
     assert_eq!(world.control(Method::POST, "/vendors/nobody/expire", Some(json!({}))).await.0, 404);
     assert_eq!(world.control(Method::POST, "/vendors/iflow/expire", Some(json!({}))).await.0, 400);
 }
