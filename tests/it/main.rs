@@ -8,6 +8,8 @@ mod credentials;
 mod credentials_guard;
 mod credentials_writes;
 mod discord_contract;
+mod discord_bot;
+mod discord_settings;
 mod docs_in_sync;
 mod emulator;
 mod layering;

@@ -3,4 +3,5 @@
 pub(crate) mod bench;
 pub(crate) mod samples;
 pub(crate) mod upstream;
+pub(crate) mod bot;
 pub(crate) mod vendors;

@@ -1,0 +1,142 @@
+//! The real bot in this process, on an emulated Discord and emulated providers over real sockets.
+
+use std::time::Duration;
+
+use cortana::{
+    app::{self, AppError},
+    config::{self, MapSource},
+    sandbox::{
+        Sandbox,
+        discord::{Id, Message},
+        vendor::Vendors,
+    },
+    shutdown::Shutdown,
+};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+/// Long enough for a busy machine; nothing waits for it when all is well.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// An emulated world and the folder in which a bot keeps its credentials.
+pub(crate) struct World {
+    /// The emulated Discord and providers.
+    pub(crate) sandbox: Sandbox,
+    /// Outlives the bots.
+    life: Shutdown,
+    home: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+/// A bot in a world.
+pub(crate) struct Bot {
+    /// Its world.
+    pub(crate) world: World,
+    /// The life of the bot alone.
+    pub(crate) shutdown: Shutdown,
+    ended: JoinHandle<Result<(), AppError>>,
+}
+
+impl World {
+    /// A world without logins.
+    pub(crate) async fn new() -> Self {
+        let life = Shutdown::new();
+        let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into(), &life).await.expect("a free port");
+        sandbox.vendors().set_pace(Duration::ZERO);
+        let home = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(home.path().join("credentials")).expect("a folder");
+        let mut variables = Vec::new();
+        for (id, endpoints) in sandbox.endpoints().providers {
+            let prefix = id.to_uppercase();
+            variables.push((format!("{prefix}_API_BASE"), endpoints.api_base));
+            variables.extend(
+                endpoints.token_endpoint.map(|endpoint| (format!("{prefix}_TOKEN_ENDPOINT"), endpoint)),
+            );
+            if let Some((_, Some(secret))) = Vendors::client(&id) {
+                variables.push((format!("{prefix}_CLIENT_SECRET"), secret.to_owned()));
+            }
+        }
+        variables.push(("ACCEPT_PROVIDER_TERMS".to_owned(), "gemini_cli,antigravity".to_owned()));
+        Self { sandbox, life, home, variables }
+    }
+
+    /// Drops a live login into the credentials folder.
+    pub(crate) fn login(self, provider: &str, account: &str) -> Self {
+        let file = self.sandbox.vendors().mint(provider, account).official_file();
+        let path = self.home.path().join("credentials").join(format!("{provider}-{account}.json"));
+        #[expect(clippy::disallowed_methods, reason = "a person drops a file")]
+        std::fs::write(path, file.to_string()).expect("a written file");
+        self
+    }
+
+    /// Sets a variable.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A bot, not yet connected.
+    pub(crate) fn start(self) -> Bot {
+        let endpoints = self.sandbox.endpoints();
+        let folder = |name: &str| self.home.path().join(name).to_string_lossy().into_owned();
+        let mut source = MapSource::new()
+            .with("DISCORD_TOKEN", &endpoints.bot_token)
+            .with("DISCORD_API_BASE", &endpoints.discord_api_base)
+            .with("CREDENTIALS_DIR", folder("credentials"))
+            .with("STATE_DIR", folder("data"))
+            .with("ADMIN_ADDR", "127.0.0.1:0");
+        for (name, value) in &self.variables {
+            source.set(name.clone(), value.clone());
+        }
+        let settings = config::load(&source).expect("good settings");
+        let shutdown = Shutdown::new();
+        let ended = self.life.spawn(app::run(settings, shutdown.clone()));
+        Bot { world: self, shutdown, ended }
+    }
+
+    /// A connected bot.
+    pub(crate) async fn connect(self) -> Bot {
+        let bot = self.start();
+        bot.world.sandbox.connected(SOON).await.expect("the bot connects");
+        bot
+    }
+}
+
+impl Bot {
+    /// What people do and see.
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.world.sandbox
+    }
+
+    /// The owner mentions the bot in the usual channel; the answers, once no stop button is left.
+    pub(crate) async fn ask(&self, text: &str) -> Vec<Message> {
+        let question = self.sandbox().ask(text).expect("people may write there");
+        self.settled(question).await
+    }
+
+    /// What answers a message or an interaction, once it is finished.
+    pub(crate) async fn settled(&self, question: Id) -> Vec<Message> {
+        let finished = |answers: &[Message]| !answers.iter().any(|answer| answer.has_button("stop:"));
+        self.sandbox().settled(question, SOON, finished).await.expect("an answer")
+    }
+
+    /// The owner uses a slash command in the usual channel; the answers.
+    pub(crate) async fn slash(&self, line: &str) -> Vec<Message> {
+        let landmarks = self.sandbox().discord().landmarks();
+        let interaction =
+            self.sandbox().slash(landmarks.owner, landmarks.channel, line).expect("a registered command");
+        self.settled(interaction).await
+    }
+
+    /// Waits until the bot has ended by itself or after `shutdown`, and gives the world back.
+    pub(crate) async fn ended(self) -> (World, Result<(), AppError>) {
+        let ended = tokio::time::timeout(SOON, self.ended).await.expect("an end in time");
+        (self.world, ended.expect("no panic"))
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.life.begin();
+    }
+}
