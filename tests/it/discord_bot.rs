@@ -80,9 +80,8 @@ async fn long_answers_are_split_into_messages_that_chain() {
     let bot = with_login().await;
     let question = bot.sandbox().ask("something long please").unwrap();
     // Between two messages of an answer there may be no button for an instant, so their number is waited for as well.
-    let finished = |answers: &[Message]| {
-        answers.len() > 1 && !answers.iter().any(|answer| answer.has_button("stop:"))
-    };
+    let finished =
+        |answers: &[Message]| answers.len() > 1 && !answers.iter().any(|answer| answer.has_button("stop:"));
     let answers = bot.sandbox().settled(question, SOON, finished).await.unwrap();
     assert!(answers.iter().all(|answer| answer.text().encode_utf16().count() <= 2000));
     // A reply to the last of them finds the whole conversation.
@@ -123,7 +122,10 @@ async fn d20_without_credentials_a_mention_is_told_what_to_set() {
     assert_eq!(answers.len(), 1);
     let text = answers[0].text();
     assert!(text.contains("No OAuth credentials configured"), "{text}");
-    assert!(text.lines().last().is_some_and(|line| line.starts_with("-# ") && line.contains("id ")), "{text}");
+    assert!(
+        text.lines().last().is_some_and(|line| line.starts_with("-# ") && line.contains("id ")),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -141,9 +143,8 @@ async fn d10_the_stop_button_drops_the_request_and_keeps_the_text() {
     let bot = with_login().await;
     bot.sandbox().vendors().script("gemini_cli", vec![slow(600)]);
     let question = bot.sandbox().ask("hello").unwrap();
-    let streaming = |sandbox: &Sandbox| {
-        sandbox.answers(question).into_iter().find(|answer| answer.has_button("stop:"))
-    };
+    let streaming =
+        |sandbox: &Sandbox| sandbox.answers(question).into_iter().find(|answer| answer.has_button("stop:"));
     let answer = bot.sandbox().wait_for(SOON, streaming).await.unwrap();
     let landmarks = bot.sandbox().discord().landmarks();
     let refused = bot.sandbox().click(landmarks.guest, answer.id, "stop:").unwrap();

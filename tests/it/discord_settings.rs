@@ -50,7 +50,9 @@ async fn a_refresh_says_that_it_succeeded() {
     let answers = bot.slash("/settings oauth-refresh gemini_cli").await;
     assert_eq!(answers.len(), 1);
     assert!(answers[0].is_ephemeral());
-    assert!(answers[0].text().starts_with("✅ Successfully refreshed token for **gemini_cli**\n✅ Refreshed: "));
+    assert!(
+        answers[0].text().starts_with("✅ Successfully refreshed token for **gemini_cli**\n✅ Refreshed: ")
+    );
     assert_eq!(bot.sandbox().vendors().counts_of("gemini_cli").token_requests, 1);
     let again = bot.slash("/settings oauth-refresh gemini_cli").await;
     assert!(again[0].text().contains("⏸️ Waiting: "), "{}", again[0].text());

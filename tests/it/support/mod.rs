@@ -1,7 +1,7 @@
 //! Scaffolding that several subjects share.
 
 pub(crate) mod bench;
+pub(crate) mod bot;
 pub(crate) mod samples;
 pub(crate) mod upstream;
-pub(crate) mod bot;
 pub(crate) mod vendors;
