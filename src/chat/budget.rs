@@ -26,9 +26,8 @@ impl Default for Budget {
 
 /// A rough count of tokens, on the high side for most texts: four ASCII characters a token, any other one each.
 pub fn estimate(text: &str) -> usize {
-    let (ascii, other) = text.chars().fold((0usize, 0usize), |(ascii, other), c| match c.is_ascii() {
-        true => (ascii + 1, other),
-        false => (ascii, other + 1),
+    let (ascii, other) = text.chars().fold((0usize, 0usize), |(ascii, other), c| {
+        if c.is_ascii() { (ascii + 1, other) } else { (ascii, other + 1) }
     });
     ascii.div_ceil(4) + other
 }

@@ -76,8 +76,8 @@ pub fn compose(system_prompt: &str, turns: &[Turn], scene: &Scene, budget: &Budg
 }
 
 fn system(system_prompt: &str, scene: &Scene) -> String {
-    let mut text = system_prompt.trim_end().to_owned();
-    text.push_str(&format!("\n\nIt is {} UTC.", scene.now.format("%A, %Y-%m-%d %H:%M")));
+    let now = scene.now.format("%A, %Y-%m-%d %H:%M");
+    let mut text = format!("{}\n\nIt is {now} UTC.", system_prompt.trim_end());
     match &scene.place {
         Place::Direct => text.push_str(" You are in a private conversation with one person."),
         Place::Channel { server, channel, topic } => {

@@ -17,16 +17,11 @@ pub enum Reader {
 
 /// The sentence and, in small print, who failed, how, and under which id the log has it.
 pub fn failure(failure: &ChatFailure, reader: Reader) -> String {
-    let mut print = String::from("-# ");
-    if let Some(provider) = &failure.provider {
-        print.push_str(&format!("{provider} · "));
-    }
-    let code = reason_code(&failure.code);
-    if !code.is_empty() {
-        print.push_str(&format!("{code} · "));
-    }
-    print.push_str(&format!("id {}", reason_code(&failure.id)));
-    format!("⚠️ {}\n{print}", sentence(&failure.class, reader))
+    let mut print: Vec<String> = failure.provider.iter().map(ToString::to_string).collect();
+    print.push(reason_code(&failure.code));
+    print.push(format!("id {}", reason_code(&failure.id)));
+    print.retain(|part| !part.is_empty());
+    format!("⚠️ {}\n-# {}", sentence(&failure.class, reader), print.join(" · "))
 }
 
 fn sentence(class: &FailureClass, reader: Reader) -> String {

@@ -106,7 +106,7 @@ impl Labels {
         let mut text = String::new();
         if let (Labelling::Named, Speaker::Person { id, .. }) = (labelling, &turn.speaker) {
             let label = self.by_id.get(id).map_or("somebody", String::as_str);
-            text.push_str(&format!("{OPENING}from {label}{CLOSING} "));
+            text = format!("{OPENING}from {label}{CLOSING} ");
         }
         text.push_str(&harmless(&turn.text));
         for file in &turn.files {

@@ -98,15 +98,12 @@ impl KeyTask {
                     // Under the map's lock nobody can send to this task without being seen here.
                     let keys = Arc::clone(&self.keys);
                     let mut keys = locked(&keys);
-                    match self.commands.try_recv() {
-                        Ok(command) => {
-                            drop(keys);
-                            self.obey(command);
-                        }
-                        Err(_) => {
-                            keys.remove(&self.key);
-                            return;
-                        }
+                    if let Ok(command) = self.commands.try_recv() {
+                        drop(keys);
+                        self.obey(command);
+                    } else {
+                        keys.remove(&self.key);
+                        return;
                     }
                 }
             }

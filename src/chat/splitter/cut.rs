@@ -235,11 +235,11 @@ impl Lines {
             open = true;
         }
         // The last line may go on, and so may its paragraph. Behind a bare line end a line of text may follow.
-        if open || text.ends_with('\n') {
-            if let Some(paragraph) = found.last_mut() {
-                let gap = text.get(paragraph.range.end..).unwrap_or_default();
-                paragraph.grows = gap.chars().filter(|c| *c == '\n').count() <= 1 && gap.trim().is_empty();
-            }
+        if let Some(paragraph) = found.last_mut()
+            && (open || text.ends_with('\n'))
+        {
+            let gap = text.get(paragraph.range.end..).unwrap_or_default();
+            paragraph.grows = gap.chars().filter(|c| *c == '\n').count() <= 1 && gap.trim().is_empty();
         }
         found
     }

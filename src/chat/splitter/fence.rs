@@ -1,4 +1,4 @@
-//! Code fences, line by line, as CommonMark 0.31 section 4.5 has them, read as Discord shows them.
+//! Code fences, line by line, as `CommonMark` 0.31 section 4.5 has them, read as Discord shows them.
 //!
 //! Two deviations, both because Discord knows neither indented code nor list containers: an opening fence may be
 //! indented by any amount or stand behind a list marker, and only the end of a quote ends a fence early.

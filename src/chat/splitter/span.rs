@@ -75,7 +75,7 @@ fn escape(text: &str, at: usize) -> Reach {
     }
 }
 
-/// Inline code: a run of backticks up to the next run of the same length (CommonMark 6.1).
+/// Inline code: a run of backticks up to the next run of the same length (`CommonMark` 6.1).
 fn code(text: &str, at: usize, grows: bool) -> Reach {
     let run = run_of_backticks(text, at);
     let mut search = at + run;
@@ -102,8 +102,8 @@ fn angle(text: &str, at: usize, grows: bool) -> Reach {
     for (index, c) in rest.char_indices() {
         match c {
             '>' if index > 0 => return Reach::Closed(at + 1 + index + 1),
-            '<' | '>' | '\n' => return Reach::Nothing(1),
-            c if c.is_whitespace() && !(blanks_allowed && c == ' ') => return Reach::Nothing(1),
+            ' ' if blanks_allowed => {}
+            c if matches!(c, '<' | '>') || c.is_whitespace() => return Reach::Nothing(1),
             _ => {}
         }
     }
