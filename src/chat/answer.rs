@@ -121,7 +121,7 @@ mod tests {
         assert!(payloads.iter().all(|payload| units(&payload.text) <= 2000));
         assert!(payloads.iter().take(3).all(|payload| payload.attachment.is_none()));
         let (name, rest) = payloads[3].attachment.clone().expect("the file");
-        assert!(name.ends_with(".md"));
+        assert_eq!(name, FILE_NAME);
         let mut whole: String = payloads.iter().map(|payload| payload.text.as_str()).collect();
         whole.truncate(whole.len() - FILE_ATTACHED.len());
         assert_eq!(whole + &String::from_utf8(rest).expect("text"), text);

@@ -1,4 +1,5 @@
 //! The integration tests: one crate, a file a subject. Each test that shows a promise carries its number in its name.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where by its panic")]
 
 mod admin;
 mod chat;

@@ -124,12 +124,11 @@ impl Splitter {
 
     fn limit_of(&self, index: usize) -> Option<usize> {
         match self.bound {
-            None => Some(self.limit),
             Some(bound) if index >= bound.pieces => None,
             Some(bound) if index + 1 == bound.pieces => {
                 Some(self.limit.saturating_sub(bound.reserve).max(SMALLEST_LIMIT))
             }
-            Some(_) => Some(self.limit),
+            Some(_) | None => Some(self.limit),
         }
     }
 }

@@ -19,8 +19,8 @@ fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-fn text(text: &str) -> Result<ChatEvent, ChatFailure> {
-    Ok(ChatEvent::Text(text.to_owned()))
+fn text(text: &str) -> ChatEvent {
+    ChatEvent::Text(text.to_owned())
 }
 
 fn failed(class: FailureClass) -> ChatFailure {
@@ -150,7 +150,7 @@ async fn d10_a_stop_drops_the_request_within_200_ms_and_the_text_stays_marked() 
     let stage = Stage::new();
     let dropped = Arc::new(());
     let held = Arc::clone(&dropped);
-    let events = timed(vec![(NOW, text("Some text."))]).chain(stream::pending()).inspect(move |_| {
+    let events = timed(vec![(NOW, Ok(text("Some text.")))]).chain(stream::pending()).inspect(move |_| {
         let _ = &held;
     });
     let stop = async {
@@ -199,7 +199,7 @@ async fn d20_a_failure_is_one_sentence_within_2_s_and_no_spinner_stays() {
 #[tokio::test(start_paused = true)]
 async fn d20_a_failure_after_text_keeps_the_text_and_closes_its_fence() {
     let stage = Stage::new();
-    let events = vec![(NOW, text("```rust\nlet a")), (millis(500), Err(failed(FailureClass::Interrupted)))];
+    let events = vec![(NOW, Ok(text("```rust\nlet a"))), (millis(500), Err(failed(FailureClass::Interrupted)))];
     let known_at = instant() + millis(500);
     stage.run(0, "a", timed(events)).await;
     let shown = stage.world.text(0);
@@ -210,9 +210,9 @@ async fn d20_a_failure_after_text_keeps_the_text_and_closes_its_fence() {
 #[tokio::test(start_paused = true)]
 async fn d20_an_answer_without_text_or_without_an_end_is_a_failure() {
     let stage = Stage::new();
-    let ended = stage.run(0, "a", timed(vec![(NOW, text(" \n")), (NOW, finished())])).await;
+    let ended = stage.run(0, "a", timed(vec![(NOW, Ok(text(" \n"))), (NOW, Ok(finished()))])).await;
     assert!(matches!(&ended.ending, Ending::Failed(failure) if failure.class == FailureClass::Empty));
-    let ended = stage.run(1, "b", timed(vec![(NOW, text("Half"))])).await;
+    let ended = stage.run(1, "b", timed(vec![(NOW, Ok(text("Half")))])).await;
     assert!(matches!(&ended.ending, Ending::Failed(failure) if failure.class == FailureClass::Interrupted));
     assert!(stage.world.text(1).starts_with("Half\n⚠️ "));
 }
@@ -272,7 +272,7 @@ async fn d21_five_streams_in_one_channel_are_finalised_in_one_round() {
 async fn typing_is_renewed_until_the_first_text() {
     let stage = Stage::new();
     let started = instant();
-    stage.run(0, "a", timed(vec![(millis(17_500), text("At last.")), (millis(20_000), finished())])).await;
+    stage.run(0, "a", timed(vec![(millis(17_500), Ok(text("At last."))), (millis(20_000), Ok(finished()))])).await;
     let typed: Vec<u64> = stage.world.typing().iter().map(|at| (*at - started).as_secs()).collect();
     assert_eq!(typed, [0, 8, 16]);
 }
@@ -286,8 +286,8 @@ async fn p29_a_wait_is_shown_until_the_answer_takes_its_place() {
     let events = vec![
         (NOW, Ok(ChatEvent::Notice(Notice::Resting { until }))),
         (millis(5000), Ok(ChatEvent::Notice(Notice::Fallback { wanted, used }))),
-        (NOW, text("Here.")),
-        (millis(100), finished()),
+        (NOW, Ok(text("Here."))),
+        (millis(100), Ok(finished())),
     ];
     let watch = async {
         sleep(millis(2000)).await;
@@ -303,7 +303,7 @@ async fn a_final_payload_survives_an_unwell_discord() {
     let stage = Stage::new();
     let unwell = || SinkError::Transient { problem: "HTTP 502".to_owned() };
     stage.world.fail_next([unwell(), unwell(), unwell()]);
-    let ended = stage.run(0, "a", timed(vec![(NOW, text("Hello.")), (NOW, finished())])).await;
+    let ended = stage.run(0, "a", timed(vec![(NOW, Ok(text("Hello."))), (NOW, Ok(finished()))])).await;
     assert_eq!(ended.delivered, Ok(()));
     assert_eq!(stage.world.messages(0), [shown("Hello.")]);
 }

@@ -23,6 +23,11 @@ const HALF: Duration = Duration::from_millis(40);
 const WINDOW: Duration = Duration::from_secs(5);
 const EDITS: u32 = 5;
 
+/// A model's answer.
+pub(super) type Events = BoxStream<'static, Result<ChatEvent, ChatFailure>>;
+/// When each word was said.
+pub(super) type Said = Arc<Mutex<Vec<Instant>>>;
+
 /// What a message showed from an instant on.
 pub(super) struct Shown {
     pub(super) at: Instant,
@@ -174,15 +179,15 @@ pub(super) fn words(count: usize) -> Vec<String> {
     (0..count).map(|index| if index % 2 == 0 { "word ".to_owned() } else { "and ".to_owned() }).collect()
 }
 
-pub(super) fn finished() -> Result<ChatEvent, ChatFailure> {
+pub(super) fn finished() -> ChatEvent {
     let model: ModelRef = "gemini_cli/pro".parse().unwrap();
-    Ok(ChatEvent::Finished { finish: Finish::Stop, usage: None, model })
+    ChatEvent::Finished { finish: Finish::Stop, usage: None, model }
 }
 
 /// Events at their distances from one another.
 pub(super) fn timed(
     events: Vec<(Duration, Result<ChatEvent, ChatFailure>)>,
-) -> BoxStream<'static, Result<ChatEvent, ChatFailure>> {
+) -> Events {
     stream::iter(events)
         .then(|(after, event)| async move {
             tokio::time::sleep(after).await;
@@ -192,9 +197,7 @@ pub(super) fn timed(
 }
 
 /// A model that says `words` at 50 a second, and when each was said.
-pub(super) fn model(
-    words: &[String],
-) -> (BoxStream<'static, Result<ChatEvent, ChatFailure>>, Arc<Mutex<Vec<Instant>>>) {
+pub(super) fn model(words: &[String]) -> (Events, Said) {
     let said = Arc::new(Mutex::new(Vec::new()));
     let record = Arc::clone(&said);
     let words = words.to_vec();
@@ -207,7 +210,7 @@ pub(super) fn model(
                 Ok(ChatEvent::Text(word))
             }
         })
-        .chain(stream::once(async { finished() }));
+        .chain(stream::once(async { Ok(finished()) }));
     (events.boxed(), said)
 }
 
@@ -238,7 +241,7 @@ impl Stage {
         &self,
         reply: usize,
         channel: &str,
-        events: BoxStream<'static, Result<ChatEvent, ChatFailure>>,
+        events: Events,
     ) -> Ended {
         let exchange = Exchange {
             id: "1a2b3c4d".to_owned(),
