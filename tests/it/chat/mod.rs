@@ -199,7 +199,8 @@ async fn d20_a_failure_is_one_sentence_within_2_s_and_no_spinner_stays() {
 #[tokio::test(start_paused = true)]
 async fn d20_a_failure_after_text_keeps_the_text_and_closes_its_fence() {
     let stage = Stage::new();
-    let events = vec![(NOW, Ok(text("```rust\nlet a"))), (millis(500), Err(failed(FailureClass::Interrupted)))];
+    let events =
+        vec![(NOW, Ok(text("```rust\nlet a"))), (millis(500), Err(failed(FailureClass::Interrupted)))];
     let known_at = instant() + millis(500);
     stage.run(0, "a", timed(events)).await;
     let shown = stage.world.text(0);
@@ -272,7 +273,9 @@ async fn d21_five_streams_in_one_channel_are_finalised_in_one_round() {
 async fn typing_is_renewed_until_the_first_text() {
     let stage = Stage::new();
     let started = instant();
-    stage.run(0, "a", timed(vec![(millis(17_500), Ok(text("At last."))), (millis(20_000), Ok(finished()))])).await;
+    stage
+        .run(0, "a", timed(vec![(millis(17_500), Ok(text("At last."))), (millis(20_000), Ok(finished()))]))
+        .await;
     let typed: Vec<u64> = stage.world.typing().iter().map(|at| (*at - started).as_secs()).collect();
     assert_eq!(typed, [0, 8, 16]);
 }

@@ -185,9 +185,7 @@ pub(super) fn finished() -> ChatEvent {
 }
 
 /// Events at their distances from one another.
-pub(super) fn timed(
-    events: Vec<(Duration, Result<ChatEvent, ChatFailure>)>,
-) -> Events {
+pub(super) fn timed(events: Vec<(Duration, Result<ChatEvent, ChatFailure>)>) -> Events {
     stream::iter(events)
         .then(|(after, event)| async move {
             tokio::time::sleep(after).await;
@@ -237,12 +235,7 @@ impl Stage {
     }
 
     /// Runs an exchange of this stage.
-    pub(super) async fn run(
-        &self,
-        reply: usize,
-        channel: &str,
-        events: Events,
-    ) -> Ended {
+    pub(super) async fn run(&self, reply: usize, channel: &str, events: Events) -> Ended {
         let exchange = Exchange {
             id: "1a2b3c4d".to_owned(),
             sink: self.world.sink(reply, channel),
