@@ -214,7 +214,7 @@ impl Inner {
 }
 
 /// Where the settings say credentials are: what a variable names comes first.
-fn sources(settings: &PoolSettings) -> Vec<SourceSpec> {
+pub fn sources(settings: &PoolSettings) -> Vec<SourceSpec> {
     let named =
         settings.named.iter().cloned().map(|NamedCredential { variable, provider, value }| match value {
             CredentialValue::Path(path) => SourceSpec::File { variable, provider, path },

@@ -4,6 +4,8 @@
 mod admin;
 mod chat;
 mod cli;
+mod cli_credentials;
+mod cli_sandbox;
 mod config;
 mod credentials;
 mod credentials_guard;

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{Finding, files};
 use crate::{
     cli::status::{hours_and_minutes, nothing_configured},
-    config::{CredentialValue, Settings},
-    credential::{Credential, Login, Place, Saved, SourceSpec, Store, StoreError},
+    config::Settings,
+    credential::{Credential, Inventory, Login, Place, Saved, Store, StoreError},
     pool::{CredentialView, Snapshot, State},
     provider::Provider,
 };
@@ -15,8 +15,12 @@ use crate::{
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// All findings about credentials, in the order of the status table.
-pub(super) fn check(settings: &Settings, store: &Store, snapshot: &Snapshot) -> Vec<Finding> {
-    let inventory = store.load(&sources(settings));
+pub(super) fn check(
+    settings: &Settings,
+    store: &Store,
+    inventory: &Inventory,
+    snapshot: &Snapshot,
+) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         inventory.warnings.iter().map(|warning| Finding::warn("credentials", warning, "")).collect();
     if inventory.credentials.is_empty() && inventory.rejected.is_empty() {
@@ -49,26 +53,6 @@ pub(super) fn check(settings: &Settings, store: &Store, snapshot: &Snapshot) -> 
         findings.extend(of_credential.into_iter().map(|finding| finding.of(&subject)));
     }
     findings
-}
-
-fn sources(settings: &Settings) -> Vec<SourceSpec> {
-    let mut sources: Vec<SourceSpec> = settings
-        .pool
-        .named
-        .iter()
-        .map(|named| {
-            let (variable, provider) = (named.variable.clone(), named.provider.clone());
-            match &named.value {
-                CredentialValue::Path(path) => SourceSpec::File { variable, provider, path: path.clone() },
-                CredentialValue::Inline(json) => {
-                    SourceSpec::Inline { variable, provider, json: json.clone() }
-                }
-                CredentialValue::ApiKey(key) => SourceSpec::Key { variable, provider, key: key.clone() },
-            }
-        })
-        .collect();
-    sources.push(SourceSpec::Folder(settings.pool.credentials_dir.clone()));
-    sources
 }
 
 /// State and expiry, and what is missing for the next refresh.

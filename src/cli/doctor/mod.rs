@@ -13,7 +13,7 @@ use super::{
     one_shot,
     output::{print, print_json},
 };
-use crate::config::Settings;
+use crate::{config::Settings, pool};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -78,9 +78,11 @@ struct Report {
 pub(super) async fn run(settings: &Settings, options: &DoctorOptions) -> Result<(), Failure> {
     let mut findings = configuration(settings);
     findings.extend(files::folders(settings));
+    // Before the pool loads: a load mends what it can, and that is worth a warning here.
     let store = one_shot::store(settings);
+    let inventory = store.load(&pool::sources(&settings.pool));
     let snapshot = one_shot::with_pool(settings, async |pool| Ok(pool.snapshot())).await?;
-    findings.extend(credentials::check(settings, &store, &snapshot));
+    findings.extend(credentials::check(settings, &store, &inventory, &snapshot));
     findings.extend(clock::check(settings));
     findings.extend(machine::admin_address(settings.telemetry.admin_addr).await?);
 

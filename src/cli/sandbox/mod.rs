@@ -4,6 +4,7 @@
 //! clients refuse everything but loopback ("where secrets may go").
 
 mod play;
+mod reading;
 mod world;
 
 use std::time::Duration;
@@ -79,8 +80,15 @@ fn check(options: &SandboxOptions) -> Result<(), Failure> {
 async fn serve(sandbox: &Sandbox) -> Result<(), Failure> {
     let line =
         serde_json::to_string(&sandbox.endpoints()).context("the addresses cannot be written as JSON")?;
-    print(&line)?;
-    shutdown::signal().await;
+    let signal = shutdown::signal();
+    tokio::pin!(signal);
+    // Whoever reads the line may end us at once: the signal is listened for before it is printed.
+    tokio::select! {
+        biased;
+        _ = &mut signal => return Ok(()),
+        printed = async { print(&line) } => printed?,
+    }
+    signal.await;
     Ok(())
 }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::Answer;
+use super::{Answer, reading::readable};
 use crate::{
     cli::{failure::Failure, output::print},
+    clock::{Clock as _, SystemClock},
     sandbox::{
         Sandbox,
         discord::{Id, Message},
@@ -44,13 +45,13 @@ pub(super) async fn one(sandbox: &Sandbox, line: &str) -> Result<Answer, Failure
     };
     let Some(answers) = settled(sandbox, question).await else {
         for message in sandbox.answers(question) {
-            print(&shown_message(&message))?;
+            print(&shown_message(sandbox, &message))?;
         }
         print(&said("Discord", &format!("(no finished answer within {} s)", PATIENCE.as_secs())))?;
         return Ok(Answer::Failed);
     };
     for message in &answers {
-        print(&shown_message(message))?;
+        print(&shown_message(sandbox, message))?;
     }
     Ok(if answers.iter().any(has_failed) { Answer::Failed } else { Answer::Finished })
 }
@@ -83,8 +84,9 @@ fn has_failed(message: &Message) -> bool {
     lines.first().is_some_and(|first| first.starts_with("❌ ")) || lines.windows(2).any(with_print)
 }
 
-fn shown_message(message: &Message) -> String {
-    let mut text = message.text();
+fn shown_message(sandbox: &Sandbox, message: &Message) -> String {
+    let bot = sandbox.discord().landmarks().bot.to_string();
+    let mut text = readable(&message.text(), SystemClock.now(), &bot);
     for attachment in &message.attachments {
         text.push_str("\n[file] ");
         text.push_str(&attachment.filename);
