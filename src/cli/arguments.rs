@@ -5,6 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+use crate::provider::ProviderId;
+
 /// `cortana`, as it is called.
 #[derive(Debug, Parser)]
 #[command(
@@ -62,6 +64,12 @@ pub(super) enum Command {
     /// Prints the token alone, refreshed first if need be. Treat it like a password: it is not shown anywhere else.
     #[command(after_help = TOKEN_EXAMPLES)]
     Token(TokenOptions),
+    /// Bring a credential file into the credentials folder
+    ///
+    /// The file is checked first. A login whose refresh token changes with each refresh is linked, not copied, because
+    /// the first refresh of a copy would log the other program out; --copy copies all the same.
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(ImportOptions),
     /// Ask the running bot whether it is alive; for containers
     ///
     /// Asks /live on ADMIN_ADDR and exits 0 or 1.
@@ -89,6 +97,12 @@ const TOKEN_EXAMPLES: &str = "\
 Examples:
   TOKEN=$(cortana token gemini_cli)
   curl -H \"Authorization: Bearer $(cortana token qwen_code)\" …";
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  cortana import ~/.gemini/oauth_creds.json
+  cortana import ~/.qwen/oauth_creds.json
+  cortana import ./token.json --provider iflow  where the content does not tell";
 
 #[cfg(feature = "sandbox")]
 const SANDBOX_EXAMPLES: &str = "\
@@ -127,6 +141,22 @@ pub(super) struct TokenOptions {
     /// A provider, or one credential by its id, the beginning of its id, or its file
     #[arg(value_name = "PROVIDER|CREDENTIAL")]
     pub(super) which: String,
+}
+
+/// Options of `import`.
+#[derive(Debug, Args)]
+pub(super) struct ImportOptions {
+    /// The credential file, in any notation that docs/credentials describes
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+
+    /// Whose it is, where content and name do not say
+    #[arg(long, value_name = "PROVIDER")]
+    pub(super) provider: Option<ProviderId>,
+
+    /// Copy also where a link is safer
+    #[arg(long)]
+    pub(super) copy: bool,
 }
 
 /// Options of `doctor`.

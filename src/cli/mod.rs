@@ -6,6 +6,7 @@ mod arguments;
 mod doctor;
 mod failure;
 mod health;
+mod import;
 mod one_shot;
 mod output;
 mod refresh;
@@ -54,6 +55,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Status(options) => status::run(&settings(env_file)?, &options).await,
         Command::Refresh(options) => refresh::run(&settings(env_file)?, &options).await,
         Command::Token(options) => token::run(&settings(env_file)?, &options).await,
+        Command::Import(options) => import::run(&settings(env_file)?, &options),
         Command::Health => health::run(&settings(env_file)?).await,
         Command::Doctor(options) => doctor::run(&settings(env_file)?, &options).await,
         // Reads nothing of this machine: no environment, no `.env`.

@@ -1,4 +1,4 @@
-//! `status`, `token`, `refresh` and `doctor` over real files and an emulated token endpoint, each in a process of its own.
+//! `status`, `token`, `refresh`, `import` and `doctor` over real files and an emulated token endpoint, each in a process of its own.
 #![expect(clippy::disallowed_methods, reason = "the tests write the files that the program reads")]
 
 use std::{
@@ -203,8 +203,9 @@ async fn doctor_fails_what_does_not_work_with_a_remedy_each() {
         remedy("terms").is_some_and(|remedy| remedy.contains("ACCEPT_PROVIDER_TERMS=gemini_cli")),
         "{report:#}"
     );
-    let torn = finding(&report, "credentials").expect("the torn file");
-    assert_eq!((torn.get("subject"), torn.get("verdict")), (Some(&json!("torn.json")), Some(&json!("fail"))));
+    let findings = report.get("findings").and_then(Value::as_array).expect("findings");
+    let torn = findings.iter().find(|finding| finding.get("subject") == Some(&json!("torn.json")));
+    assert_eq!(torn.and_then(|finding| finding.get("verdict")), Some(&json!("fail")), "{report:#}");
     assert!(!ended.out.contains("canary"), "{}", ended.out);
     assert_eq!(
         fs::read_to_string(desk.file("torn.json")).expect("it is there"),
@@ -224,4 +225,50 @@ async fn doctor_warns_of_a_login_without_a_refresh_token() {
     assert_eq!(verdict(&report, "state"), Some("warn"), "{report:#}");
     let found = finding(&report, "state").and_then(|finding| finding.get("found")?.as_str());
     assert!(found.is_some_and(|found| found.contains("no refresh token")), "{report:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn import_links_what_rotates_and_copies_when_told_to() {
+    let desk = Desk::new().await;
+    let login = desk.sandbox.vendors().mint("qwen_code", "joan@example.com");
+    let original = desk.folder.path().join("oauth_creds.json");
+    fs::write(&original, login.official_file().to_string()).expect("write");
+    let ended = desk.cortana(&["import", "oauth_creds.json"]).await;
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{ended:?}");
+    assert!(ended.out.starts_with("Linked") && !ended.out.contains("logged out"), "{ended:?}");
+    let imported = || {
+        let entries = fs::read_dir(desk.folder.path().join("credentials")).expect("a folder");
+        entries
+            .map(|entry| entry.expect("an entry").path())
+            .find(|path| path.extension() == Some("json".as_ref()))
+    };
+    let link = imported().expect("the link");
+    assert_eq!(fs::canonicalize(&link).expect("a target"), fs::canonicalize(&original).expect("it is there"));
+
+    let again = desk.cortana(&["import", "oauth_creds.json"]).await;
+    assert_eq!((again.code, again.out.as_str()), (Some(1), ""), "{again:?}");
+    assert!(again.err.contains("already"), "{again:?}");
+
+    fs::remove_file(&link).expect("our own link");
+    let ended = desk.cortana(&["import", "oauth_creds.json", "--copy"]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.out.starts_with("Copied") && ended.out.contains("logged out"), "{ended:?}");
+    let copy = imported().expect("the copy");
+    assert!(!copy.is_symlink());
+    assert_eq!(read(&copy), read(&original));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn import_refuses_what_it_cannot_use() {
+    let desk = Desk::new().await;
+    fs::write(desk.folder.path().join("torn.json"), "{\"access_token\": \"canary").expect("write");
+    let ended = desk.cortana(&["import", "torn.json"]).await;
+    assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{ended:?}");
+    assert!(ended.err.contains("torn.json") && !ended.err.contains("canary"), "{ended:?}");
+    let ended = desk.cortana(&["import", "absent.json", "--provider", "qwen_code"]).await;
+    assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{ended:?}");
+    let ended = desk.cortana(&["import", "torn.json", "--provider", "nobody"]).await;
+    assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{ended:?}");
+    assert!(ended.err.contains("qwen_code"), "{ended:?}");
+    assert_eq!(fs::read_dir(desk.folder.path().join("credentials")).expect("a folder").count(), 0);
 }

@@ -16,7 +16,7 @@ use crate::{
 const START: Duration = Duration::from_secs(20);
 
 /// How long one answer may take: the bot's own deadline, and a long stream behind it.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// After an answer looks finished, this long nothing more may be added to it.
 const CALM: Duration = Duration::from_millis(250);
