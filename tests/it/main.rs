@@ -15,6 +15,7 @@ mod discord_contract;
 mod discord_settings;
 mod docs_in_sync;
 mod emulator;
+mod kill;
 mod layering;
 mod llm;
 mod llm_logins;

@@ -1,6 +1,7 @@
 //! Scaffolding that several subjects share.
 
 pub(crate) mod bench;
+pub(crate) mod binary;
 pub(crate) mod bot;
 pub(crate) mod samples;
 pub(crate) mod upstream;

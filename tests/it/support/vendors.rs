@@ -55,6 +55,23 @@ impl Served {
     }
 }
 
+impl Served {
+    /// The variables that lead the real binary to these providers.
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+        let mut variables = vec![("ACCEPT_PROVIDER_TERMS".to_owned(), "gemini_cli,antigravity".to_owned())];
+        for (id, endpoints) in Vendors::endpoints(&self.origin) {
+            let prefix = id.to_uppercase();
+            variables.push((format!("{prefix}_API_BASE"), endpoints.api_base));
+            variables.extend(endpoints.token_endpoint.map(|endpoint| (format!("{prefix}_TOKEN_ENDPOINT"), endpoint)));
+            if let Some((client, secret)) = Vendors::client(&id) {
+                variables.push((format!("{prefix}_CLIENT_ID"), client.to_owned()));
+                variables.extend(secret.map(|secret| (format!("{prefix}_CLIENT_SECRET"), secret.to_owned())));
+            }
+        }
+        variables
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         self.shutdown.begin();
