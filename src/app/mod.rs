@@ -7,11 +7,12 @@ mod error;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::{net::TcpListener, sync::watch};
 
 pub use error::AppError;
 
 use crate::{
+    admin::{self, AskReadiness, Connection, Readiness},
     clock::{Clock, SystemClock},
     config::{PoolSettings, Settings},
     credential::{Store, StoreOptions},
@@ -58,10 +59,17 @@ pub async fn build_pool(
 }
 
 /// Runs the bot until `stop` is asked to end, then drains it.
+///
+/// The admin address is bound before anything else starts, so that one in use is told at once.
 pub async fn run(settings: Settings, stop: Shutdown) -> Result<(), AppError> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
+    let admin_addr = settings.telemetry.admin_addr;
+    let listener = TcpListener::bind(admin_addr)
+        .await
+        .map_err(|error| AppError::AdminAddress { address: admin_addr, problem: error.kind().to_string() })?;
+
     let pool_life = Shutdown::new();
     let discord_life = stop.child();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -75,7 +83,8 @@ pub async fn run(settings: Settings, stop: Shutdown) -> Result<(), AppError> {
         clock: Arc::clone(&clock),
         shutdown: discord_life.clone(),
     });
-    let (connected, _) = watch::channel(false);
+    let (connected, is_connected) = watch::channel(false);
+    serve_admin(listener, pool.clone(), is_connected, &pool_life);
     let outcome = discord::run(DiscordParts {
         settings: settings.discord,
         chat: settings.chat,
@@ -93,6 +102,20 @@ pub async fn run(settings: Settings, stop: Shutdown) -> Result<(), AppError> {
     }
     tracing::info!("stopped");
     outcome.map_err(AppError::from)
+}
+
+/// Serves `/live` and `/ready` for as long as the pool lives: a process that drains is still live.
+fn serve_admin(listener: TcpListener, pool: Pool, is_connected: watch::Receiver<bool>, life: &Shutdown) {
+    let ask: AskReadiness = Arc::new(move || {
+        let discord = if *is_connected.borrow() { Connection::Up } else { Connection::Down };
+        Readiness::of(&pool.snapshot(), discord)
+    });
+    let serving = admin::serve(listener, ask, life.clone());
+    drop(life.spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(reason = %error.kind(), "The admin endpoint stopped; health checks will fail");
+        }
+    }));
 }
 
 /// Runs the bot until SIGTERM or SIGINT; a second signal ends the process at once.
