@@ -36,7 +36,7 @@ async fn kill_at(call: &str, nth: usize) -> Killed {
     providers.vendors.expire_access("qwen_code", "kim@example.com");
     let home = Home::new(providers.variables());
     let mut file = login.official_file();
-    file["expiry_date"] = 1_000_000_000_000_u64.into();
+    file["expiry_date"] = 1_700_000_000_000_u64.into();
     file["kept"] = "a key that nobody knows".into();
     home.drop_credential(FILE, &file);
 
