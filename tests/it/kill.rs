@@ -26,7 +26,10 @@ struct Killed {
 }
 
 fn has_strace() -> bool {
-    Command::new("strace").args(["-f", "-qq", "-o", "/dev/null", "true"]).status().is_ok_and(|status| status.success())
+    Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "true"])
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
 /// Runs `cortana token` and kills it at the `nth` use of `call` in a thread.
@@ -42,10 +45,13 @@ async fn kill_at(call: &str, nth: usize) -> Killed {
 
     let inject = format!("inject={call}:signal=KILL:when={nth}");
     let mut first = home.command("strace");
-    first
-        .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject])
-        .args([env!("CARGO_BIN_EXE_cortana"), "token", "qwen_code"]);
-    let first = tokio::task::spawn_blocking(move || first.output().expect("strace starts")).await.expect("a run");
+    first.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject]).args([
+        env!("CARGO_BIN_EXE_cortana"),
+        "token",
+        "qwen_code",
+    ]);
+    let first =
+        tokio::task::spawn_blocking(move || first.output().expect("strace starts")).await.expect("a run");
     let had_rotated = providers.vendors.counts_of("qwen_code").granted > 0;
     let file = home.read(FILE);
 
@@ -82,7 +88,8 @@ async fn p12_kill_9_at_every_sync_and_rename_loses_nothing() {
         println!("SKIPPED: strace is missing or may not trace here; the real binary was not killed");
         return;
     }
-    let kills = sweep(&["fsync", "rename,renameat,renameat2", "unlink,unlinkat", "fchmod,chmod,fchmodat"]).await;
+    let kills =
+        sweep(&["fsync", "rename,renameat,renameat2", "unlink,unlinkat", "fchmod,chmod,fchmodat"]).await;
     let mut after_the_grant = 0;
     for ((call, nth), killed) in &kills {
         assert!(killed.has_recovered, "killed at {call} {nth}: the next run has no token");
@@ -90,6 +97,9 @@ async fn p12_kill_9_at_every_sync_and_rename_loses_nothing() {
         assert_eq!(killed.file["kept"], "a key that nobody knows", "killed at {call} {nth}");
         after_the_grant += usize::from(killed.had_rotated);
     }
-    println!("killed at {} calls, {after_the_grant} of them after the provider had rotated the token", kills.len());
+    println!(
+        "killed at {} calls, {after_the_grant} of them after the provider had rotated the token",
+        kills.len()
+    );
     assert!(after_the_grant >= 3, "fsync of the file, rename and fsync of the folder come after the grant");
 }

@@ -62,7 +62,9 @@ impl Served {
         for (id, endpoints) in Vendors::endpoints(&self.origin) {
             let prefix = id.to_uppercase();
             variables.push((format!("{prefix}_API_BASE"), endpoints.api_base));
-            variables.extend(endpoints.token_endpoint.map(|endpoint| (format!("{prefix}_TOKEN_ENDPOINT"), endpoint)));
+            variables.extend(
+                endpoints.token_endpoint.map(|endpoint| (format!("{prefix}_TOKEN_ENDPOINT"), endpoint)),
+            );
             if let Some((client, secret)) = Vendors::client(&id) {
                 variables.push((format!("{prefix}_CLIENT_ID"), client.to_owned()));
                 variables.extend(secret.map(|secret| (format!("{prefix}_CLIENT_SECRET"), secret.to_owned())));
