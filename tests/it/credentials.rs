@@ -53,6 +53,32 @@ fn every_dialect_is_told_by_content_and_read() {
 }
 
 #[test]
+fn every_sample_in_the_documents_is_read_as_its_page_says() {
+    let pages = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/credentials");
+    let mut seen = 0;
+    for (page, dialect) in [
+        ("simple", Dialect::Simple),
+        ("official-cli", Dialect::OfficialCli),
+        ("cli-proxy-api", Dialect::CliProxyApi),
+        ("key-proxy", Dialect::KeyProxy),
+        ("gcli2api", Dialect::Gcli2Api),
+        ("antigravity-manager", Dialect::AntigravityManager),
+        ("antigravity-accounts", Dialect::AntigravityAccounts),
+        ("gcloud", Dialect::Gcloud),
+    ] {
+        let text = fs::read_to_string(pages.join(format!("{page}.md"))).unwrap();
+        for sample in text.lines().filter(|line| line.starts_with('{')) {
+            let bench = Bench::new();
+            // The simple form needs a name that tells the provider; the others may not mind one.
+            bench.put("gemini-sample.json", sample);
+            assert_eq!(bench.one().dialect, dialect, "{page}: {sample}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 16);
+}
+
+#[test]
 fn p16_a_refresh_changes_the_bytes_of_its_own_values_and_no_others() {
     for sample in SAMPLES {
         let bench = Bench::new();
