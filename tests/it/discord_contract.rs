@@ -1,4 +1,4 @@
-//! The emulator's answers, and what it accepts, against Discord's published OpenAPI document.
+//! The emulator's answers, and what it accepts, against Discord's published `OpenAPI` document.
 //!
 //! Set `DISCORD_OPENAPI` to the path of `openapi.json` (github.com/discord/discord-api-spec, `specs/openapi.json`) to
 //! run it. The document is not kept here; without the variable the test says that it was skipped.

@@ -147,6 +147,8 @@ async fn five_edits_in_five_seconds_then_a_429_with_everything_that_explains_it(
     let refused = world.send(Method::PATCH, &path, Some(json!({"content": "6"}))).await;
     assert_eq!(refused.status(), 429);
     assert_eq!(refused.headers()["x-ratelimit-scope"], "user");
+    assert_eq!(refused.headers()["x-ratelimit-remaining"], "0");
+    assert!(refused.headers().contains_key("x-ratelimit-reset"));
     assert!(refused.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
     assert_eq!(refused.headers()["via"], "1.1 google");
     let body: Value = refused.json().await.unwrap();

@@ -69,7 +69,8 @@ pub(crate) async fn answer(Extracted(discord): Extracted<Discord>, http: HttpReq
     tokio::time::sleep(Duration::from_millis(latency_ms / 2)).await;
     let mut answer = discord.with(|state| match fault {
         Some(RestAction::RateLimited { scope, retry_after_ms }) => {
-            too_many(&Exceeded { scope, retry_after: Duration::from_millis(retry_after_ms), standing: None })
+            let retry_after = Duration::from_millis(retry_after_ms);
+            too_many(&Exceeded { scope, retry_after, standing: None }, state.time.unix_ms())
         }
         Some(RestAction::Status { status }) => edge(status),
         Some(RestAction::DoneButStatus { status }) => {
@@ -93,7 +94,7 @@ fn handle(state: &mut State, request: &Request, refused: Option<ApiError>) -> An
     }
     let standing = match state.limits.take(&bucket(&request.method, &segments), state.time.now()) {
         Ok(standing) => standing,
-        Err(exceeded) => return too_many(&exceeded),
+        Err(exceeded) => return too_many(&exceeded, state.time.unix_ms()),
     };
     let outcome = match refused {
         Some(error) => Err(error),
@@ -188,15 +189,14 @@ fn stand(answer: &mut Answer, standing: &Standing, now_ms: u64) {
 }
 
 /// 429 (Topics, "Rate Limits").
-fn too_many(exceeded: &Exceeded) -> Answer {
+fn too_many(exceeded: &Exceeded, now_ms: u64) -> Answer {
     let seconds = exceeded.retry_after.as_secs_f64();
     let rounded = (seconds * 1000.0).ceil() / 1000.0;
     let global = exceeded.scope == Scope::Global;
     let body = json!({"message": "You are being rate limited.", "retry_after": rounded, "global": global});
     let mut answer = Answer::with(429, body);
     if let Some(standing) = &exceeded.standing {
-        stand(&mut answer, &Standing { remaining: 0, ..standing.clone() }, 0);
-        answer.headers.remove("x-ratelimit-reset");
+        stand(&mut answer, &Standing { remaining: 0, ..standing.clone() }, now_ms);
     }
     answer.headers.insert("retry-after", format!("{:.0}", seconds.ceil()));
     answer.headers.insert("x-ratelimit-scope", exceeded.scope.as_str().to_owned());
