@@ -199,7 +199,7 @@ mod tests {
 
         #[test]
         fn d18_no_message_name_or_file_forges_a_label(
-            name in "[⟦⟧〚〛a-z\n ]{0,20}", text in "([⟦⟧〚〛a-z\n ]|from |end of data){0,40}", file in "[⟦⟧a-z\n]{0,30}"
+            name in "[⟦⟧〚〛a-z\n ]{0,20}", text in "([⟦⟧〚〛a-z\n ]|from |end of data){0,40}", file in "[⟦⟧a-z\n]{1,30}"
         ) {
             let mut turn = Turn::person(1, name, text.clone());
             turn.files.push(File { name: text.clone(), text: file });
