@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{checks::Access, transport::Rest};
 use crate::{
-    chat::Pacers,
+    chat::{Inflight, Pacers},
     clock::{self, Clock},
     config::{ChatSettings, DiscordSettings},
     llm::Llm,
@@ -53,6 +53,8 @@ pub(super) struct Bot {
     pub(super) quiet: Arc<QuietChannels>,
     /// Events that were handled.
     pub(super) seen: Mutex<Recent<u64, ()>>,
+    /// Who goes first in a channel.
+    pub(super) inflight: Inflight,
     /// Who decides when messages are edited.
     pub(super) pacers: Pacers,
     /// Exchanges that run.

@@ -19,7 +19,7 @@ use super::{
     transport::Rest,
 };
 use crate::{
-    chat::Pacers,
+    chat::{Inflight, Pacers},
     clock::Clock,
     config::{ChatSettings, DiscordSettings},
     http::Http,
@@ -149,6 +149,7 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
         access,
         quiet: Arc::new(QuietChannels::new()),
         seen: Bot::no_events(),
+        inflight: Inflight::default(),
         pacers: Pacers::new(parts.shutdown.clone()),
         exchanges: Exchanges::new(),
         shutdown: parts.shutdown,

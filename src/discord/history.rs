@@ -10,6 +10,7 @@ use poise::serenity_prelude as serenity;
 use serde::Deserialize;
 
 use super::{data::Bot, error::RestError};
+use crate::chat::Turn;
 
 /// The longest chain that is followed.
 const LONGEST: usize = 25;
@@ -36,17 +37,6 @@ pub(super) struct Seen {
     pub(super) at: DateTime<Utc>,
     /// The message that it answers, in the same channel.
     pub(super) answers: Option<u64>,
-}
-
-/// A message of the conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Said {
-    /// The bot itself.
-    pub(super) by_bot: bool,
-    /// The speaker's name.
-    pub(super) name: String,
-    /// What was said, without mentions of the bot and without our small print.
-    pub(super) text: String,
 }
 
 /// Where a conversation is held.
@@ -118,14 +108,11 @@ impl Seen {
     }
 }
 
-/// What came before a question, oldest first. `parent` is the answered message, where the event brought it along.
-pub(super) async fn before(
-    bot: &Bot,
-    question: &Seen,
-    channel: u64,
-    parent: Option<Seen>,
-    kind: Kind,
-) -> Vec<Said> {
+/// What came before a question, oldest first.
+///
+/// The answered message that an event brings along is not used: it comes without its own reference, and the chain
+/// would end there.
+pub(super) async fn before(bot: &Bot, question: &Seen, channel: u64, kind: Kind) -> Vec<Turn> {
     if kind == Kind::Server && question.answers.is_none() {
         return Vec::new();
     }
@@ -142,7 +129,7 @@ pub(super) async fn before(
     };
     let messages = match kind {
         Kind::Direct if question.answers.is_none() => recent(&page, question, bot.chat.conversation_ttl),
-        Kind::Direct | Kind::Server => chain(bot, channel, question, parent, &page).await,
+        Kind::Direct | Kind::Server => chain(bot, channel, question, &page).await,
     };
     shape(&messages, bot.user)
 }
@@ -171,9 +158,8 @@ fn recent(page: &[Seen], question: &Seen, ttl: Duration) -> Vec<Seen> {
 }
 
 /// The chain of replies, oldest first.
-async fn chain(bot: &Bot, channel: u64, question: &Seen, parent: Option<Seen>, page: &[Seen]) -> Vec<Seen> {
-    let mut known: HashMap<u64, Seen> = page.iter().map(|message| (message.id, message.clone())).collect();
-    known.extend(parent.map(|message| (message.id, message)));
+async fn chain(bot: &Bot, channel: u64, question: &Seen, page: &[Seen]) -> Vec<Seen> {
+    let known: HashMap<u64, &Seen> = page.iter().map(|message| (message.id, message)).collect();
     let mut reads = 0;
     let mut found: Vec<Seen> = Vec::new();
     let mut next = question.answers;
@@ -182,7 +168,7 @@ async fn chain(bot: &Bot, channel: u64, question: &Seen, parent: Option<Seen>, p
         && found.iter().all(|message| message.id != id)
     {
         let message = if let Some(message) = known.get(&id) {
-            message.clone()
+            (*message).clone()
         } else if reads < SINGLE_READS {
             reads += 1;
             match bot.rest.get::<Wire>(&format!("channels/{channel}/messages/{id}")).await.map(Wire::seen) {
@@ -199,30 +185,19 @@ async fn chain(bot: &Bot, channel: u64, question: &Seen, parent: Option<Seen>, p
     found
 }
 
-/// Messages as turns: mentions of the bot and our small print out, empty ones dropped, one bot's pieces joined.
-fn shape(messages: &[Seen], bot: u64) -> Vec<Said> {
-    let mut said: Vec<Said> = Vec::new();
-    let mut last_author = None;
-    for message in messages {
-        let by_bot = message.author == bot;
-        let text = if by_bot {
-            without_small_print(&message.content)
-        } else {
-            without_mention(&message.content, bot)
-        };
-        if text.is_empty() {
-            continue;
-        }
-        match said.last_mut() {
-            Some(earlier) if by_bot && last_author == Some(bot) => {
-                earlier.text.push('\n');
-                earlier.text.push_str(&text);
+/// Messages as turns: mentions of the bot and our small print out, empty ones dropped.
+fn shape(messages: &[Seen], bot: u64) -> Vec<Turn> {
+    messages
+        .iter()
+        .map(|message| {
+            if message.author == bot {
+                Turn::bot(without_small_print(&message.content))
+            } else {
+                Turn::person(message.author, &*message.name, without_mention(&message.content, bot))
             }
-            _ => said.push(Said { by_bot, name: message.name.clone(), text }),
-        }
-        last_author = Some(message.author);
-    }
-    said
+        })
+        .filter(|turn| !turn.text.is_empty())
+        .collect()
 }
 
 /// A text without mentions of the bot.
@@ -265,10 +240,6 @@ mod tests {
         }
     }
 
-    fn said(by_bot: bool, author: u64, text: &str) -> Said {
-        Said { by_bot, name: format!("person {author}"), text: text.to_owned() }
-    }
-
     #[test]
     fn the_bots_mention_and_its_small_print_do_not_reach_the_model() {
         let messages = [
@@ -277,15 +248,7 @@ mod tests {
             seen(12, BOT, "⚠️ The provider does not answer.\n-# HTTP 503 · id 1a2b3c4d", 1),
             seen(13, 5, "<@!1>", 2),
         ];
-        let expected = vec![said(false, 5, "what is  <@7> up to?"), said(true, BOT, "Nothing.")];
-        assert_eq!(shape(&messages, BOT), expected);
-    }
-
-    #[test]
-    fn pieces_of_one_reply_become_one_turn_and_people_stay_apart() {
-        let messages =
-            [seen(10, 5, "a", 0), seen(11, 6, "b", 0), seen(12, BOT, "one", 1), seen(13, BOT, "two", 1)];
-        let expected = vec![said(false, 5, "a"), said(false, 6, "b"), said(true, BOT, "one\ntwo")];
+        let expected = vec![Turn::person(5, "person 5", "what is  <@7> up to?"), Turn::bot("Nothing.")];
         assert_eq!(shape(&messages, BOT), expected);
     }
 

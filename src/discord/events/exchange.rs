@@ -2,18 +2,23 @@
 
 use std::sync::Arc;
 
+use futures::{StreamExt, stream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    chat::{Ended, Ending, Exchange, Reader},
+    chat::{
+        Budget, Ended, Ending, Exchange, Payload, Permit, Place, Reader, ReplySink, Scene, Ticket, Turn,
+        compose, sentence,
+    },
+    clock,
     discord::{
         checks::Asker,
         data::{Bot, Exchanges, Running},
         history::{self, Kind, Seen},
         sink::{Destination, MessageSink},
     },
-    llm::{ChatRequest, Message, Role},
+    llm::{ChatRequest, ChatStream},
 };
 
 /// A question that will be answered.
@@ -24,22 +29,31 @@ pub(super) struct Question {
     pub(super) message: Seen,
     /// Its text without the bot's mention.
     pub(super) text: String,
-    /// The message that it replies to, where the event brought it along.
-    pub(super) parent: Option<Seen>,
     /// Who asks.
     pub(super) asker: Asker,
+    /// Where it was asked.
+    pub(super) place: Place,
     /// When it arrived.
     pub(super) received_at: Instant,
 }
 
 /// Answers a question.
-pub(super) async fn run(bot: &Arc<Bot>, asked: Question) {
+pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question) {
     let id = asked.to.exchange.clone();
+    let (user, channel) = (asked.asker.user, asked.to.channel);
     let stop = CancellationToken::new();
-    let running = Running { asker: asked.asker.user, question: asked.to.question, stop: stop.clone() };
+    let running = Running { asker: user, question: asked.to.question, stop: stop.clone() };
     let registered = Exchanges::register(bot, &id, running);
-    let sink = Arc::new(MessageSink::new(Arc::clone(&bot.rest), asked.to.clone(), Arc::clone(&bot.quiet)));
-    let is_operator = bot.access.is_operator(asked.asker.user);
+    let sink = MessageSink::new(Arc::clone(&bot.rest), asked.to.clone(), Arc::clone(&bot.quiet));
+    let sink: Arc<dyn ReplySink> = Arc::new(sink);
+    let ticket = bot.inflight.enter(channel, user);
+    let waited = ticket.position() > 0;
+    let Some(permit) = queue(bot, ticket, &sink, &stop).await else { return };
+    if waited {
+        // The deadline is for what a model and its accounts need, not for the answers that went first.
+        asked.received_at = clock::instant();
+    }
+    let is_operator = bot.access.is_operator(user);
     let exchange = Exchange {
         id: id.clone(),
         sink,
@@ -48,28 +62,52 @@ pub(super) async fn run(bot: &Arc<Bot>, asked: Question) {
         stop,
         drain: bot.shutdown.token().clone(),
     };
-    let (user, channel) = (asked.asker.user, asked.to.channel);
     // Reading the history is part of the stream: typing shows meanwhile, and a stop or a shutdown ends it too.
-    let events = futures::StreamExt::flatten(futures::stream::once(ask(Arc::clone(bot), asked)));
+    let events = stream::once(ask(Arc::clone(bot), asked)).flatten();
     let ended = exchange.run(events).await;
+    drop(permit);
     drop(registered);
     log(&id, user, channel, &ended);
 }
 
+/// Waits for a turn in the channel, visibly and with a stop button. `None`: stopped, or the process ends.
+async fn queue(
+    bot: &Bot,
+    ticket: Ticket,
+    sink: &Arc<dyn ReplySink>,
+    stop: &CancellationToken,
+) -> Option<Permit> {
+    const QUEUED: &str = "⏳ Waiting: other answers are being written here, yours comes next.";
+    let say = |text: String, streaming| vec![Payload { text, streaming, attachment: None }];
+    if ticket.position() == 0 {
+        return Some(ticket.turn().await);
+    }
+    let reply = bot.pacers.open(Arc::clone(sink));
+    reply.update(say(QUEUED.to_owned(), true));
+    let end = tokio::select! {
+        biased;
+        () = stop.cancelled() => sentence::stopped(),
+        () = bot.shutdown.token().cancelled() => sentence::drained(),
+        permit = ticket.turn() => return Some(permit),
+    };
+    if let Err(error) = reply.finish(say(end, false)).await {
+        tracing::warn!(error = %error, "The end of a waiting answer could not be shown");
+    }
+    None
+}
+
 /// Reads the conversation and asks the model.
-async fn ask(bot: Arc<Bot>, asked: Question) -> crate::llm::ChatStream {
+async fn ask(bot: Arc<Bot>, asked: Question) -> ChatStream {
     let kind = if asked.asker.guild.is_some() { Kind::Server } else { Kind::Direct };
-    let before = history::before(&bot, &asked.message, asked.to.channel, asked.parent, kind).await;
-    let mut messages: Vec<Message> = before
-        .into_iter()
-        .map(|said| Message { role: if said.by_bot { Role::Assistant } else { Role::User }, text: said.text })
-        .collect();
-    messages.push(Message { role: Role::User, text: asked.text });
+    let mut turns = history::before(&bot, &asked.message, asked.to.channel, kind).await;
+    turns.push(Turn::person(asked.asker.user, asked.message.name, asked.text));
+    let scene = Scene { place: asked.place, now: bot.clock.now() };
+    let composed = compose(&bot.chat.system_prompt, &turns, &scene, &Budget::default());
     bot.llm.chat(ChatRequest {
         id: asked.to.exchange,
         model: None,
-        system: bot.chat.system_prompt.clone(),
-        messages,
+        system: composed.system,
+        messages: composed.messages,
         conversation: format!("channel:{}", asked.to.channel),
         received_at: asked.received_at,
     })

@@ -3,9 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use poise::serenity_prelude as serenity;
+use tokio::time::Instant;
 
 use super::{exchange, how_to};
 use crate::{
+    chat::Place,
     clock,
     discord::{
         checks::{Asker, Ruling},
@@ -18,7 +20,7 @@ use crate::{
 };
 
 /// A message was written.
-pub(super) fn created(bot: &Arc<Bot>, message: &serenity::Message) {
+pub(super) fn created(context: &serenity::Context, bot: &Arc<Bot>, message: &serenity::Message) {
     let received_at = clock::instant();
     if !is_addressed(message, bot.user) || bot.shutdown.is_ending() || !bot.is_new(message.id.get()) {
         return;
@@ -26,8 +28,24 @@ pub(super) fn created(bot: &Arc<Bot>, message: &serenity::Message) {
     if bot.quiet.contains(message.channel_id.get()) {
         return;
     }
+    let place = place(&context.cache, message);
     let (life, bot, message) = (bot.shutdown.clone(), Arc::clone(bot), message.clone());
-    life.spawn(async move { take(bot, &message, received_at).await });
+    life.spawn(async move { take(bot, &message, place, received_at).await });
+}
+
+/// Where it was written, as far as the gateway told.
+fn place(cache: &serenity::Cache, message: &serenity::Message) -> Place {
+    let Some(id) = message.guild_id else { return Place::Direct };
+    let Some(guild) = cache.guild(id) else {
+        return Place::Channel { server: String::new(), channel: String::new(), topic: None };
+    };
+    let thread = guild.threads.iter().find(|thread| thread.id == message.channel_id);
+    let channel = guild.channels.get(&message.channel_id).or(thread);
+    Place::Channel {
+        server: guild.name.clone(),
+        channel: channel.map(|channel| channel.name.clone()).unwrap_or_default(),
+        topic: channel.and_then(|channel| channel.topic.clone()),
+    }
 }
 
 /// A message was deleted: if it was a question, its answer is not wanted any more.
@@ -50,7 +68,7 @@ fn is_addressed(message: &serenity::Message, bot: u64) -> bool {
     message.guild_id.is_none() || replies_to_bot || message.mentions.iter().any(|user| user.id.get() == bot)
 }
 
-async fn take(bot: Arc<Bot>, message: &serenity::Message, received_at: tokio::time::Instant) {
+async fn take(bot: Arc<Bot>, message: &serenity::Message, place: Place, received_at: Instant) {
     let id = correlation_id();
     let to =
         Destination { channel: message.channel_id.get(), question: message.id.get(), exchange: id.clone() };
@@ -68,8 +86,7 @@ async fn take(bot: Arc<Bot>, message: &serenity::Message, received_at: tokio::ti
     if let Err(wait) = bot.access.count_question(asker.user) {
         return say(&bot, &to, &too_many(&bot, wait)).await;
     }
-    let parent = message.referenced_message.as_deref().map(Seen::of);
-    exchange::run(&bot, exchange::Question { to, message: question, text, parent, asker, received_at }).await;
+    exchange::run(&bot, exchange::Question { to, message: question, text, asker, place, received_at }).await;
 }
 
 fn too_many(bot: &Bot, wait: Duration) -> String {

@@ -23,7 +23,7 @@ pub(super) async fn handle(
     event: &serenity::FullEvent,
 ) -> Result<(), CommandError> {
     match event {
-        serenity::FullEvent::Message { new_message } => message::created(bot, new_message),
+        serenity::FullEvent::Message { new_message } => message::created(context, bot, new_message),
         serenity::FullEvent::MessageDelete { deleted_message_id, .. } => {
             message::deleted(bot, deleted_message_id.get());
         }
