@@ -89,7 +89,8 @@ impl Entry {
             .filter(|at| *at <= now && now < after(*at, SPACING))
             .max();
         match (recent, cause) {
-            (Some(_), RefreshCause::Early | RefreshCause::Demand) if live => return Decision::Enough,
+            // Only a caller is content with that; the background would come back at once, and for ever.
+            (Some(_), RefreshCause::Demand) if live => return Decision::Enough,
             (Some(_), RefreshCause::Unauthorized) if live => return Decision::Hopeless,
             (Some(at), _) => {
                 let problem = "the last token was stale when it came".to_owned();

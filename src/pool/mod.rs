@@ -21,6 +21,8 @@ mod selection;
 mod set;
 mod snapshot;
 mod strategy;
+#[cfg(test)]
+mod tests;
 mod watcher;
 mod window;
 

@@ -281,7 +281,7 @@ impl Inner {
 }
 
 /// What the end of a flight does to its credential.
-fn take_in(entry: &mut Entry, errand: &Errand, ended: &Ended, now: DateTime<Utc>) {
+pub(super) fn take_in(entry: &mut Entry, errand: &Errand, ended: &Ended, now: DateTime<Utc>) {
     let refresh = errand.cause().is_some();
     let mut failure = None;
     match ended {

@@ -5,4 +5,5 @@ pub(crate) mod binary;
 pub(crate) mod bot;
 pub(crate) mod samples;
 pub(crate) mod upstream;
+pub(crate) mod pool;
 pub(crate) mod vendors;

@@ -1,0 +1,291 @@
+//! The state machine of one credential under any order of events, on a clock that only moves when told (P40).
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use proptest::prelude::*;
+
+use super::{
+    Outcome, RefreshCause, Refused, RetryHint, State,
+    entry::{Entry, Origin, Readiness},
+    flight::Decision,
+    outcome::Returned,
+    refresher::{Ended, Errand, take_in},
+    window::{Phase, after},
+};
+use crate::{
+    credential::{
+        Credential, CredentialId, Dialect, Fingerprint, LockNotes, LockedFailure, Login, OAuthLogin, Place, Tokens,
+    },
+    oauth::RefreshError,
+    provider::Catalog,
+    secret::Secret,
+};
+
+const MODEL: &str = "a-model";
+
+fn at(second: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_790_000_000 + second, 0).unwrap()
+}
+
+fn login(number: u32, expires_at: DateTime<Utc>, lifetime: Option<Duration>) -> OAuthLogin {
+    OAuthLogin {
+        tokens: Tokens {
+            access: Some(Secret::new(format!("FAKE-access-{number}"))),
+            refresh: Some(Secret::new(format!("FAKE-refresh-{number}"))),
+            expires_at: Some(expires_at),
+            lifetime,
+        },
+        ..OAuthLogin::default()
+    }
+}
+
+fn entry(login: Login, now: DateTime<Utc>) -> Entry {
+    let catalog = Catalog::builtin();
+    let provider = catalog.get(&"qwen_code".parse().unwrap()).unwrap();
+    let credential = Credential {
+        id: CredentialId::new("0123456789abcdef"),
+        provider: provider.id.clone(),
+        dialect: Dialect::Simple,
+        place: Place::Inline { variable: "QWEN_CODE_OAUTH_CREDENTIALS".to_owned() },
+        login,
+        disabled: None,
+    };
+    Entry::new(credential, provider, Duration::from_mins(10), 0.5, now)
+}
+
+fn oauth(expires_in: i64) -> Entry {
+    entry(Login::OAuth(Box::new(login(0, at(expires_in), None))), at(0))
+}
+
+fn print(text: &str) -> Fingerprint {
+    Fingerprint::of(&Secret::new(text))
+}
+
+fn decide(entry: &Entry, cause: RefreshCause, notes: &LockNotes, second: i64) -> Decision {
+    entry.decide((cause, Refused::Keep, entry.bearer().map(|(_, print)| *print)), None, notes, at(second))
+}
+
+#[test]
+fn p4_a_refused_fingerprint_in_the_lock_file_holds_for_that_token_alone() {
+    let refused = |token| LockNotes { refused: Some(print(token)), ..LockNotes::default() };
+    let entry = oauth(-60);
+    assert_eq!(decide(&entry, RefreshCause::Demand, &refused("FAKE-refresh-0"), 0), Decision::RefusedBefore);
+    assert_eq!(decide(&entry, RefreshCause::Operator, &refused("FAKE-refresh-0"), 0), Decision::RefusedBefore);
+    assert_eq!(decide(&entry, RefreshCause::Demand, &refused("FAKE-refresh-other"), 0), Decision::Ask);
+    let confirmed = (RefreshCause::Operator, Refused::TryOnce, None);
+    assert_eq!(entry.decide(confirmed, None, &refused("FAKE-refresh-0"), at(0)), Decision::Ask);
+}
+
+#[test]
+fn p3_a_failure_in_the_lock_file_holds_until_its_instant_unless_a_clock_lied() {
+    let failed = |at_second, until_second| LockNotes {
+        failure: Some(LockedFailure { at: at(at_second), class: "transient".to_owned(), until: at(until_second) }),
+        ..LockNotes::default()
+    };
+    let entry = oauth(-60);
+    let waits = |notes, second| matches!(decide(&entry, RefreshCause::Demand, &notes, second), Decision::Wait { .. });
+    assert!(waits(failed(0, 30), 29));
+    assert!(!waits(failed(0, 30), 30));
+    assert!(!waits(failed(500, 530), 0), "noted before the clock stepped back");
+    assert!(!waits(failed(0, 999_999), 10), "no hold of ours lasts that long");
+    assert_eq!(decide(&entry, RefreshCause::Operator, &failed(0, 30), 10), Decision::Ask, "a person may");
+}
+
+#[test]
+fn p9_a_success_a_moment_ago_is_not_followed_by_another_request() {
+    let notes = LockNotes { succeeded_at: Some(at(0)), ..LockNotes::default() };
+    assert!(matches!(decide(&oauth(-60), RefreshCause::Demand, &notes, 29), Decision::Wait { .. }));
+    assert_eq!(decide(&oauth(-60), RefreshCause::Demand, &notes, 30), Decision::Ask);
+    assert_eq!(decide(&oauth(7200), RefreshCause::Unauthorized, &notes, 10), Decision::Hopeless);
+    assert_eq!(decide(&oauth(7200), RefreshCause::Unauthorized, &notes, 40), Decision::Ask);
+}
+
+#[test]
+fn p5_what_is_newer_and_what_is_an_old_copy() {
+    let mut entry = oauth(3600);
+    let ours = entry.login().unwrap().tokens.clone();
+    assert!(!entry.is_newer(&ours));
+    assert!(entry.is_newer(&login(9, at(-5), None).tokens), "another refresh token, whatever the expiry");
+    let other_access = |expires: i64| Tokens {
+        access: Some(Secret::new("FAKE-access-other")),
+        expires_at: Some(at(expires)),
+        ..ours.clone()
+    };
+    assert!(entry.is_newer(&other_access(3601)));
+    assert!(!entry.is_newer(&other_access(3599)));
+    entry.adopt(login(1, at(7200), None), Origin::Grant, at(0));
+    assert!(!entry.is_newer(&ours), "a reader that looked before our write brings nothing back");
+}
+
+#[test]
+fn p6_a_login_without_a_refresh_token_serves_until_it_expires() {
+    let mut bare = login(0, at(3600), None);
+    bare.tokens.refresh = None;
+    let entry = entry(Login::OAuth(Box::new(bare)), at(0));
+    assert_eq!((entry.state(at(10)), entry.readiness(MODEL, at(10))), (State::Ready, Readiness::Ready));
+    assert_eq!(entry.state(at(3500)), State::Early);
+    assert!(entry.reason(at(3500)).unwrap().contains("no refresh token"));
+    assert_eq!((entry.state(at(3600)), entry.readiness(MODEL, at(3600))), (State::NeedsLogin, Readiness::Blocked));
+}
+
+#[test]
+fn p31_a_401_while_the_refresh_is_failing_waits_for_the_refresh_to_decide() {
+    let mut entry = oauth(7200);
+    entry.failed(RefreshError::Unknown { problem: "HTTP 500".to_owned() }, at(60));
+    let bearer = entry.bearer().unwrap().1;
+    entry.complete(Returned { model: MODEL, bearer, taken: 1, mark: 2 }, Outcome::Unauthorized, at(0));
+    assert_eq!((entry.state(at(1)), entry.readiness(MODEL, at(1))), (State::Expired, Readiness::Failing));
+    entry.adopt(login(1, at(7200), None), Origin::Grant, at(60));
+    assert_eq!(entry.readiness(MODEL, at(60)), Readiness::Ready);
+}
+
+#[derive(Debug, Clone)]
+enum Event {
+    Pass(i64),
+    Step(i64),
+    Lend,
+    Return(usize, Outcome),
+    Granted(u64),
+    Failed(RefreshError),
+    FileIsNewer(i64),
+    SwitchedOff,
+    Enabled,
+    Cleared,
+}
+
+fn hint() -> impl Strategy<Value = RetryHint> {
+    prop_oneof![
+        (0_u64..100_000).prop_map(|seconds| RetryHint::After(Duration::from_secs(seconds))),
+        (-1000_i64..100_000).prop_map(|second| RetryHint::At(at(second))),
+        Just(RetryHint::None),
+    ]
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let reason = || "HTTP 429".to_owned();
+    prop_oneof![
+        Just(Outcome::Success),
+        Just(Outcome::Neutral),
+        Just(Outcome::Unauthorized),
+        hint().prop_map(move |hint| Outcome::ModelCooling { hint, reason: reason() }),
+        hint().prop_map(move |hint| Outcome::CredentialCooling { hint, reason: reason() }),
+        Just(Outcome::ModelUnavailable { reason: "HTTP 404".to_owned() }),
+        Just(Outcome::Refused { reason: "TOS_VIOLATION".to_owned(), link: None }),
+        Just(Outcome::ProviderFault { reason: "HTTP 503".to_owned() }),
+    ]
+}
+
+fn failure() -> impl Strategy<Value = RefreshError> {
+    prop_oneof![
+        Just(RefreshError::Transient { problem: "HTTP 503".to_owned(), retry_after: None }),
+        Just(RefreshError::Unknown { problem: "not JSON".to_owned() }),
+        Just(RefreshError::InvalidGrant { code: "invalid_grant".to_owned() }),
+        Just(RefreshError::NoClient { variables: "QWEN_CODE_CLIENT_ID".to_owned() }),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => (0_i64..4000).prop_map(Event::Pass),
+        1 => (-90_000_i64..90_000).prop_map(Event::Step),
+        6 => Just(Event::Lend),
+        6 => (0_usize..8, outcome()).prop_map(|(which, outcome)| Event::Return(which, outcome)),
+        3 => (1_u64..10_000).prop_map(Event::Granted),
+        3 => failure().prop_map(Event::Failed),
+        1 => (-100_i64..10_000).prop_map(Event::FileIsNewer),
+        1 => Just(Event::SwitchedOff),
+        2 => Just(Event::Enabled),
+        1 => Just(Event::Cleared),
+    ]
+}
+
+/// What must hold whatever happened.
+fn check(entry: &Entry, now: DateTime<Utc>, out: usize) -> Result<(), TestCaseError> {
+    let (state, readiness) = (entry.state(now), entry.readiness(MODEL, now));
+    prop_assert_eq!(usize::try_from(entry.in_flight).unwrap(), out);
+    prop_assert_eq!(entry.reason(now).is_none(), state == State::Ready, "{:?} has its reason", state);
+    match &readiness {
+        Readiness::Ready | Readiness::Early => {
+            prop_assert!(entry.bearer().is_some() && entry.phase(now) != Phase::Hard);
+            prop_assert!(!matches!(state, State::Disabled | State::Refused | State::NeedsLogin | State::Unusable));
+        }
+        Readiness::Stale => prop_assert!(!entry.is_backing_off(now)),
+        Readiness::Failing => prop_assert!(entry.is_backing_off(now)),
+        Readiness::Resting(until) => prop_assert!(*until > now),
+        Readiness::Blocked => prop_assert!(!state.is_usable(), "{state:?}"),
+    }
+    if entry.is_due(now) {
+        prop_assert!(entry.can_refresh() && !entry.is_backing_off(now) && entry.disabled().is_none());
+    }
+    if state == State::NeedsLogin {
+        prop_assert!(!entry.can_refresh());
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn p40_the_state_machine_keeps_its_invariants(
+        is_key in any::<bool>(), expires_in in -100_i64..10_000, events in proptest::collection::vec(event(), 0..60),
+    ) {
+        let mut now = at(0);
+        let start = if is_key {
+            Login::ApiKey(Secret::new("sk-FAKE"))
+        } else {
+            Login::OAuth(Box::new(login(0, at(expires_in), None)))
+        };
+        let mut entry = entry(start, now);
+        let errand = Errand::refresh(RefreshCause::Early);
+        let mut out: Vec<(Fingerprint, u64)> = Vec::new();
+        let (mut mark, mut number) = (0_u64, 0_u32);
+        for event in events {
+            mark += 1;
+            let was_ready = matches!(entry.readiness(MODEL, now), Readiness::Ready | Readiness::Early);
+            match event {
+                Event::Pass(seconds) | Event::Step(seconds) => now += chrono::TimeDelta::seconds(seconds),
+                Event::Lend if was_ready => {
+                    out.push((entry.bearer().unwrap().1, mark));
+                    entry.lend(MODEL, now);
+                }
+                Event::Return(which, outcome) if !out.is_empty() => {
+                    let (bearer, taken) = out.remove(which % out.len());
+                    entry.complete(Returned { model: MODEL, bearer, taken, mark }, outcome, now);
+                }
+                Event::Granted(life) if entry.can_refresh() => {
+                    number += 1;
+                    let old = entry.login().unwrap().tokens.clone();
+                    let life = Duration::from_secs(life);
+                    entry.adopt(login(number, after(now, life), Some(life)), Origin::Grant, now);
+                    take_in(&mut entry, &errand, &Ended::Refreshed, now);
+                    prop_assert!(!entry.is_newer(&old), "what was replaced never comes back");
+                    prop_assert!(entry.trouble.is_none());
+                }
+                Event::Failed(error) if entry.can_refresh() => {
+                    let until = after(now, Duration::from_secs(30));
+                    take_in(&mut entry, &errand, &Ended::Failed { error, until }, now);
+                    let is_ready = matches!(entry.readiness(MODEL, now), Readiness::Ready | Readiness::Early);
+                    prop_assert_eq!(is_ready, was_ready, "P6: a failing refresh changes nothing about a live token");
+                }
+                Event::FileIsNewer(life) if !is_key => {
+                    number += 1;
+                    let found = login(number, now + chrono::TimeDelta::seconds(life), None);
+                    prop_assert!(entry.is_newer(&found.tokens));
+                    entry.adopt(found, Origin::File, now);
+                    prop_assert!(entry.can_refresh() && entry.refusal.is_none(), "P4: another token lifts it");
+                }
+                Event::SwitchedOff => entry.switched_off = true,
+                Event::Enabled => {
+                    entry.switched_off = false;
+                    entry.refusal = None;
+                }
+                Event::Cleared => {
+                    entry.rest = None;
+                    entry.models.clear();
+                }
+                Event::Lend | Event::Return(..) | Event::Granted(_) | Event::Failed(_) | Event::FileIsNewer(_) => {}
+            }
+            check(&entry, now, out.len())?;
+        }
+    }
+}

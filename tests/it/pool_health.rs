@@ -1,0 +1,276 @@
+//! The pool's promises about health: who rests and how long, who is asked next, what a reload changes.
+
+use std::{fs, time::Duration};
+
+use cortana::{
+    clock::instant,
+    config::{Strategy, WatchMode},
+    pool::{LeaseError, Outcome, PoolEvent, RetryHint, State, Want},
+};
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::support::pool::{Process, QWEN, World, only, provider, qwen, want};
+
+fn key_want() -> Want {
+    want("openai", Duration::from_secs(1))
+}
+
+async fn answer(process: &Process, want: &Want, outcome: Outcome) -> String {
+    let lease = process.pool.lease(want).await.expect("one is ready");
+    let bearer = lease.bearer.expose().to_owned();
+    lease.complete(outcome);
+    bearer
+}
+
+fn quota(hint: RetryHint) -> Outcome {
+    Outcome::ModelCooling { hint, reason: "HTTP 429".to_owned() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn p21_a_key_that_answers_401_gets_one_hit_a_step() {
+    let mut world = World::new();
+    world.keys(2);
+    let process = world.process().await;
+    let mut hits = Vec::new();
+    for second in 0..3600 {
+        let lease = process.pool.lease(&key_want()).await.expect("the other key is healthy");
+        if lease.bearer.expose() == "sk-FAKE-1" {
+            hits.push(second);
+            lease.complete(Outcome::Unauthorized);
+        } else {
+            lease.complete(Outcome::Success);
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(hits.len(), 4, "after 1, 5 and 15 minutes, then half an hour: {hits:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn p21_a_login_whose_fresh_token_is_refused_is_asked_twice_and_then_refused() {
+    let world = World::new();
+    world.login("a", 7200);
+    world.login("b", 7200);
+    let process = world.bot().await;
+    let mut hits = 0;
+    for _ in 0..40 {
+        let lease = qwen(&process).await.expect("the other login is healthy");
+        if !lease.bearer.expose().contains("access-b") {
+            hits += 1;
+            let until = instant() + Duration::from_secs(30);
+            match process.pool.refresh_after_401(&lease, until).await {
+                Ok(()) => drop(lease),
+                Err(_) => lease.complete(Outcome::Unauthorized),
+            }
+        } else {
+            lease.complete(Outcome::Success);
+        }
+        sleep(Duration::from_secs(20)).await;
+    }
+    assert_eq!((hits, world.endpoint.calls()), (2, 1));
+    let states: Vec<State> = process.pool.snapshot().credentials.iter().map(|view| view.state).collect();
+    assert_eq!(states, [State::Refused, State::Ready]);
+
+    // A person brings a new login.
+    world.put(
+        "qwen_a.json",
+        &json!({"access_token": "FAKE-access-anew", "refresh_token": "FAKE-refresh-anew", "expires_at": 1_790_090_000}),
+    );
+    sleep(Duration::from_secs(3)).await;
+    let states: Vec<State> = process.pool.snapshot().credentials.iter().map(|view| view.state).collect();
+    assert_eq!(states, [State::Ready, State::Ready]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn p22_a_429_sends_the_next_request_elsewhere_at_once() {
+    let mut world = World::new();
+    world.keys(2);
+    let process = world.process().await;
+    let started = instant();
+    let first = answer(&process, &key_want(), quota(RetryHint::After(Duration::from_secs(42)))).await;
+    for _ in 0..5 {
+        assert_ne!(answer(&process, &key_want(), Outcome::Success).await, first);
+    }
+    assert_eq!(instant(), started, "no sleep anywhere");
+    sleep(Duration::from_secs(41)).await;
+    assert_ne!(answer(&process, &key_want(), Outcome::Success).await, first, "the hint is kept exactly");
+    sleep(Duration::from_secs(1)).await;
+    let both = [
+        answer(&process, &key_want(), Outcome::Success).await,
+        answer(&process, &key_want(), Outcome::Success).await,
+    ];
+    assert!(both.contains(&first));
+}
+
+#[tokio::test(start_paused = true)]
+async fn p26_when_all_rest_the_error_says_when_the_first_is_back() {
+    let mut world = World::new();
+    world.keys(3);
+    let process = world.process().await;
+    let mut tried = key_want();
+    for seconds in [300, 60, 900] {
+        let lease = process.pool.lease(&tried).await.unwrap();
+        tried.exclude.push(lease.credential.clone());
+        lease.complete(quota(RetryHint::After(Duration::from_secs(seconds))));
+    }
+    let until = world.now() + Duration::from_secs(60);
+    assert_eq!(process.pool.lease(&tried).await.unwrap_err(), LeaseError::Resting { until });
+    assert!(!process.pool.has_ready(&provider("openai"), "a-model"));
+    assert!(process.pool.has_ready(&provider("openai"), "another-model"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn p28_a_models_quota_blocks_no_other_model_and_a_burst_escalates_once() {
+    let mut world = World::new();
+    world.keys(1);
+    let process = world.process().await;
+    let mut burst = Vec::new();
+    for _ in 0..10 {
+        burst.push(process.pool.lease(&key_want()).await.unwrap());
+    }
+    for lease in burst {
+        lease.complete(quota(RetryHint::None));
+    }
+    let view = only(&process);
+    assert_eq!(view.cooling_models.len(), 1);
+    assert_eq!(view.cooling_models[0].until, world.now() + Duration::from_secs(30), "the first step");
+    assert_eq!((view.state, view.in_flight, view.requests), (State::Ready, 0, 10));
+    let other = Want { model: "another-model".to_owned(), ..key_want() };
+    assert_eq!(answer(&process, &other, Outcome::Success).await, "sk-FAKE-1");
+
+    let whole = Outcome::CredentialCooling { hint: RetryHint::After(Duration::from_secs(90)), reason: "HTTP 429".to_owned() };
+    answer(&process, &other, whole).await;
+    assert_eq!(only(&process).state, State::Cooling);
+    assert!(matches!(process.pool.lease(&other).await, Err(LeaseError::Resting { .. })));
+    process.pool.clear_cooldown(&only(&process).id).unwrap();
+    assert!(process.pool.lease(&other).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_rest_a_credential_only_when_several_come_in_a_row() {
+    let mut world = World::new();
+    world.keys(1);
+    let process = world.process().await;
+    let fault = || Outcome::ProviderFault { reason: "HTTP 503".to_owned() };
+    for outcome in [fault(), fault(), Outcome::Success, fault(), fault()] {
+        answer(&process, &key_want(), outcome).await;
+    }
+    assert_eq!(only(&process).state, State::Ready);
+    answer(&process, &key_want(), fault()).await;
+    assert_eq!(only(&process).state, State::Cooling);
+    sleep(Duration::from_secs(15)).await;
+    assert_eq!(only(&process).state, State::Ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leases_say_why_there_is_none() {
+    let mut world = World::new();
+    world.keys(1);
+    let process = world.process().await;
+    let nothing = process.pool.lease(&want(QWEN, Duration::ZERO)).await.unwrap_err();
+    assert_eq!(nothing, LeaseError::NothingConfigured);
+    let id = only(&process).id;
+    let tried = Want { exclude: vec![id.clone()], ..key_want() };
+    assert_eq!(process.pool.lease(&tried).await.unwrap_err(), LeaseError::AllTried);
+    process.pool.disable(&id).unwrap();
+    assert!(matches!(process.pool.lease(&key_want()).await, Err(LeaseError::NeedsOperator { .. })));
+    assert_eq!(only(&process).state, State::Disabled);
+    process.pool.enable(&id).unwrap();
+    let lease = process.pool.lease(&key_want()).await.unwrap();
+    assert_eq!(only(&process).in_flight, 1);
+    drop(lease);
+    assert_eq!((only(&process).in_flight, only(&process).state), (0, State::Ready), "dropping counts as neutral");
+}
+
+#[tokio::test(start_paused = true)]
+async fn p39_round_robin_is_fair_and_the_other_strategies_do_as_they_say() {
+    let mut world = World::new();
+    world.keys(5);
+    let process = world.process().await;
+    for _ in 0..52 {
+        answer(&process, &key_want(), Outcome::Success).await;
+    }
+    let mut counts: Vec<u64> = process.pool.snapshot().credentials.iter().map(|view| view.requests).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [10, 10, 10, 11, 11]);
+
+    world.settings.strategy = Strategy::FillFirst;
+    let process = world.process().await;
+    for _ in 0..7 {
+        assert_eq!(answer(&process, &key_want(), Outcome::Success).await, "sk-FAKE-1");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn p35_files_come_and_go_within_two_seconds_and_our_own_writes_change_nothing() {
+    let world = World::new();
+    world.login("a", -60);
+    let process = world.bot().await;
+    let mut news = process.pool.subscribe();
+    assert!(qwen(&process).await.is_ok(), "refreshed and written back");
+    sleep(Duration::from_secs(10)).await;
+    while let Ok(event) = news.try_recv() {
+        assert!(!matches!(event, PoolEvent::Loaded { .. } | PoolEvent::Removed { .. }), "our own write: {event:?}");
+    }
+
+    world.login("b", 7200);
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(process.pool.snapshot().credentials.len(), 2);
+    let kept = loop {
+        let lease = qwen(&process).await.unwrap();
+        if lease.bearer.expose() == "FAKE-access-b" {
+            break lease;
+        }
+    };
+    let rest = Outcome::CredentialCooling { hint: RetryHint::After(Duration::from_mins(5)), reason: "HTTP 429".to_owned() };
+    qwen(&process).await.unwrap().complete(rest);
+    let cooling = |process: &Process| {
+        process.pool.snapshot().credentials.iter().filter(|view| view.state == State::Cooling).count()
+    };
+    assert_eq!(cooling(&process), 1);
+    world.login("c", 7200);
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(cooling(&process), 1, "a reload keeps what rests");
+
+    fs::remove_file(world.path("qwen_b.json")).unwrap();
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(process.pool.snapshot().credentials.len(), 2);
+    kept.complete(Outcome::Success);
+}
+
+#[tokio::test(start_paused = true)]
+async fn p35_a_half_written_file_is_read_again_before_it_is_reported() {
+    let world = World::new();
+    world.login("a", 7200);
+    let process = world.bot().await;
+    fs::write(world.path("qwen_b.json"), r#"{"access_token": "FAKE-acc"#).unwrap();
+    sleep(Duration::from_millis(1700)).await;
+    assert_eq!(process.pool.snapshot().credentials.len(), 1, "not reported yet");
+    world.login("b", 7200);
+    sleep(Duration::from_secs(2)).await;
+    let states: Vec<State> = process.pool.snapshot().credentials.iter().map(|view| view.state).collect();
+    assert_eq!(states, [State::Ready, State::Ready]);
+
+    fs::write(world.path("qwen_c.json"), "no JSON at all").unwrap();
+    sleep(Duration::from_secs(5)).await;
+    let unusable = process.pool.snapshot().credentials.into_iter().find(|view| view.state == State::Unusable);
+    assert_eq!(unusable.expect("it is reported").place, "qwen_c.json");
+}
+
+/// The one test that waits for real: inotify, through the real watcher.
+#[tokio::test]
+async fn p35_the_operating_systems_news_is_heard() {
+    let mut world = World::new();
+    world.settings.watch = WatchMode::Auto;
+    let process = world.bot().await;
+    let mut news = process.pool.subscribe();
+    world.login("a", 7200);
+    let heard = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            if let PoolEvent::Loaded { provider, .. } = news.recv().await.unwrap() {
+                return provider;
+            }
+        }
+    });
+    assert_eq!(heard.await.expect("it is loaded").as_str(), QWEN);
+}
