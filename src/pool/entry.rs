@@ -11,14 +11,14 @@ use tokio::sync::watch;
 
 use super::{
     LastRefresh, State,
-    cooldown::{Mark, Rest, Verdict},
+    cooldown::{Mark, Rest},
     refresher::{Errand, Progress},
-    window::{Phase, Window},
+    window::Window,
 };
 use crate::{
     credential::{Credential, Facts, Fingerprint, Login, OAuthLogin, StoreError, Tokens},
     oauth::RefreshError,
-    provider::{AfterGrant, ChatAuth, Provider, ProviderId},
+    provider::{AfterGrant, ChatAuth, OAuthSpec, Provider, ProviderId},
     secret::Secret,
 };
 
@@ -36,10 +36,12 @@ pub(super) struct ClientKey {
 /// What of a provider's row decides here.
 #[derive(Debug, Clone)]
 pub(super) struct Traits {
-    after_grant: AfterGrant,
+    /// What chats need to know besides the token.
+    pub(super) after_grant: AfterGrant,
     chat_auth: ChatAuth,
     early: Duration,
-    has_project: bool,
+    /// Whether the operator named a project.
+    pub(super) has_project: bool,
     /// The prefix of its variables, for remedies.
     pub(super) prefix: String,
 }
@@ -117,23 +119,6 @@ pub(super) struct Flight {
     pub(super) progress: watch::Receiver<Progress>,
 }
 
-/// Whether and when a credential can be lent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Readiness {
-    /// Now.
-    Ready,
-    /// Now; its refresh is due.
-    Early,
-    /// After a flight that may start now.
-    Stale,
-    /// It rests; something may change at this instant.
-    Resting(DateTime<Utc>),
-    /// Its refresh fails for now.
-    Failing,
-    /// Not until a person acts.
-    Blocked,
-}
-
 /// One credential, alive.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -148,7 +133,8 @@ pub(super) struct Entry {
     /// When its token is stale.
     pub(super) window: Window,
     jitter: f64,
-    bearer: Option<(Secret, Fingerprint)>,
+    /// What authorises chats, with its fingerprint.
+    pub(super) bearer: Option<(Secret, Fingerprint)>,
     replaced: VecDeque<Fingerprint>,
     /// Disabled by an operator, in memory.
     pub(super) switched_off: bool,
@@ -156,6 +142,8 @@ pub(super) struct Entry {
     pub(super) refused_login: Option<Fingerprint>,
     /// A bearer that the service rejects while the refresh is failing: as good as expired.
     pub(super) rejected_bearer: Option<Fingerprint>,
+    /// The bearer that a refresh after a 401 brought, until it served: a 401 to that one is the second and last (P21).
+    pub(super) forced: Option<Fingerprint>,
     /// The service says no.
     pub(super) refusal: Option<Refusal>,
     /// Its client is refused (the code).
@@ -216,6 +204,7 @@ impl Entry {
             switched_off: false,
             refused_login: None,
             rejected_bearer: None,
+            forced: None,
             refusal: None,
             client_refused: None,
             foreign: None,
@@ -372,116 +361,6 @@ impl Entry {
         });
     }
 
-    /// How its token stands: a bearer that the service rejected counts as expired.
-    pub(super) fn phase(&self, now: DateTime<Utc>) -> Phase {
-        let rejected = self.bearer.as_ref().is_some_and(|(_, print)| self.rejected_bearer == Some(*print));
-        if rejected { Phase::Hard } else { self.window.phase(now) }
-    }
-
-    /// Whether its refresh token may be sent.
-    pub(super) fn can_refresh(&self) -> bool {
-        self.login()
-            .and_then(|login| login.tokens.refresh.as_ref())
-            .is_some_and(|token| self.refused_login.is_none_or(|refused| refused != Fingerprint::of(token)))
-    }
-
-    /// Whether chats need something that the steps after a grant have yet to find.
-    pub(super) fn lacks_facts(&self) -> bool {
-        let Some(login) = self.login() else { return false };
-        match self.traits.after_grant {
-            AfterGrant::Nothing | AfterGrant::QwenResourceUrl => false,
-            AfterGrant::CodeAssistProject => login.facts.project_id.is_none() && !self.traits.has_project,
-            AfterGrant::IflowApiKey => login.facts.api_key.is_none(),
-        }
-    }
-
-    /// Why it is disabled, by its file, its terms or an operator.
-    pub(super) fn disabled(&self) -> Option<&str> {
-        if self.switched_off {
-            return Some("disabled by an operator; enable it to use it again");
-        }
-        self.credential.disabled.as_deref()
-    }
-
-    /// Whether what fails for now still does.
-    pub(super) fn is_backing_off(&self, now: DateTime<Utc>) -> bool {
-        self.trouble.as_ref().is_some_and(|trouble| now < trouble.until)
-    }
-
-    /// Whether it can be lent for a model.
-    pub(super) fn readiness(&self, model: &str, now: DateTime<Utc>) -> Readiness {
-        if self.disabled().is_some() || self.refusal.is_some() || self.foreign.is_some() {
-            return Readiness::Blocked;
-        }
-        for rest in [self.rest.as_ref(), self.models.get(model)].into_iter().flatten() {
-            match rest.verdict(now) {
-                Verdict::Over | Verdict::Probe => {}
-                Verdict::Until(until) => return Readiness::Resting(until),
-            }
-        }
-        let stale = if self.is_backing_off(now) { Readiness::Failing } else { Readiness::Stale };
-        match self.phase(now) {
-            Phase::Hard if !self.can_refresh() || self.client_refused.is_some() => Readiness::Blocked,
-            Phase::Hard => stale,
-            Phase::Fresh | Phase::Early if self.lacks_facts() => stale,
-            Phase::Fresh => Readiness::Ready,
-            Phase::Early => Readiness::Early,
-        }
-    }
-
-    /// Its state, as shown.
-    pub(super) fn state(&self, now: DateTime<Utc>) -> State {
-        let phase = self.phase(now);
-        let resting = self.rest.as_ref().is_some_and(|rest| rest.verdict(now) != Verdict::Over);
-        let refreshing =
-            self.flight.as_ref().is_some_and(|flight| matches!(flight.errand, Errand::Refresh { .. }));
-        if self.disabled().is_some() {
-            State::Disabled
-        } else if self.foreign.is_some() {
-            State::Unusable
-        } else if self.refusal.is_some() {
-            State::Refused
-        } else if phase == Phase::Hard && !self.can_refresh() {
-            State::NeedsLogin
-        } else if resting || (phase != Phase::Hard && self.lacks_facts() && self.is_backing_off(now)) {
-            State::Cooling
-        } else if refreshing {
-            State::Refreshing
-        } else {
-            match phase {
-                Phase::Fresh => State::Ready,
-                Phase::Early => State::Early,
-                Phase::Hard => State::Expired,
-            }
-        }
-    }
-
-    /// Whether a background refresh should start now.
-    pub(super) fn is_due(&self, now: DateTime<Utc>) -> bool {
-        let wanted = match self.phase(now) {
-            Phase::Fresh => false,
-            Phase::Early | Phase::Hard => true,
-        };
-        wanted
-            && self.flight.is_none()
-            && self.disabled().is_none()
-            && self.refusal.is_none()
-            && self.foreign.is_none()
-            && self.client_refused.is_none()
-            && self.can_refresh()
-            && !self.is_backing_off(now)
-    }
-
-    /// When the scheduler should look at it again, at the latest.
-    pub(super) fn due_at(&self) -> Option<DateTime<Utc>> {
-        let refresh = self.window.due_at().filter(|_| self.can_refresh() && self.client_refused.is_none());
-        let refresh = match (&self.trouble, refresh) {
-            (Some(trouble), Some(due)) => Some(due.max(trouble.until)),
-            (None, due) | (Some(_), due) => due,
-        };
-        [refresh, self.unsaved.as_ref().map(|unsaved| unsaved.retry_at)].into_iter().flatten().min()
-    }
-
     /// Lends it: counts, and takes the one try of a rest that allows one.
     pub(super) fn lend(&mut self, model: &str, now: DateTime<Utc>) {
         self.requests += 1;
@@ -504,9 +383,10 @@ impl Entry {
         self.unsaved = Some(Unsaved { problem: error.to_string(), retry_at, failures });
     }
 
-    /// The mark from which a success counts, or nothing rests.
-    pub(super) fn succeed(&mut self, model: &str, taken: Mark) {
+    /// A request was answered: what rests since before it was lent rests no longer (P29).
+    pub(super) fn succeed(&mut self, model: &str, bearer: Fingerprint, taken: Mark) {
         self.faults = 0;
+        self.forced = self.forced.filter(|forced| *forced != bearer);
         if self.rest.as_ref().is_some_and(|rest| rest.is_cleared_by(taken)) {
             self.rest = None;
         }
@@ -528,7 +408,7 @@ fn keep_known(facts: &mut Facts, known: &Facts) {
 /// The client of a login: the one in its file, else the configured one.
 fn client_key(credential: &Credential, provider: &Provider) -> Option<ClientKey> {
     let Login::OAuth(login) = &credential.login else { return None };
-    let client = login.client.clone().or_else(|| provider.oauth().and_then(|spec| spec.client()))?;
+    let client = login.client.clone().or_else(|| provider.oauth().and_then(OAuthSpec::client))?;
     let secret = client.secret.as_ref().map(Fingerprint::of);
     Some(ClientKey { provider: provider.id.clone(), id: client.id, secret })
 }

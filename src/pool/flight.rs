@@ -39,7 +39,7 @@ pub(super) enum Decision {
     RefusedBefore,
     /// There is no refresh token.
     NoRefreshToken,
-    /// The token was granted just now and is refused.
+    /// The token was granted just now, or for an earlier 401, and is refused.
     Hopeless,
     /// Not before this instant.
     Wait {
@@ -71,6 +71,9 @@ impl Entry {
         };
         if enough {
             return Decision::Enough;
+        }
+        if cause == RefreshCause::Unauthorized && live && self.forced.is_some() && self.forced == failed {
+            return Decision::Hopeless;
         }
         let Some(token) = self.login().and_then(|login| login.tokens.refresh.as_ref()) else {
             return Decision::NoRefreshToken;
@@ -262,7 +265,7 @@ impl Inner {
         let mut client = None;
         if let Some(entry) = set.get_mut(&credential.id) {
             entry.adopt(login, Origin::Grant, now);
-            client = entry.client.clone();
+            client.clone_from(&entry.client);
         }
         if let Some(client) = client {
             set.accept_client(&client);
@@ -293,11 +296,10 @@ impl Inner {
         if before == problem.is_some() {
             return;
         }
-        match &problem {
-            Some(reason) => {
-                tracing::error!(credential.id = %id, %provider, reason, "A new token could not be saved; it lives in memory and is saved again");
-            }
-            None => tracing::info!(credential.id = %id, %provider, "The token is saved again"),
+        if let Some(reason) = &problem {
+            tracing::error!(credential.id = %id, %provider, reason, "A new token could not be saved; it lives in memory and is saved again");
+        } else {
+            tracing::info!(credential.id = %id, %provider, "The token is saved again");
         }
         self.publish([PoolEvent::Unsaved { credential: id.clone(), provider, problem }]);
         self.wake.notify_one();

@@ -20,6 +20,7 @@ mod schedule;
 mod selection;
 mod set;
 mod snapshot;
+mod standing;
 mod strategy;
 #[cfg(test)]
 mod tests;

@@ -34,16 +34,15 @@ impl Entry {
         let Returned { model, bearer, taken, mark } = lease;
         let hit = |hint, ladder, reason| Hit { hint, ladder, reason, taken, mark };
         match outcome {
-            Outcome::Neutral => {}
-            Outcome::Success => self.succeed(model, taken),
+            Outcome::Success => self.succeed(model, bearer, taken),
             Outcome::ModelCooling { hint, reason } => {
-                self.rest_model(model, hit(hint, Ladder::Quota, &reason), now)
+                self.rest_model(model, hit(hint, Ladder::Quota, &reason), now);
             }
             Outcome::ModelUnavailable { reason } => {
                 self.rest_model(model, hit(RetryHint::None, Ladder::Unavailable, &reason), now);
             }
             Outcome::CredentialCooling { hint, reason } => {
-                self.rest_whole(hit(hint, Ladder::Quota, &reason), now)
+                self.rest_whole(hit(hint, Ladder::Quota, &reason), now);
             }
             Outcome::ProviderFault { reason } => {
                 self.faults = self.faults.saturating_add(1);
@@ -52,12 +51,12 @@ impl Entry {
                 }
             }
             Outcome::Unauthorized => {
-                self.unauthorized(bearer, hit(RetryHint::None, Ladder::Key, "HTTP 401"), now)
+                self.unauthorized(bearer, hit(RetryHint::None, Ladder::Key, "HTTP 401"), now);
             }
             Outcome::Refused { reason, link: _ } if self.is_current(bearer) => {
                 self.refusal = Some(Refusal { reason, kind: RefusalKind::Account });
             }
-            Outcome::Refused { .. } => {}
+            Outcome::Neutral | Outcome::Refused { .. } => {}
         }
     }
 
@@ -65,7 +64,7 @@ impl Entry {
         self.bearer().is_some_and(|(_, current)| *current == bearer)
     }
 
-    /// 401. A key rests, a step longer each time. A login was refreshed once already: it is refused, unless that refresh
+    /// A 401. A key rests, a step longer each time. A login was refreshed once already: it is refused, unless that refresh
     /// fails for now, in which case the token counts as expired and the next refresh decides (P21, P31).
     fn unauthorized(&mut self, bearer: Fingerprint, hit: Hit<'_>, now: DateTime<Utc>) {
         match &self.credential.login {

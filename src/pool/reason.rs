@@ -91,15 +91,11 @@ impl Entry {
     }
 
     fn cooling_reason(&self, now: DateTime<Utc>) -> String {
-        match self.rest.as_ref().filter(|rest| rest.verdict(now) != Verdict::Over) {
-            Some(rest) => {
-                format!("{}: others serve meanwhile; clear the cooldown to try it sooner", rest.reason)
-            }
-            None => {
-                let hindrance = self.hindrance(now).unwrap_or_default();
-                format!("the token is fine, but the step after the grant failed: {hindrance}")
-            }
+        if let Some(rest) = self.rest.as_ref().filter(|rest| rest.verdict(now) != Verdict::Over) {
+            return format!("{}: others serve meanwhile; clear the cooldown to try it sooner", rest.reason);
         }
+        let hindrance = self.hindrance(now).unwrap_or_default();
+        format!("the token is fine, but the step after the grant failed: {hindrance}")
     }
 
     /// As it can be shown.

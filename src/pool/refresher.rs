@@ -285,7 +285,12 @@ pub(super) fn take_in(entry: &mut Entry, errand: &Errand, ended: &Ended, now: Da
     let refresh = errand.cause().is_some();
     let mut failure = None;
     match ended {
-        Ended::Refreshed | Ended::Adopted => entry.trouble = None,
+        Ended::Refreshed | Ended::Adopted => {
+            entry.trouble = None;
+            if errand.cause() == Some(RefreshCause::Unauthorized) {
+                entry.forced = entry.bearer().map(|(_, print)| *print);
+            }
+        }
         Ended::Nothing | Ended::Hopeless | Ended::Gone => return,
         Ended::RefusedBefore => {
             entry.refused_login = refresh_print(entry);

@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 use super::{
     LeaseError, PoolEvent, State, Want,
     cooldown::Mark,
-    entry::{ClientKey, Entry, Origin, Readiness},
+    entry::{ClientKey, Entry, Origin},
+    standing::Readiness,
     strategy::{Pick, Ring},
 };
 use crate::{
@@ -97,11 +98,11 @@ impl Set {
                     Pick::No
                 }
                 Readiness::Failing => {
-                    seen.failing = seen.failing.take().or_else(|| Some(slot));
+                    seen.failing = seen.failing.or(Some(slot));
                     Pick::No
                 }
                 Readiness::Blocked => {
-                    seen.blocked = seen.blocked.take().or_else(|| Some(slot));
+                    seen.blocked = seen.blocked.or(Some(slot));
                     Pick::No
                 }
             }

@@ -7,15 +7,17 @@ use proptest::prelude::*;
 
 use super::{
     Outcome, RefreshCause, Refused, RetryHint, State,
-    entry::{Entry, Origin, Readiness},
+    entry::{Entry, Origin},
     flight::Decision,
     outcome::Returned,
     refresher::{Ended, Errand, take_in},
+    standing::Readiness,
     window::{Phase, after},
 };
 use crate::{
     credential::{
-        Credential, CredentialId, Dialect, Fingerprint, LockNotes, LockedFailure, Login, OAuthLogin, Place, Tokens,
+        Credential, CredentialId, Dialect, Fingerprint, LockNotes, LockedFailure, Login, OAuthLogin, Place,
+        Tokens,
     },
     oauth::RefreshError,
     provider::Catalog,
@@ -71,7 +73,10 @@ fn p4_a_refused_fingerprint_in_the_lock_file_holds_for_that_token_alone() {
     let refused = |token| LockNotes { refused: Some(print(token)), ..LockNotes::default() };
     let entry = oauth(-60);
     assert_eq!(decide(&entry, RefreshCause::Demand, &refused("FAKE-refresh-0"), 0), Decision::RefusedBefore);
-    assert_eq!(decide(&entry, RefreshCause::Operator, &refused("FAKE-refresh-0"), 0), Decision::RefusedBefore);
+    assert_eq!(
+        decide(&entry, RefreshCause::Operator, &refused("FAKE-refresh-0"), 0),
+        Decision::RefusedBefore
+    );
     assert_eq!(decide(&entry, RefreshCause::Demand, &refused("FAKE-refresh-other"), 0), Decision::Ask);
     let confirmed = (RefreshCause::Operator, Refused::TryOnce, None);
     assert_eq!(entry.decide(confirmed, None, &refused("FAKE-refresh-0"), at(0)), Decision::Ask);
@@ -80,11 +85,16 @@ fn p4_a_refused_fingerprint_in_the_lock_file_holds_for_that_token_alone() {
 #[test]
 fn p3_a_failure_in_the_lock_file_holds_until_its_instant_unless_a_clock_lied() {
     let failed = |at_second, until_second| LockNotes {
-        failure: Some(LockedFailure { at: at(at_second), class: "transient".to_owned(), until: at(until_second) }),
+        failure: Some(LockedFailure {
+            at: at(at_second),
+            class: "transient".to_owned(),
+            until: at(until_second),
+        }),
         ..LockNotes::default()
     };
     let entry = oauth(-60);
-    let waits = |notes, second| matches!(decide(&entry, RefreshCause::Demand, &notes, second), Decision::Wait { .. });
+    let waits =
+        |notes, second| matches!(decide(&entry, RefreshCause::Demand, &notes, second), Decision::Wait { .. });
     assert!(waits(failed(0, 30), 29));
     assert!(!waits(failed(0, 30), 30));
     assert!(!waits(failed(500, 530), 0), "noted before the clock stepped back");
@@ -126,7 +136,10 @@ fn p6_a_login_without_a_refresh_token_serves_until_it_expires() {
     assert_eq!((entry.state(at(10)), entry.readiness(MODEL, at(10))), (State::Ready, Readiness::Ready));
     assert_eq!(entry.state(at(3500)), State::Early);
     assert!(entry.reason(at(3500)).unwrap().contains("no refresh token"));
-    assert_eq!((entry.state(at(3600)), entry.readiness(MODEL, at(3600))), (State::NeedsLogin, Readiness::Blocked));
+    assert_eq!(
+        (entry.state(at(3600)), entry.readiness(MODEL, at(3600))),
+        (State::NeedsLogin, Readiness::Blocked)
+    );
 }
 
 #[test]
@@ -208,7 +221,10 @@ fn check(entry: &Entry, now: DateTime<Utc>, out: usize) -> Result<(), TestCaseEr
     match &readiness {
         Readiness::Ready | Readiness::Early => {
             prop_assert!(entry.bearer().is_some() && entry.phase(now) != Phase::Hard);
-            prop_assert!(!matches!(state, State::Disabled | State::Refused | State::NeedsLogin | State::Unusable));
+            prop_assert!(!matches!(
+                state,
+                State::Disabled | State::Refused | State::NeedsLogin | State::Unusable
+            ));
         }
         Readiness::Stale => prop_assert!(!entry.is_backing_off(now)),
         Readiness::Failing => prop_assert!(entry.is_backing_off(now)),

@@ -18,7 +18,7 @@ use futures::future::join_all;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::support::pool::{Answer, QWEN, World, only, provider, qwen, unavailable, want};
+use crate::support::pool::{Answer, QWEN, World, only, provider, put, qwen, unavailable, want};
 
 const QWEN_A: &str = "qwen_a.json";
 
@@ -125,7 +125,7 @@ async fn p5_a_token_that_was_rotated_while_ours_was_refused_is_adopted_and_nothi
     let (path, expires_at) = (world.path(QWEN_A), world.now().timestamp() + 3600);
     world.endpoint.next(Answer::RefuseAfter(Box::new(move || {
         let theirs = json!({"access_token": "FAKE-access-theirs", "refresh_token": "FAKE-refresh-theirs", "expires_at": expires_at});
-        std::fs::write(path, theirs.to_string()).unwrap();
+        put(&path, &theirs.to_string());
     })));
     assert_eq!(qwen(&process).await.unwrap().bearer.expose(), "FAKE-access-theirs");
     assert_eq!(world.endpoint.calls(), 1);
@@ -149,8 +149,12 @@ async fn p6_a_failing_refresh_leaves_a_live_token_in_service() {
     assert!((3..=12).contains(&world.endpoint.calls()), "backed off: {}", world.endpoint.calls());
     assert!(only(&process).reason.unwrap().contains("still works"));
     world.endpoint.up();
-    sleep(Duration::from_mins(5)).await;
-    assert_eq!(qwen(&process).await.unwrap().bearer.expose(), "FAKE-access-granted-1", "it recovers by itself");
+    sleep(Duration::from_mins(6)).await;
+    assert_eq!(
+        qwen(&process).await.unwrap().bearer.expose(),
+        "FAKE-access-granted-1",
+        "it recovers by itself"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -163,7 +167,7 @@ async fn p7_a_caller_that_gives_up_loses_no_token() {
     assert!(waited.is_err(), "the caller is gone");
     let late = process.pool.lease(&want(QWEN, Duration::from_secs(1))).await;
     assert!(matches!(late, Err(LeaseError::Stale { .. })), "a deadline ends the wait");
-    assert!(process.shutdown.drain(Duration::from_secs(60)).await, "the flight is finished, not cancelled");
+    assert!(process.shutdown.drain(Duration::from_mins(1)).await, "the flight is finished, not cancelled");
     assert_eq!(world.file(QWEN_A)["refresh_token"], "FAKE-refresh-granted-1");
     assert_eq!(world.endpoint.calls(), 1);
 }
@@ -248,7 +252,11 @@ async fn p13_no_token_is_spent_while_its_place_cannot_be_written() {
     let report = process.pool.refresh(&all_qwen(), Refused::Keep).await;
     assert!(matches!(report[0].result, RefreshResult::Store(_)), "{report:?}");
     assert_eq!(world.endpoint.calls(), 0);
-    assert_eq!(qwen(&process).await.unwrap().bearer.expose(), "FAKE-access-a", "the old token is kept and used");
+    assert_eq!(
+        qwen(&process).await.unwrap().bearer.expose(),
+        "FAKE-access-a",
+        "the old token is kept and used"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -262,7 +270,11 @@ async fn p14_a_token_that_cannot_be_saved_lives_in_memory_and_is_saved_later() {
     assert!(only(&process).unsaved);
     assert_eq!(world.file(QWEN_A)["refresh_token"], "FAKE-refresh-a");
     sleep(Duration::from_secs(30)).await;
-    assert_eq!(qwen(&process).await.unwrap().bearer.expose(), "FAKE-access-granted-1", "the old file is not adopted");
+    assert_eq!(
+        qwen(&process).await.unwrap().bearer.expose(),
+        "FAKE-access-granted-1",
+        "the old file is not adopted"
+    );
 
     world.steps.refuse(None);
     sleep(Duration::from_mins(3)).await;
@@ -296,7 +308,8 @@ async fn p31_a_401_is_answered_by_one_forced_refresh_for_all() {
     let world = World::new();
     world.login("a", 7200);
     let process = world.process().await;
-    let leases: Vec<_> = join_all((0..10).map(|_| qwen(&process))).await.into_iter().map(Result::unwrap).collect();
+    let leases: Vec<_> =
+        join_all((0..10).map(|_| qwen(&process))).await.into_iter().map(Result::unwrap).collect();
     let until = cortana::clock::instant() + Duration::from_secs(30);
     let results = join_all(leases.iter().map(|lease| process.pool.refresh_after_401(lease, until))).await;
     assert!(results.iter().all(Result::is_ok), "{results:?}");
@@ -313,7 +326,10 @@ async fn p32_by_hand_reports_each_and_is_held_to_once_a_minute() {
     world.keys(1);
     let process = world.process().await;
     let reports = process.pool.refresh(&all_qwen(), Refused::Keep).await;
-    assert!(reports.iter().all(|report| matches!(report.result, RefreshResult::Refreshed { .. })), "{reports:?}");
+    assert!(
+        reports.iter().all(|report| matches!(report.result, RefreshResult::Refreshed { .. })),
+        "{reports:?}"
+    );
     assert_eq!((reports.len(), world.endpoint.calls()), (2, 2));
     let again = process.pool.refresh(&all_qwen(), Refused::Keep).await;
     assert!(again.iter().all(|report| matches!(report.result, RefreshResult::TooSoon { .. })), "{again:?}");
@@ -339,7 +355,7 @@ async fn facts_are_found_once_at_the_first_need_and_kept() {
     *world.endpoint.facts.lock().unwrap() =
         Ok(Facts { project_id: Some("fake-project-1".to_owned()), ..Facts::default() });
     let process = world.process().await;
-    let wants: Vec<_> = (0..10).map(|_| want("gemini_cli", Duration::from_secs(60))).collect();
+    let wants: Vec<_> = (0..10).map(|_| want("gemini_cli", Duration::from_mins(1))).collect();
     for lease in join_all(wants.iter().map(|want| process.pool.lease(want))).await {
         assert_eq!(lease.unwrap().facts.project_id.as_deref(), Some("fake-project-1"));
     }
@@ -350,14 +366,21 @@ async fn facts_are_found_once_at_the_first_need_and_kept() {
 async fn p21_an_account_that_the_service_refuses_after_a_grant_is_refused_and_not_probed() {
     let mut world = World::new();
     let expires_at = world.now().timestamp() - 60;
-    world.put("gemini.json", &json!({"access_token": "ya29.FAKE", "refresh_token": "1//FAKE", "expires_at": expires_at}));
+    world.put(
+        "gemini.json",
+        &json!({"access_token": "ya29.FAKE", "refresh_token": "1//FAKE", "expires_at": expires_at}),
+    );
     *world.endpoint.facts.lock().unwrap() =
         Err(RefreshError::Refused { reason: "UNSUPPORTED_CLIENT".to_owned(), link: None });
     world.settings.watch = WatchMode::Off;
     let process = world.bot().await;
-    let refused = process.pool.lease(&want("gemini_cli", Duration::from_secs(60))).await;
+    let refused = process.pool.lease(&want("gemini_cli", Duration::from_mins(1))).await;
     assert!(matches!(refused, Err(LeaseError::NeedsOperator { .. })), "{refused:?}");
-    assert_eq!(world.file("gemini.json")["access_token"], "FAKE-access-granted-1", "saved before the step that failed");
+    assert_eq!(
+        world.file("gemini.json")["access_token"],
+        "FAKE-access-granted-1",
+        "saved before the step that failed"
+    );
     sleep(Duration::from_hours(24)).await;
     assert_eq!((world.endpoint.calls(), world.endpoint.after_grants.load(Ordering::SeqCst)), (1, 1));
     assert_eq!(only(&process).state, State::Refused);
@@ -371,7 +394,12 @@ async fn a_refused_client_holds_every_credential_with_it_and_no_live_token() {
     world.login("live", 7200);
     world.endpoint.down(RefreshError::ClientRefused { code: "invalid_client".to_owned() });
     let process = world.process().await;
-    drop(process.pool.refresh(&Selector::Credential(only_of(&process, "qwen_dead.json").id), Refused::Keep).await);
+    drop(
+        process
+            .pool
+            .refresh(&Selector::Credential(only_of(&process, "qwen_dead.json").id), Refused::Keep)
+            .await,
+    );
     assert_eq!(world.endpoint.calls(), 1);
     for _ in 0..4 {
         assert_eq!(qwen(&process).await.unwrap().bearer.expose(), "FAKE-access-live");
@@ -391,7 +419,8 @@ async fn a_script_gets_a_token_that_is_fresh() {
     let token = process.pool.access_token(&all_qwen(), until).await.unwrap();
     assert_eq!(token.token.expose(), "FAKE-access-granted-1");
     assert!(token.expires_at.unwrap() > world.clock.now());
-    let again = process.pool.access_token(&Selector::Credential(token.credential.clone()), until).await.unwrap();
+    let again =
+        process.pool.access_token(&Selector::Credential(token.credential.clone()), until).await.unwrap();
     assert_eq!(again, token);
     assert_eq!(Arc::strong_count(&world.endpoint), 2, "the pool alone holds the endpoint beside the test");
 }

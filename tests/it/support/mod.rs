@@ -6,4 +6,5 @@ pub(crate) mod bot;
 pub(crate) mod samples;
 pub(crate) mod upstream;
 pub(crate) mod pool;
+pub(crate) mod samples;
 pub(crate) mod vendors;

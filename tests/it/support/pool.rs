@@ -113,7 +113,8 @@ impl Endpoint {
 #[async_trait]
 impl Refresh for Endpoint {
     async fn refresh(&self, _provider: &Provider, login: &OAuthLogin) -> Result<Grant, RefreshError> {
-        let token = login.tokens.refresh.as_ref().expect("only logins with one are refreshed").expose().to_owned();
+        let token =
+            login.tokens.refresh.as_ref().expect("only logins with one are refreshed").expose().to_owned();
         self.sent.lock().unwrap().push(token.clone());
         let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_at_once.fetch_max(now, Ordering::SeqCst);
@@ -250,7 +251,7 @@ impl World {
     }
 
     pub(crate) fn put(&self, name: &str, content: &Value) {
-        fs::write(self.path(name), content.to_string()).unwrap();
+        put(&self.path(name), &content.to_string());
     }
 
     pub(crate) fn file(&self, name: &str) -> Value {
@@ -316,7 +317,13 @@ pub(crate) fn want(id: &str, patience: Duration) -> Want {
 }
 
 pub(crate) async fn qwen(process: &Process) -> Result<Lease, LeaseError> {
-    process.pool.lease(&want(QWEN, Duration::from_secs(60))).await
+    process.pool.lease(&want(QWEN, Duration::from_mins(1))).await
+}
+
+/// Writes a file as its owner, or the provider's own program, would.
+#[expect(clippy::disallowed_methods, reason = "a test plays the programs that own these files")]
+pub(crate) fn put(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
 }
 
 /// The one credential.

@@ -1,0 +1,135 @@
+//! Where a credential stands at an instant: its phase, whether it can be lent, its state as shown, what is due.
+
+use chrono::{DateTime, Utc};
+
+use super::{State, cooldown::Verdict, entry::Entry, refresher::Errand, window::Phase};
+use crate::{credential::Fingerprint, provider::AfterGrant};
+
+/// Whether and when a credential can be lent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Readiness {
+    /// Now.
+    Ready,
+    /// Now; its refresh is due.
+    Early,
+    /// After a flight that may start now.
+    Stale,
+    /// It rests; something may change at this instant.
+    Resting(DateTime<Utc>),
+    /// Its refresh fails for now.
+    Failing,
+    /// Not until a person acts.
+    Blocked,
+}
+
+impl Entry {
+    /// How its token stands: a bearer that the service rejected counts as expired.
+    pub(super) fn phase(&self, now: DateTime<Utc>) -> Phase {
+        let rejected = self.bearer.as_ref().is_some_and(|(_, print)| self.rejected_bearer == Some(*print));
+        if rejected { Phase::Hard } else { self.window.phase(now) }
+    }
+
+    /// Whether its refresh token may be sent.
+    pub(super) fn can_refresh(&self) -> bool {
+        self.login()
+            .and_then(|login| login.tokens.refresh.as_ref())
+            .is_some_and(|token| self.refused_login.is_none_or(|refused| refused != Fingerprint::of(token)))
+    }
+
+    /// Whether chats need something that the steps after a grant have yet to find.
+    pub(super) fn lacks_facts(&self) -> bool {
+        let Some(login) = self.login() else { return false };
+        match self.traits.after_grant {
+            AfterGrant::Nothing | AfterGrant::QwenResourceUrl => false,
+            AfterGrant::CodeAssistProject => login.facts.project_id.is_none() && !self.traits.has_project,
+            AfterGrant::IflowApiKey => login.facts.api_key.is_none(),
+        }
+    }
+
+    /// Why it is disabled, by its file, its terms or an operator.
+    pub(super) fn disabled(&self) -> Option<&str> {
+        if self.switched_off {
+            return Some("disabled by an operator; enable it to use it again");
+        }
+        self.credential.disabled.as_deref()
+    }
+
+    /// Whether what fails for now still does.
+    pub(super) fn is_backing_off(&self, now: DateTime<Utc>) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| now < trouble.until)
+    }
+
+    /// Whether it can be lent for a model.
+    pub(super) fn readiness(&self, model: &str, now: DateTime<Utc>) -> Readiness {
+        if self.disabled().is_some() || self.refusal.is_some() || self.foreign.is_some() {
+            return Readiness::Blocked;
+        }
+        for rest in [self.rest.as_ref(), self.models.get(model)].into_iter().flatten() {
+            match rest.verdict(now) {
+                Verdict::Over | Verdict::Probe => {}
+                Verdict::Until(until) => return Readiness::Resting(until),
+            }
+        }
+        let stale = if self.is_backing_off(now) { Readiness::Failing } else { Readiness::Stale };
+        match self.phase(now) {
+            Phase::Hard if !self.can_refresh() || self.client_refused.is_some() => Readiness::Blocked,
+            Phase::Hard => stale,
+            Phase::Fresh | Phase::Early if self.lacks_facts() => stale,
+            Phase::Fresh => Readiness::Ready,
+            Phase::Early => Readiness::Early,
+        }
+    }
+
+    /// Its state, as shown.
+    pub(super) fn state(&self, now: DateTime<Utc>) -> State {
+        let phase = self.phase(now);
+        let resting = self.rest.as_ref().is_some_and(|rest| rest.verdict(now) != Verdict::Over);
+        let refreshing =
+            self.flight.as_ref().is_some_and(|flight| matches!(flight.errand, Errand::Refresh { .. }));
+        if self.disabled().is_some() {
+            State::Disabled
+        } else if self.foreign.is_some() {
+            State::Unusable
+        } else if self.refusal.is_some() {
+            State::Refused
+        } else if phase == Phase::Hard && !self.can_refresh() {
+            State::NeedsLogin
+        } else if resting || (phase != Phase::Hard && self.lacks_facts() && self.is_backing_off(now)) {
+            State::Cooling
+        } else if refreshing {
+            State::Refreshing
+        } else {
+            match phase {
+                Phase::Fresh => State::Ready,
+                Phase::Early => State::Early,
+                Phase::Hard => State::Expired,
+            }
+        }
+    }
+
+    /// Whether a background refresh should start now.
+    pub(super) fn is_due(&self, now: DateTime<Utc>) -> bool {
+        let wanted = match self.phase(now) {
+            Phase::Fresh => false,
+            Phase::Early | Phase::Hard => true,
+        };
+        wanted
+            && self.flight.is_none()
+            && self.disabled().is_none()
+            && self.refusal.is_none()
+            && self.foreign.is_none()
+            && self.client_refused.is_none()
+            && self.can_refresh()
+            && !self.is_backing_off(now)
+    }
+
+    /// When the scheduler should look at it again, at the latest.
+    pub(super) fn due_at(&self) -> Option<DateTime<Utc>> {
+        let refresh = self.window.due_at().filter(|_| self.can_refresh() && self.client_refused.is_none());
+        let refresh = match (&self.trouble, refresh) {
+            (Some(trouble), Some(due)) => Some(due.max(trouble.until)),
+            (None | Some(_), due) => due,
+        };
+        [refresh, self.unsaved.as_ref().map(|unsaved| unsaved.retry_at)].into_iter().flatten().min()
+    }
+}
