@@ -268,10 +268,6 @@ enum Rank {
     FenceLine,
     /// Inside a word.
     Letter,
-    /// Anywhere between graphemes: a link or code that is longer than a message.
-    Grapheme,
-    /// Anywhere: a grapheme that is longer than a message.
-    Anywhere,
 }
 
 /// The best place to cut within the first `fitting` bytes of `known`.
@@ -283,8 +279,29 @@ fn best(known: &str, fitting: usize, lines: &Lines, room: usize) -> usize {
         // What begins the piece and does not end within it is longer than a message.
         .filter(|span| span.start > 0 || span.end <= fitting)
         .collect();
-    let inside_span = |at: usize| spans.iter().any(|span| span.start < at && at < span.end);
     let graphemes: Vec<usize> = known.grapheme_indices(true).map(|(at, _)| at).collect();
+    let last = |allowed: &dyn Fn(usize) -> bool| {
+        graphemes.iter().copied().rfind(|at| *at > 0 && *at <= fitting && allowed(*at))
+    };
+    ranked(known, fitting, lines, room, &graphemes, &spans)
+        // A link or code that is longer than a message is cut, but never so that a fence seems to begin.
+        .or_else(|| ranked(known, fitting, lines, room, &graphemes, &[]))
+        .or_else(|| last(&|at| !known.get(at..).is_some_and(|rest| rest.starts_with(['`', '~', ' ', '\t']))))
+        .or_else(|| last(&|_| true))
+        // A grapheme that is longer than a message.
+        .unwrap_or(fitting)
+}
+
+/// The best place that lies in no protected stretch and changes no line's meaning.
+fn ranked(
+    known: &str,
+    fitting: usize,
+    lines: &Lines,
+    room: usize,
+    graphemes: &[usize],
+    spans: &[Range<usize>],
+) -> Option<usize> {
+    let inside_span = |at: usize| spans.iter().any(|span| span.start < at && at < span.end);
     let mut found: Option<(Rank, usize)> = None;
     let mut offer = |rank: Rank, at: usize| {
         if found.is_none_or(|(best, best_at)| rank < best || (rank == best && at > best_at)) {
@@ -321,11 +338,7 @@ fn best(known: &str, fitting: usize, lines: &Lines, room: usize) -> usize {
             }
         }
     }
-    if let Some(at) = graphemes.iter().copied().rfind(|at| *at > 0 && *at <= fitting) {
-        offer(Rank::Grapheme, at);
-    }
-    offer(Rank::Anywhere, fitting);
-    found.map_or(fitting, |(_, at)| at)
+    found.map(|(_, at)| at)
 }
 
 /// How good the beginning of a line is.
@@ -357,16 +370,25 @@ fn stays_what_it_is(known: &str, line: &Line, kind: Kind, at: usize, room: usize
         Kind::Text => fence.is_none(),
         Kind::Opener | Kind::Closer => false,
     };
-    let next = known.get(at..).and_then(|rest| rest.chars().next()).unwrap_or('\n');
+    let rest = known.get(at..).unwrap_or_default();
+    let next = rest.chars().next().unwrap_or('\n');
     let harmless = match kind {
         Kind::Code => !matches!(next, '`' | '~' | '>') && !next.is_whitespace(),
+        Kind::Text if matches!(next, '`' | '*') => begins_inline(rest, next),
         Kind::Text => {
-            let marks = matches!(next, '`' | '~' | '#' | '>' | '-' | '*' | '+' | '|' | '=');
+            let marks = matches!(next, '~' | '#' | '>' | '-' | '+' | '|' | '=');
             !marks && !next.is_whitespace() && !next.is_ascii_digit()
         }
         Kind::Opener | Kind::Closer => false,
     };
     same && harmless
+}
+
+/// Whether a run of marks is known to begin inline code or emphasis, and no fence, list or rule.
+fn begins_inline(rest: &str, mark: char) -> bool {
+    let run = rest.chars().take_while(|c| *c == mark).count();
+    let after = rest.chars().nth(run);
+    run < 3 && after.is_some_and(|after| !after.is_whitespace())
 }
 
 /// How good a place inside a line is; `None` behind nothing but blanks.
