@@ -70,6 +70,14 @@ fn oracle(text: &str) -> (Vec<(Seen, String)>, bool) {
     (seen, is_open)
 }
 
+/// How a line is seen, but for a language that is too long to be said again in messages this small.
+fn known(seen: &Seen) -> Seen {
+    match seen {
+        Seen::Code(language) if language.len() > 8 => Seen::Code(String::new()),
+        Seen::Code(_) | Seen::Text | Seen::Mark => seen.clone(),
+    }
+}
+
 fn fragment() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[a-z]{1,9} ",
@@ -177,7 +185,7 @@ proptest! {
             let is_whole = lines.contains(&line.as_str()) && text.matches(line.as_str()).count() == 1;
             if line.trim_matches(['>', ' ']).len() >= 6 && !line.contains("```") && !line.contains("~~~") && is_whole {
                 let before = wanted.iter().find(|(_, other)| other == line);
-                prop_assert_eq!(before.map(|(seen, _)| seen), Some(seen), "{:?}", line);
+                prop_assert_eq!(before.map(|(seen, _)| known(seen)), Some(known(seen)), "{:?}", line);
             }
         }
     }
