@@ -70,7 +70,7 @@ impl Http {
             .connect_timeout(Duration::from_secs(10))
             .tcp_keepalive(Duration::from_mins(1));
         if let Some(proxy) = &options.proxy {
-            builder = builder.proxy(reqwest::Proxy::all(proxy.expose()).map_err(|_| HttpError::Proxy)?);
+            builder = builder.proxy(reqwest::Proxy::https(proxy.expose()).map_err(|_| HttpError::Proxy)?);
         }
         let client = builder.build().map_err(|_| HttpError::Broken)?;
         Ok(Self { client, reach: options.reach })
