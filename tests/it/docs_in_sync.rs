@@ -11,6 +11,9 @@ use cortana::config::variables;
 const VARIABLES: (&str, &str) = ("<!-- variables -->\n", "<!-- /variables -->");
 const COMMANDS: (&str, &str) = ("<!-- commands -->\n", "<!-- /commands -->");
 
+/// The documents that have the table of variables.
+const TABLES_OF_VARIABLES: [&str; 2] = ["docs/configuration.md", "README.md"];
+
 fn document(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
@@ -34,11 +37,12 @@ fn env_example_has_every_variable_with_its_default_and_one_line() {
 }
 
 #[test]
-fn the_page_on_configuration_has_every_variable() {
-    let name = "docs/configuration.md";
-    let text = read(name);
-    let (_, inside, _) = between(name, &text, VARIABLES);
-    assert!(inside.trim() == variables::markdown().trim(), "{name} differs from the code; {REMEDY}");
+fn the_readme_and_the_page_on_configuration_have_every_variable() {
+    for name in TABLES_OF_VARIABLES {
+        let text = read(name);
+        let (_, inside, _) = between(name, &text, VARIABLES);
+        assert!(inside.trim() == variables::markdown().trim(), "{name} differs from the code; {REMEDY}");
+    }
 }
 
 #[test]
@@ -67,13 +71,14 @@ fn env_example_is_a_configuration() {
 }
 
 #[test]
-#[ignore = "writes .env.example and docs/configuration.md"]
+#[ignore = "writes .env.example, README.md and docs/configuration.md"]
 fn write() {
     fs::write(document(".env.example"), variables::env_example()).expect("write .env.example");
-    let name = "docs/configuration.md";
-    let text = read(name);
-    let (before, _, behind) = between(name, &text, VARIABLES);
-    let table = variables::markdown();
-    let (begin, end) = VARIABLES;
-    fs::write(document(name), format!("{before}{begin}{table}{end}{behind}")).expect("write the page");
+    for name in TABLES_OF_VARIABLES {
+        let text = read(name);
+        let (before, _, behind) = between(name, &text, VARIABLES);
+        let table = variables::markdown();
+        let (begin, end) = VARIABLES;
+        fs::write(document(name), format!("{before}{begin}{table}{end}{behind}")).expect("write the page");
+    }
 }

@@ -25,6 +25,7 @@ mod oauth_vendor;
 mod pool;
 mod pool_health;
 mod pool_processes;
+mod run;
 mod support;
 mod wires;
 mod wires_judged;

@@ -73,12 +73,17 @@ pub(super) fn words(text: &str) -> u64 {
     u64::try_from(text.split_whitespace().count()).unwrap_or(u64::MAX)
 }
 
+/// A question without the speaker's label in front of it, which a model would not repeat: `⟦from Ada⟧ hello`.
+fn without_label(question: &str) -> &str {
+    question.strip_prefix('⟦').and_then(|rest| rest.split_once('⟧')).map_or(question, |(_, said)| said.trim())
+}
+
 /// The answer when nothing is scripted. The same question gets the same answer.
 ///
 /// A question with the word `code` gets a fenced block, one with `long` a text of several Discord messages: somebody
 /// who tries the sandbox wants to see how these arrive.
 pub(super) fn unscripted(name: &str, model: &str, question: &str, turn: usize) -> Reply {
-    let question = question.trim();
+    let question = without_label(question.trim());
     let mut quoted: String = question.chars().take(160).collect();
     if question.chars().count() > 160 {
         quoted.push('…');

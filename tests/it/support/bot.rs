@@ -1,6 +1,6 @@
 //! The real bot in this process, on an emulated Discord and emulated providers over real sockets.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use cortana::{
     app::{self, AppError},
@@ -75,19 +75,31 @@ impl World {
         self
     }
 
-    /// A bot, not yet connected.
-    pub(crate) fn start(self) -> Bot {
+    /// The variables that lead a bot into this world.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
         let endpoints = self.sandbox.endpoints();
         let folder = |name: &str| self.home.path().join(name).to_string_lossy().into_owned();
-        let mut source = MapSource::new()
-            .with("DISCORD_TOKEN", &endpoints.bot_token)
-            .with("DISCORD_API_BASE", &endpoints.discord_api_base)
-            .with("CREDENTIALS_DIR", folder("credentials"))
-            .with("STATE_DIR", folder("data"))
-            .with("ADMIN_ADDR", "127.0.0.1:0");
-        for (name, value) in &self.variables {
-            source.set(name.clone(), value.clone());
-        }
+        let mut variables: Vec<(String, String)> = [
+            ("DISCORD_TOKEN", endpoints.bot_token),
+            ("DISCORD_API_BASE", endpoints.discord_api_base),
+            ("CREDENTIALS_DIR", folder("credentials")),
+            ("STATE_DIR", folder("data")),
+            ("ADMIN_ADDR", "127.0.0.1:0".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        variables.extend(self.variables.iter().cloned());
+        variables
+    }
+
+    /// The folder in which this world's bots keep their files.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// A bot, not yet connected.
+    pub(crate) fn start(self) -> Bot {
+        let source: MapSource = self.environment().into_iter().collect();
         let settings = config::load(&source).expect("good settings");
         let shutdown = Shutdown::new();
         let ended = self.life.spawn(app::run(settings, shutdown.clone()));
