@@ -25,7 +25,6 @@ impl Shutdown {
     }
 
     /// Spawns a tracked task.
-    #[expect(clippy::disallowed_methods, reason = "this is the place; tracked here")]
     pub fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,

@@ -1,7 +1,9 @@
 //! What can be called, and the help that teaches it.
 #![expect(clippy::doc_markdown, reason = "these comments are the help, where backticks would show")]
 
-use std::{net::SocketAddr, path::PathBuf};
+#[cfg(feature = "sandbox")]
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 

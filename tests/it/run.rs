@@ -89,7 +89,7 @@ fn secrets(folder: &Path) -> BTreeSet<String> {
             }
             Value::Array(values) => values.iter().for_each(|value| collect(value, found)),
             Value::Object(fields) => fields.values().for_each(|value| collect(value, found)),
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
     let mut found = BTreeSet::new();
@@ -144,7 +144,8 @@ async fn p33_d17_no_secret_reaches_a_log_or_a_message() {
         match step {
             1 => vendors.expire_access("gemini_cli", "ada@example.com"),
             2 => {
-                vendors.fault("gemini_cli", Fault::chat(Act::google_validation("https://example.com/verify")))
+                vendors
+                    .fault("gemini_cli", Fault::chat(Act::google_validation("https://example.com/verify")));
             }
             3 => vendors.fault("qwen_code", Fault::chat(Act::web_page(502))),
             4 => vendors.revoke_refresh("qwen_code", "kim@example.com"),

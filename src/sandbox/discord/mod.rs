@@ -2,7 +2,7 @@
 //!
 //! It judges: what Discord refuses is refused with Discord's codes. It remembers: every request, every message's
 //! visible past, and who would have been notified. The state is one value behind one lock; requests and gateway
-//! frames change it through [`Discord::with`], which wakes whoever waits for a change.
+//! frames change it through `Discord::with`, which wakes whoever waits for a change.
 
 mod commands;
 mod error;
