@@ -100,7 +100,7 @@ fn loaded(entry: &Entry) {
                 .window
                 .expires_at()
                 .map_or_else(|| "unknown".to_owned(), |at| at.format("%F %T UTC").to_string());
-            let disabled = entry.disabled().unwrap_or_default();
+            let disabled = entry.disabled();
             tracing::info!(credential.id = %id, %provider, account, dialect, expiry, disabled, "Loaded OAuth credential");
         }
         Login::ApiKey(_) => {

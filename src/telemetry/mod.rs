@@ -1,5 +1,7 @@
 //! Logs: one subscriber, with foreign crates kept quiet because several of them print what they carry.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// How log lines look.
@@ -42,7 +44,9 @@ pub fn init(format: LogFormat, directives: &str) -> Option<String> {
     let registry = tracing_subscriber::registry().with(filter);
     let result = match format {
         LogFormat::Pretty => {
-            registry.with(fmt::layer().with_writer(std::io::stderr).with_target(false)).try_init()
+            let colours = std::io::stderr().is_terminal();
+            let layer = fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(colours);
+            registry.with(layer).try_init()
         }
         LogFormat::Json => {
             registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init()

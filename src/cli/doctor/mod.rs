@@ -132,8 +132,14 @@ fn lines(report: &Report) -> String {
     }
     let Report { findings, warnings, failures } = report;
     lines.push(format!(
-        "\n{} checks, {warnings} warnings, {failures} failures. Nothing was sent to Discord or any provider.",
-        findings.len(),
+        "\n{}, {}, {}. Nothing was sent to Discord or any provider.",
+        counted(findings.len(), "check"),
+        counted(*warnings, "warning"),
+        counted(*failures, "failure"),
     ));
     lines.join("\n")
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
