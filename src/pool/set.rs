@@ -168,6 +168,7 @@ impl Set {
         let broken: HashSet<&str> = inventory
             .rejected
             .iter()
+            .filter(|rejected| !rejected.gone)
             .map(|rejected| rejected.label.as_str())
             .chain(unsettled.iter().map(String::as_str))
             .collect();
@@ -300,11 +301,24 @@ fn news(entry: &mut Entry, now: DateTime<Utc>) -> Option<PoolEvent> {
     })
 }
 
-/// Whether a credential that was found is one that is alive: by id, or by its place while it holds the same login (an id
-/// made of a refresh token changes when that rotates).
+/// Whether a credential that was found is one that is alive: by id, or by its place while it holds the same token (an id
+/// made of a refresh token changes when that rotates). Never across providers: one's token must not go to another.
 fn is_same(ours: &Credential, found: &Credential) -> bool {
-    ours.id == found.id
-        || (ours.provider == found.provider && ours.place == found.place && ours.login == found.login)
+    ours.provider == found.provider
+        && (ours.id == found.id || (ours.place == found.place && has_same_token(&ours.login, &found.login)))
+}
+
+/// Whether two logins hold the same token, whatever else is known of them.
+fn has_same_token(ours: &Login, found: &Login) -> bool {
+    match (ours, found) {
+        (Login::ApiKey(ours), Login::ApiKey(found)) => ours == found,
+        (Login::OAuth(ours), Login::OAuth(found)) => match (&ours.tokens.refresh, &found.tokens.refresh) {
+            (Some(ours), Some(found)) => ours == found,
+            (None, None) => ours.tokens.access.is_some() && ours.tokens.access == found.tokens.access,
+            (Some(_), None) | (None, Some(_)) => false,
+        },
+        (Login::ApiKey(_), Login::OAuth(_)) | (Login::OAuth(_), Login::ApiKey(_)) => false,
+    }
 }
 
 /// Takes a found credential in for the same one; whether it brought anything new.

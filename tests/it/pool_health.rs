@@ -288,3 +288,47 @@ async fn p35_the_operating_systems_news_is_heard() {
     });
     assert_eq!(heard.await.expect("it is loaded").as_str(), QWEN);
 }
+
+/// A link whose target is gone, as after the vendor's own log-out: what was loaded through it goes too.
+#[tokio::test(start_paused = true)]
+async fn p35_a_link_to_nothing_takes_its_login_along() {
+    let world = World::new();
+    world.login("a", 7200);
+    let elsewhere = world.path("qwen_a.json").with_extension("elsewhere");
+    std::fs::rename(world.path("qwen_a.json"), &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, world.path("qwen_a.json")).unwrap();
+    let process = world.bot().await;
+    assert!(qwen(&process).await.is_ok());
+    std::fs::remove_file(&elsewhere).unwrap();
+    sleep(Duration::from_secs(6)).await;
+    let views = process.pool.snapshot().credentials;
+    let states: Vec<State> = views.iter().map(|view| view.state).collect();
+    assert_eq!(states, [State::Unusable], "only the broken link is shown: {views:?}");
+    assert!(qwen(&process).await.is_err());
+}
+
+/// Both tools call their file `oauth_creds.json`: a login of another provider in a known place is another credential,
+/// and no token of one goes to the other.
+#[tokio::test(start_paused = true)]
+async fn another_providers_file_in_the_same_place_is_another_credential() {
+    let world = World::new();
+    world.put(
+        "oauth_creds.json",
+        &serde_json::json!({"access_token": "FAKE-access", "token_type": "Bearer", "refresh_token": "FAKE-refresh",
+            "resource_url": "portal.qwen.ai", "expiry_date": 1_700_000_000_000_u64}),
+    );
+    let process = world.bot().await;
+    assert!(qwen(&process).await.is_ok(), "refreshed: its id is remembered in the lock file");
+    world.put(
+        "oauth_creds.json",
+        &serde_json::json!({"access_token": "ya29.FAKE", "refresh_token": "1//FAKE", "token_type": "Bearer",
+            "scope": "https://www.googleapis.com/auth/cloud-platform", "expiry_date": 1_700_000_000_000_u64,
+            "client_id": "681255809395-fake.apps.googleusercontent.com", "client_secret": "FAKE"}),
+    );
+    sleep(Duration::from_secs(6)).await;
+    let views = process.pool.snapshot().credentials;
+    let providers: Vec<String> =
+        views.iter().filter_map(|view| view.provider.as_ref()).map(ToString::to_string).collect();
+    assert_eq!(providers, ["gemini_cli"], "{views:?}");
+    assert!(qwen(&process).await.is_err(), "nothing of Qwen's is left to lend");
+}

@@ -87,7 +87,7 @@ impl Guard {
             destination: None,
         };
         if let (Place::File { index, .. }, None) = (&credential.place, guard.account()) {
-            guard.notes.set_id(*index, &credential.id);
+            guard.notes.set_id(*index, &credential.provider, &credential.id);
         }
         // Who holds the lock is a courtesy to those who wait.
         drop(guard.write_notes());

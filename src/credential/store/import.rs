@@ -94,7 +94,7 @@ impl Store {
         let found = self.inspect(path, provider).map_err(ImportError::Rejected)?;
         let first = found.first().ok_or_else(|| {
             let (label, reason) = (fs::file_name(path), "it holds no account".to_owned());
-            ImportError::Rejected(Rejected { label, provider: provider.cloned(), reason })
+            ImportError::Rejected(Rejected { label, provider: provider.cloned(), reason, gone: false })
         })?;
         if let Some(label) = self.known(&found, credentials_dir) {
             return Err(ImportError::AlreadyThere { label });

@@ -155,6 +155,7 @@ impl<'a> Loader<'a> {
                     label: variable.to_owned(),
                     provider,
                     reason: problem,
+                    gone: false,
                 });
             }
         }
@@ -180,6 +181,7 @@ impl<'a> Loader<'a> {
             label: variable.to_owned(),
             provider: Some(provider.clone()),
             reason,
+            gone: false,
         });
     }
 
@@ -224,6 +226,11 @@ impl Store {
             label: label.clone(),
             provider,
             reason,
+            gone: false,
+        };
+        let missing = |provider: Option<ProviderId>, reason: &str| Rejected {
+            gone: true,
+            ..rejected(provider, reason.to_owned())
         };
         let gone = || {
             if path.is_symlink() {
@@ -232,20 +239,15 @@ impl Store {
                 "there is no such file"
             }
         };
-        let target = path.canonicalize().map_err(|_| rejected(explicit.cloned(), gone().to_owned()))?;
+        let target = path.canonicalize().map_err(|_| missing(explicit.cloned(), gone()))?;
         let named = identity::by_name(path, &target, &self.options.providers);
         let guess = explicit.cloned().or_else(|| named.clone());
         if !target.is_file() {
             return Err(rejected(guess, "it is no regular file".to_owned()));
         }
-        let source = self.read(&target, Held::Nothing).map_err(|unread| {
-            rejected(
-                guess.clone(),
-                match unread {
-                    Unread::Gone => gone().to_owned(),
-                    Unread::Unusable(problem) => format!("{problem}; it is left as it is"),
-                },
-            )
+        let source = self.read(&target, Held::Nothing).map_err(|unread| match unread {
+            Unread::Gone => missing(guess.clone(), gone()),
+            Unread::Unusable(problem) => rejected(guess.clone(), format!("{problem}; it is left as it is")),
         })?;
         let notes = std::fs::read_to_string(source::sidecar(&target)).unwrap_or_default();
         let notes = Notes::parse(notes.lines().next().unwrap_or_default());
@@ -286,7 +288,7 @@ impl Store {
         let mut found = Vec::new();
         for index in 0..source.accounts() {
             let mut credential = self
-                .account(source, index, row, notes.id(index), place(index))
+                .account(source, index, row, notes.id(index, &row.id), place(index))
                 .map_err(|foreign| fail(format!("{foreign}; nothing was sent there")))?;
             let Login::OAuth(login) = &credential.login else { continue };
             if login.tokens.access.is_none() && login.tokens.refresh.is_none() {

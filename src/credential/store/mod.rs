@@ -103,6 +103,8 @@ pub struct Rejected {
     pub provider: Option<ProviderId>,
     /// Why, and what to do, in one sentence.
     pub reason: String,
+    /// Nothing stands at its place, as opposed to something that cannot be read: what was loaded from there is gone too.
+    pub gone: bool,
 }
 
 /// A login that was already loaded.

@@ -9,6 +9,7 @@ use super::{
     super::{CredentialId, Fingerprint},
     LockNotes, LockedFailure,
 };
+use crate::provider::ProviderId;
 
 /// The line of a lock file. One file may hold several accounts, so the notes are by credential.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,8 +19,15 @@ pub(super) struct Notes {
     pid: u32,
     /// The ids of logins without a name, by their index in the file: such an id comes from the first token, which is
     /// gone after the first rotation.
-    ids: BTreeMap<usize, String>,
+    ids: BTreeMap<usize, Remembered>,
     credentials: BTreeMap<String, Entry>,
+}
+
+/// An id, and whose login it was given to: another provider's file may be put in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Remembered {
+    provider: ProviderId,
+    id: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,14 +70,16 @@ impl Notes {
         if self.pid == 0 { "another process".to_owned() } else { format!("process {}", self.pid) }
     }
 
-    /// The id that a nameless login was given when it was first met.
-    pub(super) fn id(&self, index: usize) -> Option<CredentialId> {
-        self.ids.get(&index).map(|id| CredentialId::new(id))
+    /// The id that a nameless login of this provider was given when it was first met.
+    pub(super) fn id(&self, index: usize, provider: &ProviderId) -> Option<CredentialId> {
+        let remembered = self.ids.get(&index).filter(|remembered| remembered.provider == *provider)?;
+        Some(CredentialId::new(&remembered.id))
     }
 
     /// Remembers the id of a nameless login.
-    pub(super) fn set_id(&mut self, index: usize, id: &CredentialId) {
-        self.ids.insert(index, id.as_str().to_owned());
+    pub(super) fn set_id(&mut self, index: usize, provider: &ProviderId, id: &CredentialId) {
+        let remembered = Remembered { provider: provider.clone(), id: id.as_str().to_owned() };
+        self.ids.insert(index, remembered);
     }
 
     pub(super) fn get(&self, id: &CredentialId) -> LockNotes {
@@ -117,11 +127,13 @@ mod tests {
         let mut notes = Notes { pid: 7, ..Notes::default() };
         let id = CredentialId::new("abc");
         notes.set(&id, &told);
-        notes.set_id(2, &id);
+        let qwen: ProviderId = "qwen_code".parse().unwrap();
+        notes.set_id(2, &qwen, &id);
         let again = Notes::parse(&notes.line());
         assert_eq!(again, notes);
         assert_eq!(again.get(&id), told);
-        assert_eq!(again.id(2), Some(id));
+        assert_eq!(again.id(2, &qwen), Some(id));
+        assert_eq!(again.id(2, &"gemini_cli".parse().unwrap()), None, "another provider's file in its place");
         let torn: String = notes.line().chars().take(20).collect();
         assert_eq!(Notes::parse(&torn), Notes::default());
     }

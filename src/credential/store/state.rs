@@ -69,7 +69,9 @@ impl Store {
                 // The very first write was cut: its temporary file is named by the source's own token.
                 let orphan = source::temporary(&path, origin);
                 let kept = source::read_plain(&orphan).ok()?;
-                if belongs_to(&kept, origin) && self.disk.rename(&orphan, &path).is_ok() {
+                // Without the lock its writer may still be at work: what it holds counts, the file stays where it is.
+                if held == Held::Lock && belongs_to(&kept, origin) && self.disk.rename(&orphan, &path).is_ok()
+                {
                     tracing::info!(credential.id = %id, "Adopted the token of an interrupted write");
                 }
                 kept
