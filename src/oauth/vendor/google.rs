@@ -125,7 +125,7 @@ impl Assist<'_> {
         let limits = self.exchange.limits();
         let body = self.onboarding(tier);
         let mut reply = self.onboard_once(&body).await?;
-        for _ in 0..limits.polls {
+        for looks in 0..=limits.polls {
             if reply.get("done") == Some(&Value::Bool(true)) {
                 let project = reply.get("response").and_then(Value::as_object).and_then(project_in);
                 return project
@@ -139,6 +139,9 @@ impl Assist<'_> {
                     problem: format!("{ONBOARD}neither an operation nor a project in the reply"),
                 }));
             };
+            if looks == limits.polls {
+                break;
+            }
             tokio::time::sleep(limits.poll_every).await;
             reply = match self.provider.quirks.envelope {
                 Envelope::GeminiCli => self.look(&operation).await?,
