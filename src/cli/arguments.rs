@@ -52,9 +52,10 @@ pub(super) enum Command {
     /// Needs DISCORD_TOKEN. Starts without credentials too, and says so when somebody asks. Ends on SIGTERM or Ctrl-C:
     /// answers that are being written are finished with a note.
     Run,
-    /// Show every credential: state, expiry, last refresh
+    /// Show every credential: state and expiry
     ///
-    /// Reads the same files and lock files as the running bot and sends nothing.
+    /// Reads the same files and lock files as the running bot and sends nothing. Rests, counters and the last refresh live
+    /// in the running bot: /settings oauth-status shows them.
     Status(StatusOptions),
     /// Refresh credentials now
     ///
@@ -111,7 +112,7 @@ const SANDBOX_EXAMPLES: &str = "\
 Examples:
   cortana sandbox --say \"hello\" --say \"/settings oauth-status\"
       say each as a person in a channel and print the transcript;
-      exits 0 when the last answer is finished, 1 when one failed
+      exits 0 when every answer is finished, 1 when one failed
   cortana sandbox
       keep running and say where to connect
   cortana sandbox --serve-only

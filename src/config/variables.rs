@@ -240,7 +240,11 @@ pub const VARIABLES: &[Variable] = &[
         "",
         "Hosts that API keys (never OAuth tokens) may reach without TLS, such as a model server beside the container",
     ),
-    secret(Section::Network, "HTTPS_PROXY", "The proxy for every connection; it may carry a password"),
+    secret(
+        Section::Network,
+        "HTTPS_PROXY",
+        "The proxy for every https connection; http to this machine or to ALLOW_HTTP_HOSTS is direct; it may carry a password",
+    ),
     plain(Section::Operation, "STATE_DIR", "data", "The folder for the bot's own state; made when missing"),
     plain(
         Section::Operation,

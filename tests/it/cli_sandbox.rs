@@ -61,7 +61,7 @@ fn an_unknown_command_fails() {
     let output = sandbox(folder.path(), &["--say", "/nonsense"]).output().expect("the binary runs");
     let (out, err) = texts(&output);
     assert_eq!(output.status.code(), Some(1), "{out}{err}");
-    assert!(out.contains("/nonsense") && err.contains("the last answer failed"), "{out}{err}");
+    assert!(out.contains("/nonsense") && err.contains("failed or did not come"), "{out}{err}");
 }
 
 #[test]
