@@ -90,9 +90,21 @@ pub(super) struct Progress {
     pub(super) patience: Patience,
     /// Visible text went out: from here on nothing can start again (P27).
     pub(super) shown: bool,
+    /// White space before the first visible text: shows nothing by itself, so that it goes out with what follows.
+    blank: String,
 }
 
 impl Progress {
+    pub(super) fn new(out: Out, patience: Patience) -> Self {
+        Self { out, patience, shown: false, blank: String::new() }
+    }
+
+    /// An attempt begins: nothing of the one before is shown.
+    fn begin(&mut self) {
+        self.patience.begin();
+        self.blank.clear();
+    }
+
     /// Hands an event on. The receiver lives as long as we do, so this cannot fail.
     pub(super) async fn emit(&mut self, event: ChatEvent) {
         drop(self.out.send(Ok(event)).await);
@@ -104,7 +116,9 @@ impl Progress {
             self.patience.note_event();
             match piece {
                 Piece::Reasoning => self.emit(ChatEvent::Reasoning).await,
+                Piece::Text(text) if !self.shown && text.trim().is_empty() => self.blank.push_str(&text),
                 Piece::Text(text) => {
+                    let text = std::mem::take(&mut self.blank) + &text;
                     if let Some(notice) = notice.take() {
                         self.emit(ChatEvent::Notice(notice)).await;
                     }
@@ -150,7 +164,7 @@ impl Attempt<'_> {
         F: Future<Output = bool>,
     {
         let call = wire::encode(self.row.wire, self.ask);
-        progress.patience.begin();
+        progress.begin();
         let limit = progress.patience.limit();
         let now = clock::instant();
         let half = now + limit.saturating_duration_since(now) / 2;

@@ -292,6 +292,21 @@ async fn p27_a_stream_that_breaks_before_text_starts_again_elsewhere() {
 }
 
 #[tokio::test]
+async fn p27_white_space_is_no_visible_text_and_goes_out_with_what_follows() {
+    for end in [vec![Part::Break], Vec::new(), vec![finish()]] {
+        let parts: Vec<_> = [content("\n"), content(" \n")].into_iter().chain(end).collect();
+        let (world, upstream) =
+            one_provider(&["sk-FAKE-1", "sk-FAKE-2"], move |call| match call.bearer.as_str() {
+                "sk-FAKE-1" => Answer::parts(parts.clone()),
+                _ => Answer::parts([content("\n "), content("Hel"), content(" "), content("lo"), finish()]),
+            })
+            .await;
+        assert_eq!(world.ask().await.answer(), "\n Hel lo", "nothing of the attempt that was given up");
+        assert_eq!(upstream.hits(["sk-FAKE-1", "sk-FAKE-2"]), [1, 1]);
+    }
+}
+
+#[tokio::test]
 async fn p27_a_stream_that_breaks_after_text_keeps_it_and_says_so() {
     for end in [vec![Part::Break], Vec::new(), vec![Part::Bytes(format!("data: {QUOTA}\n\n"))]] {
         let parts: Vec<_> = std::iter::once(content("Hel")).chain(end).collect();

@@ -40,8 +40,7 @@ pub(super) fn stream(parts: Arc<LlmParts>, request: ChatRequest) -> ChatStream {
     let (out, events) = mpsc::channel(1);
     let work = async move {
         let mut failures = out.clone();
-        let progress =
-            Progress { out, patience: Patience::new(request.received_at, &parts.settings), shown: false };
+        let progress = Progress::new(out, Patience::new(request.received_at, &parts.settings));
         let run = Run {
             parts: &parts,
             request: &request,
