@@ -108,7 +108,7 @@ impl Inner {
         Some(match ended {
             Ended::Refreshed => RefreshResult::Refreshed { expires_at },
             Ended::Adopted | Ended::Nothing => RefreshResult::Adopted { expires_at },
-            Ended::RefusedBefore => RefreshResult::RefusedBefore,
+            Ended::RefusedBefore(_) => RefreshResult::RefusedBefore,
             Ended::Waiting { error, .. } | Ended::Failed { error, .. } => RefreshResult::Failed(error),
             Ended::Store(error) => RefreshResult::Store(error),
             Ended::Hopeless => {

@@ -237,6 +237,11 @@ impl Entry {
         }
     }
 
+    /// What its refresh token is known by.
+    pub(super) fn refresh_print(&self) -> Option<Fingerprint> {
+        self.login().and_then(|login| login.tokens.refresh.as_ref()).map(Fingerprint::of)
+    }
+
     /// What authorises chats now, with its fingerprint.
     pub(super) fn bearer(&self) -> Option<&(Secret, Fingerprint)> {
         self.bearer.as_ref()

@@ -36,7 +36,7 @@ pub(super) enum Decision {
     /// The token at hand will do.
     Enough,
     /// This refresh token was refused; it is not sent again.
-    RefusedBefore,
+    RefusedBefore(Fingerprint),
     /// There is no refresh token.
     NoRefreshToken,
     /// The token was granted just now, or for an earlier 401, and is refused.
@@ -75,12 +75,9 @@ impl Entry {
         if cause == RefreshCause::Unauthorized && live && self.forced.is_some() && self.forced == failed {
             return Decision::Hopeless;
         }
-        let Some(token) = self.login().and_then(|login| login.tokens.refresh.as_ref()) else {
-            return Decision::NoRefreshToken;
-        };
-        let print = Some(Fingerprint::of(token));
-        if refused == Refused::Keep && (self.refused_login == print || notes.refused == print) {
-            return Decision::RefusedBefore;
+        let Some(token) = self.refresh_print() else { return Decision::NoRefreshToken };
+        if refused == Refused::Keep && [self.refused_login, notes.refused].contains(&Some(token)) {
+            return Decision::RefusedBefore(token);
         }
         if cause == RefreshCause::Operator {
             return Decision::Ask;
@@ -171,7 +168,7 @@ impl Inner {
             match decision {
                 Decision::Enough if adopted.is_some() => return Ok(Ended::Adopted),
                 Decision::Enough => return Ok(Ended::Nothing),
-                Decision::RefusedBefore => return Err(Ended::RefusedBefore),
+                Decision::RefusedBefore(token) => return Err(Ended::RefusedBefore(token)),
                 Decision::Hopeless => return Err(Ended::Hopeless),
                 Decision::NoRefreshToken => return Err(self.failed(id, RefreshError::NoRefreshToken)),
                 Decision::Wait { error, until } => return Err(Ended::Waiting { error, until }),
@@ -200,16 +197,17 @@ impl Inner {
                 }
                 Err(error @ RefreshError::InvalidGrant { .. }) => {
                     look = Look::take(guard).await;
-                    if round == 0
-                        && let Ok(found) = look.login.clone()
-                        && found.tokens.refresh != login.tokens.refresh
-                        && let Some(origin) = self.adopt_newer(id, found)
-                    {
-                        adopted = Some(origin);
+                    if let Ok(found) = look.login.clone() {
+                        self.adopt_newer(id, found);
+                    }
+                    let sent = login.tokens.refresh.as_ref().map(Fingerprint::of);
+                    // Found just now, or taken in by the watcher while the request was under way.
+                    let is_other = self.set().get(id).is_some_and(|entry| entry.refresh_print() != sent);
+                    if round == 0 && is_other {
+                        adopted = Some(Origin::File);
                         continue;
                     }
-                    let refused = login.tokens.refresh.as_ref().map(Fingerprint::of);
-                    return Err(self.note_failure(look, error, refused).await);
+                    return Err(self.note_failure(look, error, sent).await);
                 }
                 Err(error) => {
                     let look = Look { guard, ..look };
@@ -306,7 +304,7 @@ impl Inner {
     }
 
     /// Writes a failure into the lock file, for everybody (P3, P4), and says when to ask again.
-    async fn note_failure(&self, look: Look, error: RefreshError, refused: Option<Fingerprint>) -> Ended {
+    async fn note_failure(&self, look: Look, error: RefreshError, judged: Option<Fingerprint>) -> Ended {
         let failures = look.notes.failures.saturating_add(1);
         let until = self.retry_at(&error, failures);
         let class = match &error {
@@ -315,20 +313,20 @@ impl Inner {
             RefreshError::Transient { .. } => "transient",
             // No request was made, or not of the token: nothing that another process should know.
             RefreshError::NoClient { .. } | RefreshError::NoRefreshToken => {
-                return Ended::Failed { error, until };
+                return Ended::Failed { error, until, judged };
             }
             RefreshError::Unknown { .. }
             | RefreshError::ForeignEndpoint { .. }
             | RefreshError::Refused { .. } => "unknown",
         };
         let failure = Some(LockedFailure { at: self.now(), class: class.to_owned(), until });
-        let notes = LockNotes { refused: refused.or(look.notes.refused), failure, failures, ..look.notes };
+        let notes = LockNotes { refused: judged.or(look.notes.refused), failure, failures, ..look.notes };
         let mut guard = look.guard;
         let written = at_rest(move || guard.set_notes(&notes)).await;
         if let Err(problem) = written {
             tracing::debug!(reason = %problem, "The lock file's notes could not be written");
         }
-        Ended::Failed { error, until }
+        Ended::Failed { error, until, judged }
     }
 
     /// The steps after a grant, with the token already safe. Their failure matters only where chats need what they find.

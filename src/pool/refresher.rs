@@ -75,8 +75,8 @@ pub(super) enum Ended {
     Adopted,
     /// There was nothing to do.
     Nothing,
-    /// The refresh token was refused before; nothing was sent (P4).
-    RefusedBefore,
+    /// This refresh token was refused before; nothing was sent (P4).
+    RefusedBefore(Fingerprint),
     /// Another process failed a moment ago, or a token was granted a moment ago (P3, P9); nothing was sent.
     Waiting {
         /// Why.
@@ -90,6 +90,8 @@ pub(super) enum Ended {
         error: RefreshError,
         /// Until when nobody asks again.
         until: DateTime<Utc>,
+        /// The refresh token that was sent, where the answer speaks of that one.
+        judged: Option<Fingerprint>,
     },
     /// A token that was granted just now is refused: asking again would only hammer.
     Hopeless,
@@ -104,7 +106,7 @@ impl Ended {
     pub(super) fn error(&self) -> Option<RefreshError> {
         match self {
             Self::Refreshed | Self::Adopted | Self::Nothing => None,
-            Self::RefusedBefore => Some(RefreshError::InvalidGrant { code: "invalid_grant".to_owned() }),
+            Self::RefusedBefore(_) => Some(RefreshError::InvalidGrant { code: "invalid_grant".to_owned() }),
             Self::Waiting { error, .. } | Self::Failed { error, .. } => Some(error.clone()),
             Self::Hopeless => Some(RefreshError::Refused { reason: "HTTP 401".to_owned(), link: None }),
             Self::Store(error) => {
@@ -192,7 +194,7 @@ impl Inner {
         let failures =
             self.set().get(credential).and_then(|entry| entry.trouble.as_ref().map(|it| it.failures));
         let until = self.retry_at(&error, failures.unwrap_or(0).saturating_add(1));
-        Ended::Failed { error, until }
+        Ended::Failed { error, until, judged: None }
     }
 
     /// When to ask again after this failure.
@@ -260,7 +262,7 @@ impl Inner {
                 tracing::info!(credential.id = %id, %provider, account, cause = cause_name, "Adopted a newer token from its file");
                 None
             }
-            Ended::Failed { error, until } => {
+            Ended::Failed { error, until, judged: _ } => {
                 let retry = until.signed_duration_since(self.now()).num_seconds();
                 tracing::warn!(credential.id = %id, %provider, account, cause = cause_name, reason = %error, retry_secs = retry, "The refresh failed");
                 Some(error.to_string())
@@ -269,7 +271,11 @@ impl Inner {
                 tracing::warn!(credential.id = %id, %provider, account, cause = cause_name, reason = %error, "The refresh was not tried");
                 Some(error.to_string())
             }
-            Ended::RefusedBefore | Ended::Waiting { .. } | Ended::Hopeless | Ended::Nothing | Ended::Gone => {
+            Ended::RefusedBefore(_)
+            | Ended::Waiting { .. }
+            | Ended::Hopeless
+            | Ended::Nothing
+            | Ended::Gone => {
                 tracing::debug!(credential.id = %id, %provider, account, cause = cause_name, "No token was asked for");
                 return;
             }
@@ -292,18 +298,18 @@ pub(super) fn take_in(entry: &mut Entry, errand: &Errand, ended: &Ended, now: Da
             }
         }
         Ended::Nothing | Ended::Hopeless | Ended::Gone => return,
-        Ended::RefusedBefore => {
-            entry.refused_login = refresh_print(entry);
+        Ended::RefusedBefore(judged) => {
+            entry.refused_login = Some(*judged);
             return;
         }
         Ended::Waiting { error, until } => {
             entry.failed(error.clone(), *until);
             return;
         }
-        Ended::Failed { error, until } => {
+        Ended::Failed { error, until, judged } => {
             failure = Some(error.to_string());
             match error {
-                RefreshError::InvalidGrant { .. } => entry.refused_login = refresh_print(entry),
+                RefreshError::InvalidGrant { .. } => entry.refused_login = judged.or(entry.refused_login),
                 RefreshError::ForeignEndpoint { host } => entry.foreign = Some(host.clone()),
                 RefreshError::Refused { reason, link: _ } => {
                     entry.refusal = Some(Refusal { reason: reason.clone(), kind: RefusalKind::Account });
@@ -314,7 +320,10 @@ pub(super) fn take_in(entry: &mut Entry, errand: &Errand, ended: &Ended, now: Da
                 | RefreshError::Transient { .. }
                 | RefreshError::Unknown { .. } => {}
             }
-            entry.failed(error.clone(), *until);
+            // What was said of a token that is replaced by now holds the new one back from nothing.
+            if judged.is_none() || *judged == entry.refresh_print() {
+                entry.failed(error.clone(), *until);
+            }
         }
         Ended::Store(error) => {
             failure = Some(error.to_string());
@@ -329,10 +338,6 @@ pub(super) fn take_in(entry: &mut Entry, errand: &Errand, ended: &Ended, now: Da
     if refresh {
         entry.last_refresh = Some(LastRefresh { at: now, failure });
     }
-}
-
-fn refresh_print(entry: &Entry) -> Option<Fingerprint> {
-    entry.login().and_then(|login| login.tokens.refresh.as_ref()).map(Fingerprint::of)
 }
 
 /// Whether nobody waits for it: such flights have bounded parallelism (P8).

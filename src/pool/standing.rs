@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{State, cooldown::Verdict, entry::Entry, refresher::Errand, window::Phase};
-use crate::{credential::Fingerprint, provider::AfterGrant};
+use crate::provider::AfterGrant;
 
 /// Whether and when a credential can be lent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +31,7 @@ impl Entry {
 
     /// Whether its refresh token may be sent.
     pub(super) fn can_refresh(&self) -> bool {
-        self.login()
-            .and_then(|login| login.tokens.refresh.as_ref())
-            .is_some_and(|token| self.refused_login.is_none_or(|refused| refused != Fingerprint::of(token)))
+        self.refresh_print().is_some_and(|token| self.refused_login != Some(token))
     }
 
     /// Whether chats need something that the steps after a grant have yet to find.

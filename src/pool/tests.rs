@@ -72,11 +72,9 @@ fn decide(entry: &Entry, cause: RefreshCause, notes: &LockNotes, second: i64) ->
 fn p4_a_refused_fingerprint_in_the_lock_file_holds_for_that_token_alone() {
     let refused = |token| LockNotes { refused: Some(print(token)), ..LockNotes::default() };
     let entry = oauth(-60);
-    assert_eq!(decide(&entry, RefreshCause::Demand, &refused("FAKE-refresh-0"), 0), Decision::RefusedBefore);
-    assert_eq!(
-        decide(&entry, RefreshCause::Operator, &refused("FAKE-refresh-0"), 0),
-        Decision::RefusedBefore
-    );
+    let before = Decision::RefusedBefore(print("FAKE-refresh-0"));
+    assert_eq!(decide(&entry, RefreshCause::Demand, &refused("FAKE-refresh-0"), 0), before);
+    assert_eq!(decide(&entry, RefreshCause::Operator, &refused("FAKE-refresh-0"), 0), before);
     assert_eq!(decide(&entry, RefreshCause::Demand, &refused("FAKE-refresh-other"), 0), Decision::Ask);
     let confirmed = (RefreshCause::Operator, Refused::TryOnce, None);
     assert_eq!(entry.decide(confirmed, None, &refused("FAKE-refresh-0"), at(0)), Decision::Ask);
@@ -151,6 +149,25 @@ fn p31_a_401_while_the_refresh_is_failing_waits_for_the_refresh_to_decide() {
     assert_eq!((entry.state(at(1)), entry.readiness(MODEL, at(1))), (State::Expired, Readiness::Failing));
     entry.adopt(login(1, at(7200), None), Origin::Grant, at(60));
     assert_eq!(entry.readiness(MODEL, at(60)), Readiness::Ready);
+}
+
+#[test]
+fn p4_a_verdict_on_the_old_token_holds_nothing_against_the_one_that_came_meanwhile() {
+    let errand = Errand::refresh(RefreshCause::Demand);
+    let refused = || Ended::Failed {
+        error: RefreshError::InvalidGrant { code: "invalid_grant".to_owned() },
+        until: at(30),
+        judged: Some(print("FAKE-refresh-0")),
+    };
+    for ended in [refused(), Ended::RefusedBefore(print("FAKE-refresh-0"))] {
+        let mut entry = oauth(-60);
+        entry.adopt(login(1, at(-5), None), Origin::File, at(0));
+        take_in(&mut entry, &errand, &ended, at(1));
+        assert_eq!((entry.state(at(1)), entry.readiness(MODEL, at(1))), (State::Expired, Readiness::Stale));
+    }
+    let mut entry = oauth(-60);
+    take_in(&mut entry, &errand, &refused(), at(1));
+    assert_eq!(entry.state(at(1)), State::NeedsLogin);
 }
 
 #[derive(Debug, Clone)]
@@ -279,7 +296,8 @@ proptest! {
                 }
                 Event::Failed(error) if entry.can_refresh() => {
                     let until = after(now, Duration::from_secs(30));
-                    take_in(&mut entry, &errand, &Ended::Failed { error, until }, now);
+                    let judged = matches!(error, RefreshError::InvalidGrant { .. }).then(|| entry.refresh_print()).flatten();
+                    take_in(&mut entry, &errand, &Ended::Failed { error, until, judged }, now);
                     let is_ready = matches!(entry.readiness(MODEL, now), Readiness::Ready | Readiness::Early);
                     prop_assert_eq!(is_ready, was_ready, "P6: a failing refresh changes nothing about a live token");
                 }

@@ -132,6 +132,30 @@ async fn p5_a_token_that_was_rotated_while_ours_was_refused_is_adopted_and_nothi
     assert_eq!(only(&process).state, State::Ready);
 }
 
+/// The watcher was faster than the refusal: the entry holds the new login before the flight looks at the file again.
+#[tokio::test(start_paused = true)]
+async fn p4_a_login_that_comes_while_the_old_one_is_being_refused_is_not_taken_for_refused() {
+    let world = World::new();
+    world.login("a", -60);
+    let process = world.bot().await;
+    world.endpoint.set_latency(Duration::from_secs(20));
+    world
+        .endpoint
+        .next(Answer::Fail(RefreshError::InvalidGrant { code: "invalid_grant".to_owned() }));
+    let (lease, ()) = tokio::join!(qwen(&process), async {
+        sleep(Duration::from_secs(3)).await;
+        world.put(
+            QWEN_A,
+            &json!({"access_token": "FAKE-access-anew", "refresh_token": "FAKE-refresh-anew", "expires_at": world.now().timestamp() - 5}),
+        );
+    });
+    drop(lease);
+    sleep(Duration::from_mins(2)).await;
+    assert_eq!(world.endpoint.sent(), ["FAKE-refresh-a", "FAKE-refresh-anew"]);
+    assert_eq!(only(&process).state, State::Ready);
+    assert!(qwen(&process).await.is_ok());
+}
+
 #[tokio::test(start_paused = true)]
 async fn p6_a_failing_refresh_leaves_a_live_token_in_service() {
     let world = World::new();
