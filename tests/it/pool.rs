@@ -139,9 +139,7 @@ async fn p4_a_login_that_comes_while_the_old_one_is_being_refused_is_not_taken_f
     world.login("a", -60);
     let process = world.bot().await;
     world.endpoint.set_latency(Duration::from_secs(20));
-    world
-        .endpoint
-        .next(Answer::Fail(RefreshError::InvalidGrant { code: "invalid_grant".to_owned() }));
+    world.endpoint.next(Answer::Fail(RefreshError::InvalidGrant { code: "invalid_grant".to_owned() }));
     let (lease, ()) = tokio::join!(qwen(&process), async {
         sleep(Duration::from_secs(3)).await;
         world.put(
