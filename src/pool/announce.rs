@@ -17,7 +17,13 @@ impl Inner {
             loaded(entry);
             providers.insert(&entry.credential.provider);
         }
-        if set.entries().is_empty() {
+        let unusable_count = set.rejected().len();
+        if set.entries().is_empty() && unusable_count > 0 {
+            tracing::warn!(
+                credentials.unusable = unusable_count,
+                "No usable credential: what is configured cannot be used, for the reasons below"
+            );
+        } else if set.entries().is_empty() {
             tracing::warn!(
                 folder = %self.parts.settings.credentials_dir.display(),
                 "No OAuth credentials configured: put a credential file into the folder, or set \
