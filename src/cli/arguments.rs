@@ -129,7 +129,7 @@ pub(super) struct StatusOptions {
 /// Options of `refresh`.
 #[derive(Debug, Args)]
 pub(super) struct RefreshOptions {
-    /// A provider, or one credential by its id, the beginning of its id, or its file
+    /// A provider, or one credential by its id, the beginning of its id (3 characters or more), or its file
     #[arg(value_name = "PROVIDER|CREDENTIAL")]
     pub(super) which: String,
 
@@ -141,7 +141,7 @@ pub(super) struct RefreshOptions {
 /// Options of `token`.
 #[derive(Debug, Args)]
 pub(super) struct TokenOptions {
-    /// A provider, or one credential by its id, the beginning of its id, or its file
+    /// A provider, or one credential by its id, the beginning of its id (3 characters or more), or its file
     #[arg(value_name = "PROVIDER|CREDENTIAL")]
     pub(super) which: String,
 }

@@ -295,11 +295,12 @@ async fn p35_a_link_to_nothing_takes_its_login_along() {
     let world = World::new();
     world.login("a", 7200);
     let elsewhere = world.path("qwen_a.json").with_extension("elsewhere");
-    std::fs::rename(world.path("qwen_a.json"), &elsewhere).unwrap();
+    put(&elsewhere, &world.file("qwen_a.json").to_string());
+    fs::remove_file(world.path("qwen_a.json")).unwrap();
     std::os::unix::fs::symlink(&elsewhere, world.path("qwen_a.json")).unwrap();
     let process = world.bot().await;
     assert!(qwen(&process).await.is_ok());
-    std::fs::remove_file(&elsewhere).unwrap();
+    fs::remove_file(&elsewhere).unwrap();
     sleep(Duration::from_secs(6)).await;
     let views = process.pool.snapshot().credentials;
     let states: Vec<State> = views.iter().map(|view| view.state).collect();
