@@ -155,14 +155,11 @@ impl Attempt<'_> {
     }
 
     /// Runs it. `elsewhere` is asked when half the time has passed in silence: whether somebody else could answer.
-    pub(super) async fn run<F>(
+    pub(super) async fn run(
         mut self,
         progress: &mut Progress,
-        elsewhere: impl Fn() -> F,
-    ) -> Result<End, Fault>
-    where
-        F: Future<Output = bool>,
-    {
+        elsewhere: impl Fn() -> bool,
+    ) -> Result<End, Fault> {
         let call = wire::encode(self.row.wire, self.ask);
         progress.begin();
         let limit = progress.patience.limit();
@@ -193,16 +190,13 @@ impl Attempt<'_> {
         }
     }
 
-    async fn read<F>(
+    async fn read(
         &mut self,
         mut body: BoxStream<'static, Result<Bytes, HttpError>>,
         progress: &mut Progress,
         half: Instant,
-        elsewhere: impl Fn() -> F,
-    ) -> Result<End, Fault>
-    where
-        F: Future<Output = bool>,
-    {
+        elsewhere: impl Fn() -> bool,
+    ) -> Result<End, Fault> {
         let mut decoder = Decoder::new(self.row.wire, &self.row.quirks);
         let mut pieces = Vec::new();
         let mut silent = true;
@@ -261,22 +255,19 @@ impl Attempt<'_> {
 }
 
 /// Waits until the limit; at half of it, gives up where somebody else could answer instead.
-async fn patient<T, F>(
+async fn patient<T>(
     half: Instant,
     limit: Instant,
     work: impl Future<Output = T>,
-    elsewhere: impl Fn() -> F,
-) -> Result<T, Fault>
-where
-    F: Future<Output = bool>,
-{
+    elsewhere: impl Fn() -> bool,
+) -> Result<T, Fault> {
     let mut work = std::pin::pin!(work);
     let late = || Fault::new(Scope::Provider, "TIMEOUT");
     if half > clock::instant() {
         if let Ok(value) = timeout_at(half, &mut work).await {
             return Ok(value);
         }
-        if elsewhere().await {
+        if elsewhere() {
             return Err(late());
         }
     }

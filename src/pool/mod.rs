@@ -134,7 +134,12 @@ impl Pool {
 
     /// Whether a lease for this provider (and model) would be granted now or after a refresh.
     pub fn has_ready(&self, provider: &ProviderId, model: &str) -> bool {
-        self.inner.set().has_ready(provider, model, self.inner.now())
+        self.has_ready_besides(provider, model, &[])
+    }
+
+    /// The same for the credentials that are not excluded. Only looks: nothing is lent, counted, probed or refreshed.
+    pub fn has_ready_besides(&self, provider: &ProviderId, model: &str, exclude: &[CredentialId]) -> bool {
+        self.inner.set().has_ready_besides(provider, model, exclude, self.inner.now())
     }
 
     /// A forced refresh after a 401 on a fresh-looking token, shared by the value of the failed token (P31).

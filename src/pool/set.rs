@@ -114,15 +114,21 @@ impl Set {
         }
     }
 
-    /// Whether a credential of this provider is ready for the model, or would be after a flight.
-    pub(super) fn has_ready(&self, provider: &ProviderId, model: &str, now: DateTime<Utc>) -> bool {
-        self.rings.get(provider).is_some_and(|ring| {
-            ring.members().iter().filter_map(|slot| self.entries.get(*slot)).any(|entry| {
-                match entry.readiness(model, now) {
-                    Readiness::Ready | Readiness::Early | Readiness::Stale => true,
-                    Readiness::Resting(_) | Readiness::Failing | Readiness::Blocked => false,
-                }
-            })
+    /// Whether a credential of this provider, none of those excluded, is ready for the model, or would be after a flight.
+    pub(super) fn has_ready_besides(
+        &self,
+        provider: &ProviderId,
+        model: &str,
+        exclude: &[CredentialId],
+        now: DateTime<Utc>,
+    ) -> bool {
+        let members = self.rings.get(provider).into_iter().flat_map(Ring::members);
+        let others = members.filter_map(|slot| self.entries.get(*slot));
+        others.filter(|entry| !exclude.contains(&entry.credential.id)).any(|entry| {
+            match entry.readiness(model, now) {
+                Readiness::Ready | Readiness::Early | Readiness::Stale => true,
+                Readiness::Resting(_) | Readiness::Failing | Readiness::Blocked => false,
+            }
         })
     }
 

@@ -121,6 +121,24 @@ async fn p26_when_all_rest_the_error_says_when_the_first_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn looking_whether_another_is_ready_lends_and_refreshes_nothing() {
+    let mut world = World::new();
+    world.login("a", -60);
+    world.keys(2);
+    let process = world.process().await;
+    assert!(process.pool.has_ready_besides(&provider(QWEN), "a-model", &[]), "after a refresh");
+    let credentials = process.pool.snapshot().credentials;
+    let keys = credentials.iter().filter(|view| view.provider == Some(provider("openai")));
+    let keys: Vec<_> = keys.map(|view| view.id.clone()).collect();
+    let openai = |exclude: &[_]| process.pool.has_ready_besides(&provider("openai"), "a-model", exclude);
+    let (first, _) = keys.split_at(1);
+    assert_eq!((openai(&[]), openai(first), openai(&keys)), (true, true, false));
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.endpoint.calls(), 0);
+    assert_eq!(process.pool.snapshot().credentials, credentials, "no counter has moved");
+}
+
+#[tokio::test(start_paused = true)]
 async fn p28_a_models_quota_blocks_no_other_model_and_a_burst_escalates_once() {
     let mut world = World::new();
     world.keys(1);

@@ -5,7 +5,6 @@ mod outcome;
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
 use futures::{
     channel::mpsc,
     sink::SinkExt,
@@ -140,7 +139,7 @@ impl Run<'_> {
                     continue;
                 }
                 Some(Err(error)) => {
-                    let (class, code) = self.nothing_to_lend(model, error, last).await;
+                    let (class, code) = self.nothing_to_lend(error, last);
                     return Step::Next(missed(class, &code));
                 }
             };
@@ -252,15 +251,9 @@ impl Run<'_> {
         let next = plan.iter().skip_while(|other| *other != model).skip(1);
         let others: Vec<_> =
             next.filter(|other| self.given_up.iter().all(|why| why.provider != other.provider)).collect();
-        let elsewhere = || async {
-            let want = Want {
-                provider: model.provider.clone(),
-                model: model.model.clone(),
-                exclude: tried.clone(),
-                until: clock::instant(),
-            };
+        let elsewhere = || {
             others.iter().any(|other| pool.has_ready(&other.provider, &other.model))
-                || pool.lease(&want).await.is_ok()
+                || pool.has_ready_besides(&model.provider, &model.model, tried)
         };
         let attempt = Attempt {
             parts: self.parts,
@@ -289,21 +282,17 @@ impl Run<'_> {
     }
 
     /// What it means that nobody is left to ask.
-    async fn nothing_to_lend(
-        &self,
-        model: &ModelRef,
-        error: LeaseError,
-        last: Option<Fault>,
-    ) -> (FailureClass, String) {
+    fn nothing_to_lend(&self, error: LeaseError, last: Option<Fault>) -> (FailureClass, String) {
         match (error, last) {
             (_, Some(fault)) if fault.scope == Scope::ModelMissing => (fault.class(), fault.code),
             (LeaseError::Resting { until }, last) => {
                 (FailureClass::Resting { until }, code_of(last, "ALL_RESTING"))
             }
+            // Had all of them a rest before them, the pool would have said until when: one is back already.
             (LeaseError::AllTried, Some(fault))
                 if matches!(fault.scope, Scope::Model(_) | Scope::Credential(_)) =>
             {
-                (FailureClass::Resting { until: self.back_at(model).await }, fault.code)
+                (FailureClass::Resting { until: self.parts.clock.now() }, fault.code)
             }
             (_, Some(fault)) => (fault.class(), fault.code),
             (LeaseError::NothingConfigured | LeaseError::AllTried, None) => {
@@ -313,20 +302,6 @@ impl Run<'_> {
                 (FailureClass::NeedsOperator, "NEEDS_OPERATOR".to_owned())
             }
             (LeaseError::Stale { .. }, None) => (FailureClass::ProviderDown, "STALE_TOKEN".to_owned()),
-        }
-    }
-
-    /// When the first of the credentials that were tried is back, as the pool sees it.
-    async fn back_at(&self, model: &ModelRef) -> DateTime<Utc> {
-        let want = Want {
-            provider: model.provider.clone(),
-            model: model.model.clone(),
-            exclude: Vec::new(),
-            until: clock::instant(),
-        };
-        match self.parts.pool.lease(&want).await {
-            Err(LeaseError::Resting { until }) => until,
-            Ok(_) | Err(_) => self.parts.clock.now(),
         }
     }
 
