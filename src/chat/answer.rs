@@ -13,6 +13,7 @@ const FILE_NAME: &str = "answer-continued.md";
 const RESERVE: usize = 80;
 const FILE_LATER: &str = "\n-# The rest comes as a file when the answer is complete.";
 const FILE_ATTACHED: &str = "\n-# The rest of the answer is in the attached file.";
+const FILE_REFUSED: &str = "\n-# The rest is left out: I may not attach files here.";
 
 /// The text of one answer while it grows.
 #[derive(Debug, Clone)]
@@ -62,11 +63,24 @@ impl Answer {
             last.text.push_str(FILE_ATTACHED);
             last.attachment = Some((FILE_NAME.to_owned(), rest.text().into_bytes()));
         }
+        // Room for the longer line that stands there where the file is refused.
+        let room = self.limit - FILE_REFUSED.len().saturating_sub(FILE_ATTACHED.len());
         for line in below {
-            append(&mut payloads, line, self.limit);
+            let has_file = payloads.last().is_some_and(|last| last.attachment.is_some());
+            append(&mut payloads, line, if has_file { room } else { self.limit });
         }
         payloads
     }
+}
+
+/// A message whose file was refused, as it is shown without: the line about the file says so. It fits whatever
+/// limit the answer was made for.
+pub fn without_file(payload: &Payload) -> Payload {
+    let text = match payload.text.rsplit_once(FILE_ATTACHED) {
+        Some((text, below)) => format!("{text}{FILE_REFUSED}{below}"),
+        None => payload.text.clone(),
+    };
+    Payload { text, streaming: payload.streaming, attachment: None }
 }
 
 /// Discord trims messages and refuses blank ones, so a blank piece is not shown.
@@ -125,6 +139,22 @@ mod tests {
         let mut whole: String = payloads.iter().map(|payload| payload.text.as_str()).collect();
         whole.truncate(whole.len() - FILE_ATTACHED.len());
         assert_eq!(whole + &String::from_utf8(rest).expect("text"), text);
+    }
+
+    #[test]
+    fn d8_where_files_are_refused_the_message_says_so_and_fits() {
+        let answer = answer(&"All work and no play. ".repeat(600));
+        for length in 1..200 {
+            let below = format!("-# {}", "y".repeat(length));
+            let payloads = answer.finished(std::slice::from_ref(&below));
+            let shown = without_file(&payloads[3]);
+            assert!(units(&shown.text) <= 2000, "{length}");
+            assert!(shown.attachment.is_none());
+            assert!(shown.text.contains(FILE_REFUSED) && !shown.text.contains(FILE_ATTACHED));
+            let all: String =
+                payloads.iter().skip(3).map(|payload| without_file(payload).text).collect::<Vec<_>>().join("\n");
+            assert!(all.ends_with(&below), "{all}");
+        }
     }
 
     #[test]

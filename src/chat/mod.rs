@@ -13,7 +13,7 @@ mod sink;
 mod splitter;
 mod turn;
 
-pub use answer::{Answer, MOST_MESSAGES};
+pub use answer::{Answer, MOST_MESSAGES, without_file};
 pub use budget::{Budget, estimate};
 pub use conversation::{Composed, Place, Scene, compose};
 pub use inflight::{Inflight, MOST_AT_ONCE, Permit, Ticket};

@@ -76,6 +76,12 @@ pub(super) enum RestError {
 }
 
 impl RestError {
+    /// Whether a message may not be a reply where it goes: without Read Message History nothing can be answered
+    /// (Discord's code 160002, whatever the status).
+    pub(super) fn refuses_replies(&self) -> bool {
+        matches!(self, Self::Status { code: 160_002, .. })
+    }
+
     /// Whether the same request may succeed later.
     pub(super) fn is_transient(&self) -> bool {
         match self {

@@ -7,7 +7,7 @@ use super::{
     data::Bot,
     error::RestError,
     sink::{Destination, MESSAGE_LIMIT},
-    transport::without_pings,
+    transport::{remove, without_pings},
 };
 
 /// The flag of a message that only one person sees.
@@ -53,14 +53,17 @@ impl Interaction {
 
 /// Answers a message with one sentence.
 pub(super) async fn say(bot: &Bot, to: &Destination, text: &str) -> Result<(), RestError> {
-    let body = without_pings(json!({
+    let mut body = without_pings(json!({
         "content": cut(text, MESSAGE_LIMIT),
         "nonce": format!("{}-0", to.question),
         "enforce_nonce": true,
         "message_reference": { "message_id": to.question.to_string(), "fail_if_not_exists": false },
     }));
     let path = format!("channels/{}/messages", to.channel);
-    let sent = bot.rest.call(Method::POST, &path, Some(&body)).await.map(drop);
+    let mut sent = bot.rest.call(Method::POST, &path, Some(&body)).await.map(drop);
+    if sent.as_ref().is_err_and(RestError::refuses_replies) && remove(&mut body, "message_reference") {
+        sent = bot.rest.call(Method::POST, &path, Some(&body)).await.map(drop);
+    }
     if matches!(sent, Err(RestError::Status { status: 403, .. })) {
         bot.quiet.rest(to.channel);
     }

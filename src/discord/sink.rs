@@ -10,9 +10,9 @@ use tokio::sync::Mutex;
 use super::{
     data::QuietChannels,
     error::RestError,
-    transport::{Answer, Rest, without_pings},
+    transport::{Answer, Rest, remove, without_pings},
 };
-use crate::chat::{Learned, Payload, RateKey, ReplySink, SinkError};
+use crate::chat::{Learned, Payload, RateKey, ReplySink, SinkError, without_file};
 
 /// UTF-16 units of a message's content.
 pub(super) const MESSAGE_LIMIT: usize = 2000;
@@ -33,8 +33,20 @@ pub(super) struct MessageSink {
     rest: Arc<Rest>,
     to: Destination,
     quiet: Arc<QuietChannels>,
-    /// The ids of the messages made so far. Held across a create, so that one index is never created twice.
-    made: Mutex<Vec<Option<u64>>>,
+    /// The messages so far. Held across a create, so that one index is never created twice.
+    made: Mutex<Vec<Slot>>,
+}
+
+/// One message of a reply, as far as its creation is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Slot {
+    /// There is none.
+    #[default]
+    Free,
+    /// A create was begun and its answer never came: there may be a message, with the text of that time.
+    Doubtful,
+    /// Its id.
+    Made(u64),
 }
 
 impl MessageSink {
@@ -43,6 +55,7 @@ impl MessageSink {
         Self { rest, to, quiet, made: Mutex::new(Vec::new()) }
     }
 
+    /// Writes a message; what a missing permission keeps out of it, a file or being a reply, is done without.
     async fn write(
         &self,
         method: Method,
@@ -50,18 +63,36 @@ impl MessageSink {
         payload: &Payload,
         body: Value,
     ) -> Result<Answer, SinkError> {
-        let body = without_pings(body);
-        let sent = match &payload.attachment {
-            Some((name, content)) => self.rest.upload(method, path, &body, (name, content)).await,
-            None => self.rest.call(method, path, Some(&body)).await,
-        };
-        sent.map_err(|error| {
+        let mut body = without_pings(body);
+        let mut file = payload.attachment.as_ref();
+        loop {
+            let sent = match file {
+                Some((name, content)) => self.rest.upload(method.clone(), path, &body, (name, content)).await,
+                None => self.rest.call(method.clone(), path, Some(&body)).await,
+            };
+            let error = match sent {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if error.refuses_replies() && remove(&mut body, "message_reference") {
+                continue;
+            }
+            if matches!(error, RestError::Status { status: 403 | 413, .. }) && file.take().is_some() {
+                remove(&mut body, "attachments");
+                body["content"] = without_file(payload).text.into();
+                continue;
+            }
             let error = refusal(&error);
             if error == SinkError::Forbidden {
                 self.quiet.rest(self.to.channel);
             }
-            error
-        })
+            return Err(error);
+        }
+    }
+
+    async fn edit(&self, id: u64, payload: &Payload) -> Result<Learned, SinkError> {
+        let path = format!("channels/{}/messages/{id}", self.to.channel);
+        Ok(self.write(Method::PATCH, &path, payload, edit(&self.to, payload)).await?.learned)
     }
 }
 
@@ -77,23 +108,41 @@ impl ReplySink for MessageSink {
 
     async fn send(&self, index: usize, payload: &Payload) -> Result<Learned, SinkError> {
         let mut made = self.made.lock().await;
-        if let Some(id) = made.get(index).copied().flatten() {
+        if made.len() <= index {
+            made.resize(index + 1, Slot::default());
+        }
+        let before = made[index];
+        if let Slot::Made(id) = before {
             drop(made);
-            let path = format!("channels/{}/messages/{id}", self.to.channel);
-            return Ok(self.write(Method::PATCH, &path, payload, edit(&self.to, payload)).await?.learned);
+            return self.edit(id, payload).await;
         }
         let path = format!("channels/{}/messages", self.to.channel);
-        let answered = index.checked_sub(1).and_then(|before| made.get(before).copied().flatten());
-        let answered = answered.unwrap_or(self.to.question);
-        let answer =
-            self.write(Method::POST, &path, payload, create(&self.to, index, answered, payload)).await?;
+        let answered = match index.checked_sub(1).map(|before| made[before]) {
+            Some(Slot::Made(id)) => id,
+            Some(Slot::Free | Slot::Doubtful) | None => self.to.question,
+        };
+        // Noted before the request: whoever gives up waiting drops this future in the middle of it.
+        made[index] = Slot::Doubtful;
+        let sent = self.write(Method::POST, &path, payload, create(&self.to, index, answered, payload)).await;
+        let answer = match sent {
+            Ok(answer) => answer,
+            Err(error) => {
+                if !matches!(error, SinkError::Transient { .. }) {
+                    // A clear refusal made nothing; what an earlier attempt may have made is still in doubt.
+                    made[index] = before;
+                }
+                return Err(error);
+            }
+        };
         let id = answer.body.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok());
         let id: u64 =
             id.ok_or_else(|| SinkError::Refused { problem: "a created message without an id".to_owned() })?;
-        if made.len() <= index {
-            made.resize(index + 1, None);
+        made[index] = Slot::Made(id);
+        drop(made);
+        if before == Slot::Doubtful {
+            // The nonce may have brought back the message of the earlier attempt, with the text of that time.
+            self.edit(id, payload).await?;
         }
-        made[index] = Some(id);
         // The headers of a create describe the bucket of creates: nothing that an edit could learn from.
         Ok(Learned::default())
     }

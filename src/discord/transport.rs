@@ -186,6 +186,11 @@ pub(super) fn without_pings(mut body: Value) -> Value {
     body
 }
 
+/// Takes a field out of a body; `false` when there was none.
+pub(super) fn remove(body: &mut Value, field: &str) -> bool {
+    body.as_object_mut().is_some_and(|fields| fields.remove(field).is_some())
+}
+
 /// A token bucket: never more than `per_second` starts in any sliding second.
 #[derive(Debug)]
 struct Bucket {

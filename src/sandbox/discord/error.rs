@@ -45,6 +45,7 @@ pub(crate) enum Known {
     MissingPermissions,
     InvalidWebhookToken,
     RequestTooLarge,
+    NoHistoryToAnswer,
 }
 
 impl Known {
@@ -72,6 +73,9 @@ impl Known {
             Self::MissingPermissions => (403, 50_013, "Missing Permissions"),
             Self::InvalidWebhookToken => (401, 50_027, "Invalid Webhook Token"),
             Self::RequestTooLarge => (413, 40_005, "Request entity too large"),
+            Self::NoHistoryToAnswer => {
+                (400, 160_002, "You cannot reply without permission to read message history")
+            }
         }
     }
 }

@@ -93,6 +93,11 @@ pub(super) fn create(state: &mut State, request: &Request, channel: &str) -> Out
     state.channel_for_bot(channel, needed(&request.uploads))?;
     let mut body = rules::message(&request.body, "")?;
     body.refuse_empty(request.uploads.len())?;
+    if body.reference.is_some()
+        && state.channel_for_bot(channel, permission::READ_MESSAGE_HISTORY).is_err()
+    {
+        return Err(Known::NoHistoryToAnswer.into());
+    }
     if state.channel_for_bot(channel, permission::EMBED_LINKS).is_err() {
         body.embeds = None;
     }
@@ -111,7 +116,7 @@ pub(super) fn create(state: &mut State, request: &Request, channel: &str) -> Out
 
 pub(super) fn edit(state: &mut State, request: &Request, channel: &str, message: &str) -> Outcome {
     let channel = channel_id(channel)?;
-    state.channel_for_bot(channel, 0)?;
+    state.channel_for_bot(channel, needed(&request.uploads) & permission::ATTACH_FILES)?;
     let found = message_in(state, channel, message)?;
     if found.author_id != state.world.identity.bot {
         return Err(Known::NotTheAuthor.into());
