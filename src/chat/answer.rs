@@ -151,8 +151,12 @@ mod tests {
             assert!(units(&shown.text) <= 2000, "{length}");
             assert!(shown.attachment.is_none());
             assert!(shown.text.contains(FILE_REFUSED) && !shown.text.contains(FILE_ATTACHED));
-            let all: String =
-                payloads.iter().skip(3).map(|payload| without_file(payload).text).collect::<Vec<_>>().join("\n");
+            let all: String = payloads
+                .iter()
+                .skip(3)
+                .map(|payload| without_file(payload).text)
+                .collect::<Vec<_>>()
+                .join("\n");
             assert!(all.ends_with(&below), "{all}");
         }
     }

@@ -144,11 +144,33 @@ impl QuietChannels {
     }
 }
 
-/// Exchanges that run, by their ids.
+/// For this long after an exchange's end a click on its button may still be on its way.
+const JUST_ENDED: Duration = Duration::from_secs(10);
+
+/// Exchanges that run, by their ids, and how much must not be cut off: they and interactions.
 #[derive(Debug)]
 pub(super) struct Exchanges {
     running: Mutex<HashMap<String, Running>>,
-    count: watch::Sender<usize>,
+    ended: Mutex<Recent<String, Instant>>,
+    busy: watch::Sender<usize>,
+}
+
+/// Something that a drain waits for, while the value lives.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<Bot>);
+
+impl Busy {
+    /// Counts from now on.
+    pub(super) fn begin(bot: &Arc<Bot>) -> Self {
+        bot.exchanges.busy.send_modify(|busy| *busy += 1);
+        Self(Arc::clone(bot))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.exchanges.busy.send_modify(|busy| *busy -= 1);
+    }
 }
 
 /// An exchange that runs.
@@ -160,29 +182,30 @@ pub(super) struct Running {
     pub(super) question: u64,
     /// Stops it.
     pub(super) stop: CancellationToken,
+    /// Cancelled once its last state is being written: nothing is left to stop.
+    pub(super) finishing: CancellationToken,
 }
 
 /// Keeps an exchange in the list while it lives.
 #[derive(Debug)]
 pub(super) struct Registered {
-    bot: Arc<Bot>,
+    busy: Busy,
     id: String,
 }
 
 impl Exchanges {
     /// None yet.
     pub(super) fn new() -> Self {
-        Self { running: Mutex::new(HashMap::new()), count: watch::Sender::new(0) }
+        let ended = Mutex::new(Recent::new(EVENTS));
+        Self { running: Mutex::new(HashMap::new()), ended, busy: watch::Sender::new(0) }
     }
 
     /// Lists an exchange until the value is dropped.
     pub(super) fn register(bot: &Arc<Bot>, id: &str, running: Running) -> Registered {
-        let exchanges = &bot.exchanges;
-        let mut map = exchanges.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut map = bot.exchanges.running.lock().unwrap_or_else(PoisonError::into_inner);
         map.insert(id.to_owned(), running);
-        exchanges.count.send_replace(map.len());
         drop(map);
-        Registered { bot: Arc::clone(bot), id: id.to_owned() }
+        Registered { busy: Busy::begin(bot), id: id.to_owned() }
     }
 
     /// An exchange that runs.
@@ -196,24 +219,37 @@ impl Exchanges {
         running.values().find(|exchange| exchange.question == question).cloned()
     }
 
-    /// How many run.
-    pub(super) fn count(&self) -> usize {
-        *self.count.borrow()
+    /// Whether an exchange ended so lately that somebody may have clicked before its end.
+    pub(super) fn just_ended(&self, id: &str) -> bool {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.entries.get(id).is_some_and(|at| clock::instant() < *at + JUST_ENDED)
     }
 
-    /// Waits until none runs, `limit` at most; `false` when some still did.
+    /// How many run.
+    pub(super) fn count(&self) -> usize {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// How much must not be cut off: what runs, and interactions that wait for their answers.
+    pub(super) fn busy(&self) -> usize {
+        *self.busy.borrow()
+    }
+
+    /// Waits until nothing is left that must not be cut off, `limit` at most; `false` when something still was.
     pub(super) async fn finished(&self, limit: Duration) -> bool {
-        let mut count = self.count.subscribe();
-        tokio::time::timeout(limit, count.wait_for(|running| *running == 0)).await.is_ok()
+        let mut busy = self.busy.subscribe();
+        tokio::time::timeout(limit, busy.wait_for(|busy| *busy == 0)).await.is_ok()
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        let exchanges = &self.bot.exchanges;
-        let mut map = exchanges.running.lock().unwrap_or_else(PoisonError::into_inner);
-        map.remove(&self.id);
-        exchanges.count.send_replace(map.len());
+        let exchanges = &self.busy.0.exchanges;
+        // In this order: a click in between finds it running and finishing, never unknown.
+        let mut ended = exchanges.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.insert(self.id.clone(), clock::instant());
+        drop(ended);
+        exchanges.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
 

@@ -356,7 +356,7 @@ async fn failed(error: poise::FrameworkError<'_, Arc<Bot>, CommandError>) {
         },
     };
     let Some((bot, command, is_acknowledged)) = interaction else { return };
-    let interaction = Interaction { id: command.id.get(), token: command.token.clone() };
+    let interaction = Interaction::new(bot, command.id.get(), &command.token);
     let text = commands::apology(&id);
     let told = if is_acknowledged {
         interaction.edit(bot, serde_json::json!({ "content": text, "components": [] })).await
@@ -368,18 +368,14 @@ async fn failed(error: poise::FrameworkError<'_, Arc<Bot>, CommandError>) {
     }
 }
 
-/// Waits until every exchange has finalised its messages (D21).
+/// Waits until every exchange has finalised its messages and every interaction has its answer (D21).
 async fn drain(bot: &Bot) {
-    let running = bot.exchanges.count();
-    if running > 0 {
-        tracing::info!(
-            exchanges = running,
-            limit.secs = DRAIN.as_secs(),
-            "Finishing the answers in progress"
-        );
+    let busy = bot.exchanges.busy();
+    if busy > 0 {
+        tracing::info!(answers = busy, limit.secs = DRAIN.as_secs(), "Finishing the answers in progress");
     }
     if !bot.exchanges.finished(DRAIN).await {
-        tracing::warn!(exchanges = bot.exchanges.count(), "Some answers could not be finished in time");
+        tracing::warn!(answers = bot.exchanges.busy(), "Some answers could not be finished in time");
     }
 }
 

@@ -8,6 +8,7 @@ use std::{collections::HashMap, time::Duration};
 use chrono::{DateTime, Utc};
 use poise::serenity_prelude as serenity;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::{data::Bot, error::RestError};
 use crate::chat::Turn;
@@ -17,6 +18,9 @@ const LONGEST: usize = 25;
 
 /// Messages read at once; most chains lie within one page.
 const PAGE: u8 = 50;
+
+/// The longest that reading may take; of a short deadline, a quarter.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Messages outside the page that are asked for one by one.
 const SINGLE_READS: usize = 8;
@@ -108,11 +112,28 @@ impl Seen {
     }
 }
 
-/// What came before a question, oldest first.
-///
+/// What came before a question that arrived at `received_at`, oldest first. Nothing, with a warning, when Discord is
+/// too slow: an answer without its history is better than none before the deadline.
+pub(super) async fn before(
+    bot: &Bot,
+    question: &Seen,
+    channel: u64,
+    kind: Kind,
+    received_at: Instant,
+) -> Vec<Turn> {
+    let until = received_at + PATIENCE.min(bot.chat.deadline / 4);
+    tokio::time::timeout_at(until, read(bot, question, channel, kind)).await.unwrap_or_else(|_| {
+        tracing::warn!(
+            discord.channel = channel,
+            "Reading the channel's history takes too long; answering without it"
+        );
+        Vec::new()
+    })
+}
+
 /// The answered message that an event brings along is not used: it comes without its own reference, and the chain
 /// would end there.
-pub(super) async fn before(bot: &Bot, question: &Seen, channel: u64, kind: Kind) -> Vec<Turn> {
+async fn read(bot: &Bot, question: &Seen, channel: u64, kind: Kind) -> Vec<Turn> {
     if kind == Kind::Server && question.answers.is_none() {
         return Vec::new();
     }

@@ -1,10 +1,12 @@
 //! Answers to interactions and single messages, written as Discord wants them and with nobody to notify.
 
+use std::sync::Arc;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    data::Bot,
+    data::{Bot, Busy},
     error::RestError,
     sink::{Destination, MESSAGE_LIMIT},
     transport::{remove, without_pings},
@@ -13,16 +15,20 @@ use super::{
 /// The flag of a message that only one person sees.
 const EPHEMERAL: u64 = 1 << 6;
 
-/// An interaction that waits for its answer. Its token stands in paths: never logged.
-#[derive(Clone)]
+/// An interaction that waits for its answer; while it does, the process does not end (D21).
 pub(super) struct Interaction {
-    /// Its id.
-    pub(super) id: u64,
-    /// The token that answers it, for 15 minutes.
-    pub(super) token: String,
+    id: u64,
+    /// Answers it, for 15 minutes. Stands in paths: never logged.
+    token: String,
+    _busy: Busy,
 }
 
 impl Interaction {
+    /// An interaction, with the token that came with it.
+    pub(super) fn new(bot: &Arc<Bot>, id: u64, token: &str) -> Self {
+        Self { id, token: token.to_owned(), _busy: Busy::begin(bot) }
+    }
+
     /// Answers with a message that only the person sees.
     pub(super) async fn whisper(&self, bot: &Bot, text: &str) -> Result<(), RestError> {
         let data = without_pings(json!({ "content": text, "flags": EPHEMERAL }));

@@ -13,6 +13,7 @@ mod credentials_writes;
 mod discord_bot;
 mod discord_contract;
 mod discord_settings;
+mod discord_trouble;
 mod docs_in_sync;
 mod emulator;
 mod kill;

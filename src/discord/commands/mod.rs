@@ -37,16 +37,13 @@ pub(super) fn all() -> Vec<poise::Command<Arc<Bot>, CommandError>> {
     vec![settings::settings(), help::help()]
 }
 
-/// The interaction of a command.
-fn interaction(ctx: Context<'_>) -> Interaction {
-    Interaction { id: ctx.interaction.id.get(), token: ctx.interaction.token.clone() }
-}
-
 /// Acknowledges, so that nothing below races Discord's three seconds. Whether others see the answer is fixed here:
 /// they do not.
 async fn defer(ctx: Context<'_>) -> Result<Interaction, CommandError> {
+    let (id, token) = (ctx.interaction.id.get(), &ctx.interaction.token);
+    let interaction = Interaction::new(ctx.framework.user_data, id, token);
     ctx.defer_response(true).await?;
-    Ok(interaction(ctx))
+    Ok(interaction)
 }
 
 /// Ends a deferred answer with a text.

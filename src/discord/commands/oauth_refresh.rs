@@ -10,7 +10,8 @@ use crate::{
         data::{Bot, correlation_id},
         embeds::{self, View},
         error::CommandError,
-        reply::Interaction,
+        reply::{Interaction, cut},
+        sink::MESSAGE_LIMIT,
     },
     pool::{RefreshReport, Refused, Selector},
     provider::ProviderId,
@@ -68,7 +69,7 @@ pub(in crate::discord) async fn refresh_now(
     }
     let mut body = embeds::status(&bot.pool.snapshot(), &bot.providers, view);
     if !lines.is_empty() {
-        body["content"] = lines.join("\n").into();
+        body["content"] = cut(&lines.join("\n"), MESSAGE_LIMIT).into();
     }
     Ok(interaction.edit(bot, body).await?)
 }

@@ -42,7 +42,9 @@ pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question) {
     let id = asked.to.exchange.clone();
     let (user, channel) = (asked.asker.user, asked.to.channel);
     let stop = CancellationToken::new();
-    let running = Running { asker: user, question: asked.to.question, stop: stop.clone() };
+    let finishing = CancellationToken::new();
+    let is_over = finishing.clone().drop_guard();
+    let running = Running { asker: user, question: asked.to.question, stop: stop.clone(), finishing };
     let registered = Exchanges::register(bot, &id, running);
     let sink = MessageSink::new(Arc::clone(&bot.rest), asked.to.clone(), Arc::clone(&bot.quiet));
     let sink: Arc<dyn ReplySink> = Arc::new(sink);
@@ -63,7 +65,10 @@ pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question) {
         drain: bot.shutdown.token().clone(),
     };
     // Reading the history is part of the stream: typing shows meanwhile, and a stop or a shutdown ends it too.
-    let events = stream::once(ask(Arc::clone(bot), asked)).flatten();
+    // The exchange drops its events before it writes the last state: from then on it is finishing.
+    let events = stream::once(ask(Arc::clone(bot), asked)).flatten().inspect(move |_| {
+        let _ = &is_over;
+    });
     let ended = exchange.run(events).await;
     drop(permit);
     drop(registered);
@@ -99,7 +104,7 @@ async fn queue(
 /// Reads the conversation and asks the model.
 async fn ask(bot: Arc<Bot>, asked: Question) -> ChatStream {
     let kind = if asked.asker.guild.is_some() { Kind::Server } else { Kind::Direct };
-    let mut turns = history::before(&bot, &asked.message, asked.to.channel, kind).await;
+    let mut turns = history::before(&bot, &asked.message, asked.to.channel, kind, asked.received_at).await;
     turns.push(Turn::person(asked.asker.user, asked.message.name, asked.text));
     let scene = Scene { place: asked.place, now: bot.clock.now() };
     let composed = compose(&bot.chat.system_prompt, &turns, &scene, &Budget::default());

@@ -52,7 +52,7 @@ pub(super) fn clicked(bot: &Arc<Bot>, click: &serenity::ComponentInteraction) {
     let task = {
         let (bot, click) = (Arc::clone(bot), click.clone());
         async move {
-            let interaction = Interaction { id: click.id.get(), token: click.token.clone() };
+            let interaction = Interaction::new(&bot, click.id.get(), &click.token);
             if let Err(error) = answer(&bot, &click, &interaction).await {
                 let id = correlation_id();
                 tracing::error!(request.id = id, error = %error, "A click could not be answered");
@@ -113,6 +113,11 @@ async fn stop(
         let text =
             "Only the person who asked, whoever may manage messages here, and my operators can stop this.";
         return Ok(interaction.whisper(bot, text).await?);
+    }
+    let is_finishing = running.as_ref().is_some_and(|running| running.finishing.is_cancelled());
+    if is_finishing || (running.is_none() && bot.exchanges.just_ended(exchange)) {
+        // The click knows the text of its own time, which must not replace the finished answer.
+        return Ok(interaction.acknowledge(bot).await?);
     }
     let mark = match &running {
         Some(running) => {

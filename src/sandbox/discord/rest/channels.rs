@@ -93,9 +93,7 @@ pub(super) fn create(state: &mut State, request: &Request, channel: &str) -> Out
     state.channel_for_bot(channel, needed(&request.uploads))?;
     let mut body = rules::message(&request.body, "")?;
     body.refuse_empty(request.uploads.len())?;
-    if body.reference.is_some()
-        && state.channel_for_bot(channel, permission::READ_MESSAGE_HISTORY).is_err()
-    {
+    if body.reference.is_some() && state.channel_for_bot(channel, permission::READ_MESSAGE_HISTORY).is_err() {
         return Err(Known::NoHistoryToAnswer.into());
     }
     if state.channel_for_bot(channel, permission::EMBED_LINKS).is_err() {
