@@ -48,7 +48,7 @@ impl Answer {
     pub fn growing(&self) -> Vec<Payload> {
         let mut payloads = shown(&self.splitter.pieces());
         if let Some(last) = payloads.last_mut() {
-            if self.splitter.overflow().is_some() {
+            if self.splitter.overflows() {
                 last.text.push_str(FILE_LATER);
             }
             last.streaming = true;

@@ -106,12 +106,16 @@ impl Splitter {
         pieces
     }
 
+    /// Whether something lies behind the last piece that the bound allows.
+    pub fn overflows(&self) -> bool {
+        self.start < self.text.len() && self.limit_of(self.full.len()).is_none()
+    }
+
     /// What lies behind the last piece that the bound allows.
     pub fn overflow(&self) -> Option<Piece> {
-        let rest = tail(&self.text, self.start);
-        (!rest.is_empty() && self.limit_of(self.full.len()).is_none()).then(|| Piece {
+        self.overflows().then(|| Piece {
             opening: self.carry.opening(),
-            body: rest.to_owned(),
+            body: tail(&self.text, self.start).to_owned(),
             closing: String::new(),
         })
     }
