@@ -25,6 +25,10 @@ use crate::{
     provider::{ModelRef, Provider},
 };
 
+/// The code of an attempt that was given up in silence, before its time was over, for somebody who is ready.
+pub(super) const SLOW: &str = "SLOW";
+/// Bytes of visible text that one answer may have; what follows is not read.
+const TEXT_LIMIT: usize = 1 << 20;
 /// How long the rest of a finished answer (its usage) is waited for.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -92,17 +96,25 @@ pub(super) struct Progress {
     pub(super) shown: bool,
     /// White space before the first visible text: shows nothing by itself, so that it goes out with what follows.
     blank: String,
+    /// Bytes of text that the answer may still have.
+    room: usize,
 }
 
 impl Progress {
     pub(super) fn new(out: Out, patience: Patience) -> Self {
-        Self { out, patience, shown: false, blank: String::new() }
+        Self { out, patience, shown: false, blank: String::new(), room: TEXT_LIMIT }
     }
 
     /// An attempt begins: nothing of the one before is shown.
     fn begin(&mut self) {
         self.patience.begin();
         self.blank.clear();
+        self.room = TEXT_LIMIT;
+    }
+
+    /// Whether the answer is as long as one may be.
+    fn is_full(&self) -> bool {
+        self.room == 0
     }
 
     /// Hands an event on. The receiver lives as long as we do, so this cannot fail.
@@ -112,9 +124,15 @@ impl Progress {
 
     async fn emit_pieces(&mut self, pieces: &mut Vec<Piece>, notice: &mut Option<Notice>) {
         pieces.dedup_by(|later, earlier| *later == Piece::Reasoning && *earlier == Piece::Reasoning);
-        for piece in pieces.drain(..) {
+        for mut piece in pieces.drain(..) {
             self.patience.note_event();
+            if let Piece::Text(text) = &mut piece {
+                let fits = text.floor_char_boundary(self.room);
+                self.room = if fits == text.len() { self.room - fits } else { 0 };
+                text.truncate(fits);
+            }
             match piece {
+                Piece::Text(text) if text.is_empty() => {}
                 Piece::Reasoning => self.emit(ChatEvent::Reasoning).await,
                 Piece::Text(text) if !self.shown && text.trim().is_empty() => self.blank.push_str(&text),
                 Piece::Text(text) => {
@@ -140,6 +158,8 @@ pub(super) struct Attempt<'a> {
     pub(super) notice: Option<Notice>,
     /// Upstream requests that may still fail by 5xx or timeout (P24).
     pub(super) faults_left: &'a mut u8,
+    /// It may be silent for one part in this many of the time, then whoever else is ready has the rest.
+    pub(super) share: u32,
 }
 
 impl Attempt<'_> {
@@ -154,7 +174,7 @@ impl Attempt<'_> {
         Ask { request, model: &model.model, project, quirks: &row.quirks }
     }
 
-    /// Runs it. `elsewhere` is asked when half the time has passed in silence: whether somebody else could answer.
+    /// Runs it. `elsewhere` is asked when its share of the time has passed in silence: whether somebody else could answer.
     pub(super) async fn run(
         mut self,
         progress: &mut Progress,
@@ -164,9 +184,9 @@ impl Attempt<'_> {
         progress.begin();
         let limit = progress.patience.limit();
         let now = clock::instant();
-        let half = now + limit.saturating_duration_since(now) / 2;
-        let body = patient(half, limit, self.send(&call), &elsewhere).await??;
-        self.read(body, progress, half, &elsewhere).await
+        let turn = now + limit.saturating_duration_since(now) / self.share;
+        let body = patient(turn, limit, self.send(&call), &elsewhere).await??;
+        self.read(body, progress, turn, &elsewhere).await
     }
 
     /// Sends to one base after the other: the next on no connection and 5xx, never on anything else.
@@ -194,7 +214,7 @@ impl Attempt<'_> {
         &mut self,
         mut body: BoxStream<'static, Result<Bytes, HttpError>>,
         progress: &mut Progress,
-        half: Instant,
+        turn: Instant,
         elsewhere: impl Fn() -> bool,
     ) -> Result<End, Fault> {
         let mut decoder = Decoder::new(self.row.wire, &self.row.quirks);
@@ -205,7 +225,7 @@ impl Attempt<'_> {
             let next = if decoder.is_finishing() {
                 timeout_at(limit.min(clock::instant() + LINGER), body.next()).await.unwrap_or(None)
             } else if silent {
-                patient(half, limit, body.next(), &elsewhere).await?
+                patient(turn, limit, body.next(), &elsewhere).await?
             } else {
                 let late =
                     |_| Fault::new(Scope::Broken(FailureClass::ProviderDown), progress.patience.code());
@@ -223,12 +243,19 @@ impl Attempt<'_> {
             let result = decoder.push(&bytes, &mut pieces);
             silent &= pieces.is_empty();
             progress.emit_pieces(&mut pieces, &mut self.notice).await;
+            if progress.is_full() {
+                break;
+            }
             result.map_err(|fault| self.fault(fault))?;
+        }
+        if progress.is_full() && progress.shown {
+            return Ok(End { finish: Finish::Length, usage: None });
         }
         let end = decoder.finish(&mut pieces);
         progress.emit_pieces(&mut pieces, &mut self.notice).await;
         let end = end.map_err(|fault| self.fault(fault))?;
         match end.finish {
+            _ if progress.shown && progress.is_full() => Ok(End { finish: Finish::Length, ..end }),
             _ if progress.shown => Ok(end),
             Finish::Filtered(code) => Err(Fault::new(Scope::Request(FailureClass::Blocked), code)),
             Finish::Other(code) => Err(Fault::new(Scope::Empty, code)),
@@ -254,24 +281,23 @@ impl Attempt<'_> {
     }
 }
 
-/// Waits until the limit; at half of it, gives up where somebody else could answer instead.
+/// Waits until the limit; gives up at its turn where somebody else could answer instead.
 async fn patient<T>(
-    half: Instant,
+    turn: Instant,
     limit: Instant,
     work: impl Future<Output = T>,
     elsewhere: impl Fn() -> bool,
 ) -> Result<T, Fault> {
     let mut work = std::pin::pin!(work);
-    let late = || Fault::new(Scope::Provider, "TIMEOUT");
-    if half > clock::instant() {
-        if let Ok(value) = timeout_at(half, &mut work).await {
+    if turn > clock::instant() {
+        if let Ok(value) = timeout_at(turn, &mut work).await {
             return Ok(value);
         }
         if elsewhere() {
-            return Err(late());
+            return Err(Fault::new(Scope::Provider, SLOW));
         }
     }
-    timeout_at(limit, work).await.map_err(|_| late())
+    timeout_at(limit, work).await.map_err(|_| Fault::new(Scope::Provider, "TIMEOUT"))
 }
 
 fn connection_code(error: &HttpError) -> &'static str {

@@ -97,6 +97,20 @@ async fn p21_a_bare_429_of_a_provider_that_means_its_filter_cools_nobody() {
 }
 
 #[tokio::test]
+async fn p21_a_bare_429_of_the_only_key_is_heard_once_a_chat() {
+    let life = Shutdown::new();
+    let one = Upstream::serve(&life, |_| Answer::refusal(429, "{}")).await;
+    let two = Upstream::serve(&life, |_| Answer::refusal(503, "down")).await;
+    let mut filter = row("openai", "one", &one);
+    filter.bare_429 = RateLimitScope::Request;
+    let keys = [("one", "sk-FAKE-1"), ("two", "sk-FAKE-2")];
+    let world = World::start(&life, Plan::new(vec![filter, row("openai", "two", &two)], &keys)).await;
+    assert!(world.ask().await.failure.is_some());
+    assert!(two.calls().len() > 1, "several rounds");
+    assert_eq!(one.calls().len(), 1);
+}
+
+#[tokio::test]
 async fn p21_a_403_that_needs_a_person_is_never_probed() {
     let body = r#"{"error":{"code":"unsupported_country_region_territory","message":"x"}}"#;
     let (world, upstream) = one_provider(&["sk-FAKE-1"], move |_| Answer::refusal(403, body)).await;
@@ -209,6 +223,21 @@ async fn p25_a_single_slow_credential_has_the_whole_deadline() {
     let world = World::start(&life, plan).await;
     assert_eq!(world.ask().await.answer(), "Hello");
     assert_eq!(upstream.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn p25_a_slow_model_is_answered_by_the_next_key_of_its_provider() {
+    let life = Shutdown::new();
+    let upstream =
+        Upstream::serve(&life, |_| Answer::text("Hello").after(Duration::from_millis(2_400))).await;
+    let keys = [("one", "sk-FAKE-1"), ("one", "sk-FAKE-2"), ("one", "sk-FAKE-3")];
+    let mut plan = Plan::new(vec![row("openai", "one", &upstream)], &keys);
+    plan.chat.deadline = Duration::from_secs(4);
+    let world = World::start(&life, plan).await;
+    assert_eq!(world.ask().await.answer(), "Hello");
+    assert_eq!(upstream.calls().len(), 2, "given up once, not again");
+    let requests: u64 = world.snapshot().credentials.iter().map(|view| view.requests).sum();
+    assert_eq!(requests, 2, "whoever was only looked at has no request counted");
 }
 
 #[tokio::test]
@@ -330,6 +359,19 @@ async fn an_empty_answer_is_asked_for_once_more_elsewhere() {
     })
     .await;
     assert_eq!(world.ask().await.answer(), "Hello");
+}
+
+#[tokio::test]
+async fn an_endless_answer_ends_at_a_mebibyte_and_keeps_its_text() {
+    let endless = (0..40).map(|_| content(&"äxx".repeat(10_000)));
+    let parts: Vec<_> = endless.chain([Part::Wait(Duration::from_mins(5))]).collect();
+    let (world, upstream) = one_provider(&["sk-FAKE-1"], move |_| Answer::parts(parts.clone())).await;
+    let said = world.ask().await;
+    let length = said.answer().len();
+    assert!(((1 << 20) - 1..=1 << 20).contains(&length), "{length}");
+    assert_eq!(said.finished.as_ref().map(|(finish, _)| finish), Some(&Finish::Length));
+    assert_eq!(upstream.calls().len(), 1);
+    assert_eq!(states(&world), [State::Ready]);
 }
 
 #[tokio::test]

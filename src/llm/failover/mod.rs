@@ -15,7 +15,7 @@ use tokio::time::timeout_at;
 use self::missed::Missed;
 use super::{
     ChatEvent, ChatFailure, ChatRequest, ChatStream, FailureClass, LlmParts, Notice,
-    attempt::{Attempt, Patience, Progress},
+    attempt::{Attempt, Patience, Progress, SLOW},
     catalog,
     classify::{Fault, Scope},
     wire::End,
@@ -50,6 +50,7 @@ pub(super) fn stream(parts: Arc<LlmParts>, request: ChatRequest) -> ChatStream {
             given_up: Vec::new(),
             empties: 0,
             has_rested: false,
+            has_hurried: false,
         };
         if let Err(failure) = run.rounds().await {
             tracing::warn!(
@@ -79,6 +80,8 @@ struct Run<'a> {
     given_up: Vec<Missed>,
     empties: u8,
     has_rested: bool,
+    /// A slow attempt was given up for somebody else, which happens once: the next may take all the time.
+    has_hurried: bool,
 }
 
 /// What to do after a provider.
@@ -125,7 +128,8 @@ impl Run<'_> {
         }
         let mut last: Option<Fault> = None;
         let mut again: Option<CredentialId> = None;
-        let (mut unclear, mut broken) = (0, 0);
+        let mut unclear: Option<Fault> = None;
+        let mut broken = 0;
         loop {
             if self.progress.patience.is_over() {
                 return Step::Stop(self.out_of_time(&row.id));
@@ -139,6 +143,9 @@ impl Run<'_> {
                     continue;
                 }
                 Some(Err(error)) => {
+                    if let Some(fault) = unclear {
+                        return Step::Next(self.give_up(missed(fault.class(), &fault.code)));
+                    }
                     let (class, code) = self.nothing_to_lend(error, last);
                     return Step::Next(missed(class, &code));
                 }
@@ -186,10 +193,10 @@ impl Run<'_> {
                     return Step::Next(self.give_up(missed(fault.class(), &fault.code)));
                 }
                 Scope::Unclear => {
-                    unclear += 1;
-                    if unclear == 2 {
+                    if unclear.is_some() {
                         return Step::Next(self.give_up(missed(fault.class(), &fault.code)));
                     }
+                    unclear = Some(fault.clone());
                 }
                 Scope::Provider | Scope::Broken(_) => {
                     self.faults_left = self.faults_left.saturating_sub(1);
@@ -200,8 +207,11 @@ impl Run<'_> {
                     if self.faults_left == 0 {
                         return Step::Stop(self.failure(fault.class(), Some(&row.id), &fault.code));
                     }
+                    let slow = fault.code == SLOW;
+                    self.has_hurried |= slow;
+                    let stays = slow && !is_ready_elsewhere(self.parts, &self.given_up, model, plan);
                     // A stream that broke may be this connection's fault; 5xx is the provider's.
-                    if fault.scope == Scope::Provider || broken == 2 {
+                    if (fault.scope == Scope::Provider && !stays) || broken == 2 {
                         return Step::Next(missed(fault.class(), &fault.code));
                     }
                 }
@@ -247,14 +257,13 @@ impl Run<'_> {
         plan: &[ModelRef],
         lease: &Lease,
     ) -> Result<End, Fault> {
-        let (pool, tried) = (&self.parts.pool, &self.tried);
-        let next = plan.iter().skip_while(|other| *other != model).skip(1);
-        let others: Vec<_> =
-            next.filter(|other| self.given_up.iter().all(|why| why.provider != other.provider)).collect();
-        let elsewhere = || {
-            others.iter().any(|other| pool.has_ready(&other.provider, &other.model))
-                || pool.has_ready_besides(&model.provider, &model.model, tried)
-        };
+        let (parts, tried, given_up) = (self.parts, &self.tried, &self.given_up);
+        let is_peer_ready = || parts.pool.has_ready_besides(&model.provider, &model.model, tried);
+        let is_other_ready = || is_ready_elsewhere(parts, given_up, model, plan);
+        // A model is as slow with the next credential of its provider, which therefore needs the larger part.
+        let share = if is_peer_ready() && !is_other_ready() { 3 } else { 2 };
+        let may_hurry = !self.has_hurried;
+        let elsewhere = || may_hurry && (is_other_ready() || is_peer_ready());
         let attempt = Attempt {
             parts: self.parts,
             row,
@@ -263,6 +272,7 @@ impl Run<'_> {
             notice: (model != wanted)
                 .then(|| Notice::Fallback { wanted: wanted.clone(), used: model.clone() }),
             faults_left: &mut self.faults_left,
+            share,
         };
         attempt.run(&mut self.progress, elsewhere).await
     }
@@ -348,6 +358,13 @@ impl Run<'_> {
     fn failure(&self, class: FailureClass, provider: Option<&ProviderId>, code: &str) -> ChatFailure {
         ChatFailure { id: self.request.id.clone(), class, provider: provider.cloned(), code: code.to_owned() }
     }
+}
+
+/// Whether a provider that comes after this one in the plan could answer.
+fn is_ready_elsewhere(parts: &LlmParts, given_up: &[Missed], model: &ModelRef, plan: &[ModelRef]) -> bool {
+    let next = plan.iter().skip_while(|other| *other != model).skip(1);
+    let mut others = next.filter(|other| given_up.iter().all(|why| why.provider != other.provider));
+    others.any(|other| parts.pool.has_ready(&other.provider, &other.model))
 }
 
 fn code_of(last: Option<Fault>, otherwise: &str) -> String {
