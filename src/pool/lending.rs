@@ -8,7 +8,7 @@ use super::{
     AccessToken, Inner, Lease, LeaseError, Lent, Outcome, RefreshCause, Selector, State, Want,
     cooldown::Mark,
     outcome::Returned,
-    refresher::{Errand, landed},
+    refresher::{Ended, Errand, landed},
     set::{Choice, Set},
     window::Phase,
 };
@@ -116,36 +116,46 @@ impl Inner {
                 .and_then(|entry| entry.bearer())
                 .is_some_and(|(_, print)| *print != lease.fingerprint)
         };
-        let progress = {
-            let mut set = self.set();
-            if is_other(&set) {
-                return Ok(());
-            }
-            let now = self.now();
-            let entry = set.get(&lease.credential).ok_or(RefreshError::NoRefreshToken)?;
-            if !entry.can_refresh() {
-                return Err(RefreshError::NoRefreshToken);
-            }
-            if let Some(trouble) = entry.trouble.as_ref().filter(|_| entry.is_backing_off(now)) {
-                return Err(trouble.error.clone());
-            }
-            let errand = Errand::Refresh {
-                cause: RefreshCause::Unauthorized,
-                refused: super::Refused::Keep,
-                failed: Some(lease.fingerprint),
-            };
-            self.depart(&mut set, &lease.credential, errand).ok_or(RefreshError::NoRefreshToken)?
-        };
-        let in_time = landed(progress, Some(until)).await;
-        if is_other(&self.set()) {
-            return Ok(());
-        }
         let late = || RefreshError::Transient {
             problem: "the refresh did not end in time".to_owned(),
             retry_after: None,
         };
         let unchanged = || RefreshError::Unknown { problem: "the refresh brought nothing new".to_owned() };
-        Err(in_time.map_or_else(late, |ended| ended.error().unwrap_or_else(unchanged)))
+        loop {
+            let (progress, joined) = {
+                let mut set = self.set();
+                if is_other(&set) {
+                    return Ok(());
+                }
+                let now = self.now();
+                let entry = set.get(&lease.credential).ok_or(RefreshError::NoRefreshToken)?;
+                if !entry.can_refresh() {
+                    return Err(RefreshError::NoRefreshToken);
+                }
+                if let Some(trouble) = entry.trouble.as_ref().filter(|_| entry.is_backing_off(now)) {
+                    return Err(trouble.error.clone());
+                }
+                let joined = entry.flight.as_ref().map(|flight| flight.errand.clone());
+                let errand = Errand::Refresh {
+                    cause: RefreshCause::Unauthorized,
+                    refused: super::Refused::Keep,
+                    failed: Some(lease.fingerprint),
+                };
+                let progress = self.depart(&mut set, &lease.credential, errand);
+                (progress.ok_or(RefreshError::NoRefreshToken)?, joined)
+            };
+            let in_time = landed(progress, Some(until)).await;
+            if is_other(&self.set()) {
+                return Ok(());
+            }
+            match (joined, in_time) {
+                // Somebody else's flight that asked for no token says nothing about this one.
+                (Some(Errand::Facts | Errand::Save), Some(_))
+                | (Some(Errand::Refresh { .. }), Some(Ended::Nothing)) => {}
+                (_, Some(ended)) => return Err(ended.error().unwrap_or_else(unchanged)),
+                (_, None) => return Err(late()),
+            }
+        }
     }
 
     /// A valid access token for a script.
@@ -224,5 +234,101 @@ fn reason_code(outcome: &Outcome) -> Option<&str> {
         | Outcome::ModelUnavailable { reason }
         | Outcome::Refused { reason, .. }
         | Outcome::ProviderFault { reason } => Some(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicU32, Ordering},
+        time::Duration,
+    };
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::{
+        clock::{self, VirtualClock},
+        config::PoolSettings,
+        credential::{Facts, OAuthLogin, Store, StoreOptions},
+        oauth::{Grant, Refresh},
+        pool::{Background, Pool, PoolParts},
+        provider::{Catalog, Provider},
+        secret::Secret,
+        shutdown::Shutdown,
+    };
+
+    /// Grants, and counts.
+    #[derive(Default)]
+    struct Granting(AtomicU32);
+
+    #[async_trait]
+    impl Refresh for Granting {
+        async fn refresh(&self, _provider: &Provider, _login: &OAuthLogin) -> Result<Grant, RefreshError> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok(Grant {
+                access: Secret::new("FAKE-access-granted"),
+                refresh: Some(Secret::new("FAKE-refresh-granted")),
+                lifetime: Some(Duration::from_hours(1)),
+                facts: Facts::default(),
+                foreign_host: None,
+            })
+        }
+
+        async fn after_grant(
+            &self,
+            _provider: &Provider,
+            _access: &Secret,
+            _known: &Facts,
+        ) -> Result<Facts, RefreshError> {
+            Ok(Facts::default())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[expect(clippy::disallowed_methods, reason = "a test plays the program that owns the file")]
+    async fn p31_a_401_that_meets_a_flight_without_a_refresh_still_gets_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join("qwen.json"),
+            r#"{"access_token":"FAKE-access","refresh_token":"FAKE-refresh","expires_at":1790007200}"#,
+        )
+        .unwrap();
+        let clock = Arc::new(VirtualClock::starting_at(chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap()));
+        let providers = Arc::new(Catalog::builtin());
+        let state_dir = folder.path().join("state");
+        let options = StoreOptions {
+            state_dir: state_dir.clone(),
+            allow_state_writeback: false,
+            providers: Arc::clone(&providers),
+            clock: clock.clone(),
+        };
+        let refresh = Arc::new(Granting::default());
+        let pool = Pool::start(PoolParts {
+            settings: PoolSettings {
+                credentials_dir: folder.path().to_owned(),
+                state_dir,
+                ..PoolSettings::default()
+            },
+            providers,
+            store: Arc::new(Store::new(options)),
+            refresh: refresh.clone(),
+            clock,
+            shutdown: Shutdown::new(),
+            background: Background::Off,
+        })
+        .await;
+        let until = clock::instant() + Duration::from_secs(30);
+        let want = Want {
+            provider: "qwen_code".parse().unwrap(),
+            model: "a-model".to_owned(),
+            exclude: Vec::new(),
+            until,
+        };
+        let lease = pool.lease(&want).await.unwrap();
+        let inner = &pool.inner;
+        assert!(inner.depart(&mut inner.set(), &lease.credential, Errand::Save).is_some());
+        assert_eq!(pool.refresh_after_401(&lease, until).await, Ok(()));
+        assert_eq!(refresh.0.load(Ordering::SeqCst), 1);
     }
 }
