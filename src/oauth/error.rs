@@ -13,8 +13,8 @@ pub enum RefreshError {
         /// The error code as sent, shortened to a word: `invalid_grant`.
         code: String,
     },
-    /// The client is refused (`invalid_client`, `unauthorized_client`): a fault of the configuration that concerns
-    /// every credential with this client, not the token.
+    /// The client is refused: a fault of the configuration. `invalid_client` concerns every credential with this client,
+    /// `unauthorized_client` a refresh token that another client was given.
     #[error("the client id or secret was refused ({code})")]
     ClientRefused {
         /// The error code as sent.

@@ -148,6 +148,8 @@ pub(super) struct Entry {
     pub(super) refusal: Option<Refusal>,
     /// Its client is refused (the code).
     pub(super) client_refused: Option<String>,
+    /// The refresh token that belongs to another client than the one it is sent with, and the code that says so.
+    pub(super) mismatched: Option<(Fingerprint, String)>,
     /// A foreign host that its file or a reply names.
     pub(super) foreign: Option<String>,
     /// What fails for now.
@@ -207,6 +209,7 @@ impl Entry {
             forced: None,
             refusal: None,
             client_refused: None,
+            mismatched: None,
             foreign: None,
             trouble: None,
             unsaved: None,
@@ -305,6 +308,7 @@ impl Entry {
             Origin::Grant => {
                 self.granted_at = Some(now);
                 self.refused_login = None;
+                self.mismatched = None;
             }
         }
         self.rejected_bearer = None;
@@ -320,7 +324,11 @@ impl Entry {
         ours.client.clone_from(&found.client);
         ours.token_endpoint.clone_from(&found.token_endpoint);
         let changed = *ours != before;
-        self.client = client_key(&self.credential, provider);
+        let client = client_key(&self.credential, provider);
+        if self.client != client {
+            self.client = client;
+            self.mismatched = None;
+        }
         let facts = self.facts();
         let mut learned = found.facts.clone();
         keep_known(&mut learned, &facts);

@@ -184,6 +184,7 @@ impl Inner {
                 entry.login().cloned().ok_or(Ended::Gone)?
             };
             let asked_at = self.now();
+            let sent = login.tokens.refresh.as_ref().map(Fingerprint::of);
             match self.parts.refresh.refresh(provider, &login).await {
                 Ok(grant) => {
                     let foreign = grant.foreign_host.clone();
@@ -200,13 +201,16 @@ impl Inner {
                     if let Ok(found) = look.login.clone() {
                         self.adopt_newer(id, found);
                     }
-                    let sent = login.tokens.refresh.as_ref().map(Fingerprint::of);
                     // Found just now, or taken in by the watcher while the request was under way.
                     let is_other = self.set().get(id).is_some_and(|entry| entry.refresh_print() != sent);
                     if round == 0 && is_other {
                         adopted = Some(Origin::File);
                         continue;
                     }
+                    return Err(self.note_failure(look, error, sent).await);
+                }
+                Err(error @ RefreshError::ClientRefused { .. }) => {
+                    let look = Look { guard, ..look };
                     return Err(self.note_failure(look, error, sent).await);
                 }
                 Err(error) => {
@@ -307,8 +311,12 @@ impl Inner {
     async fn note_failure(&self, look: Look, error: RefreshError, judged: Option<Fingerprint>) -> Ended {
         let failures = look.notes.failures.saturating_add(1);
         let until = self.retry_at(&error, failures);
+        let mut refused = look.notes.refused;
         let class = match &error {
-            RefreshError::InvalidGrant { .. } => INVALID_GRANT,
+            RefreshError::InvalidGrant { .. } => {
+                refused = judged.or(refused);
+                INVALID_GRANT
+            }
             RefreshError::ClientRefused { .. } => "client",
             RefreshError::Transient { .. } => "transient",
             // No request was made, or not of the token: nothing that another process should know.
@@ -320,7 +328,7 @@ impl Inner {
             | RefreshError::Refused { .. } => "unknown",
         };
         let failure = Some(LockedFailure { at: self.now(), class: class.to_owned(), until });
-        let notes = LockNotes { refused: judged.or(look.notes.refused), failure, failures, ..look.notes };
+        let notes = LockNotes { refused, failure, failures, ..look.notes };
         let mut guard = look.guard;
         let written = at_rest(move || guard.set_notes(&notes)).await;
         if let Err(problem) = written {

@@ -73,7 +73,7 @@ impl Entry {
             Login::OAuth(_) => {
                 let undecided = self.flight.is_some()
                     || self.trouble.is_some()
-                    || self.client_refused.is_some()
+                    || self.refused_client().is_some()
                     || !self.can_refresh();
                 if undecided {
                     self.rejected_bearer = Some(bearer);

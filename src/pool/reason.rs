@@ -81,6 +81,13 @@ impl Entry {
                 "the client id or secret was refused ({code}): check {prefix}_CLIENT_ID and {prefix}_CLIENT_SECRET"
             ));
         }
+        if let Some(code) = self.refused_client() {
+            let prefix = &self.traits.prefix;
+            return Some(format!(
+                "this login belongs to another client ({code}): set {prefix}_CLIENT_ID and {prefix}_CLIENT_SECRET to the \
+                 client of the program that made it, or log in again"
+            ));
+        }
         let trouble = self.trouble.as_ref()?;
         let next = if now < trouble.until {
             format!("next try at {}", trouble.until.format("%H:%M:%S UTC"))

@@ -23,6 +23,10 @@ use crate::{
     provider::ProviderId,
 };
 
+/// The code that concerns a client as a whole. Another one, `unauthorized_client`, speaks of a refresh token that some
+/// other client was given (RFC 6749, section 5.2).
+const INVALID_CLIENT: &str = "invalid_client";
+
 /// What a flight does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Errand {
@@ -229,7 +233,9 @@ impl Inner {
             entry.flight = None;
             account.clone_from(&entry.account);
             take_in(entry, errand, ended, now);
-            if let Ended::Failed { error: RefreshError::ClientRefused { code }, .. } = ended {
+            if let Ended::Failed { error: RefreshError::ClientRefused { code }, .. } = ended
+                && code == INVALID_CLIENT
+            {
                 refused_client = entry.client.clone().map(|client| (client, code.clone()));
             }
         }
@@ -313,6 +319,9 @@ pub(super) fn take_in(entry: &mut Entry, errand: &Errand, ended: &Ended, now: Da
                 RefreshError::ForeignEndpoint { host } => entry.foreign = Some(host.clone()),
                 RefreshError::Refused { reason, link: _ } => {
                     entry.refusal = Some(Refusal { reason: reason.clone(), kind: RefusalKind::Account });
+                }
+                RefreshError::ClientRefused { code } if code != INVALID_CLIENT => {
+                    entry.mismatched = judged.map(|token| (token, code.clone()));
                 }
                 RefreshError::NoRefreshToken
                 | RefreshError::ClientRefused { .. }

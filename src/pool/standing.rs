@@ -34,6 +34,12 @@ impl Entry {
         self.refresh_print().is_some_and(|token| self.refused_login != Some(token))
     }
 
+    /// The code that its client is refused with: for every login, or for the refresh token that it has.
+    pub(super) fn refused_client(&self) -> Option<&str> {
+        let mismatched = self.mismatched.as_ref().filter(|(token, _)| self.refresh_print() == Some(*token));
+        self.client_refused.as_deref().or(mismatched.map(|(_, code)| code.as_str()))
+    }
+
     /// Whether chats need something that the steps after a grant have yet to find.
     pub(super) fn lacks_facts(&self) -> bool {
         let Some(login) = self.login() else { return false };
@@ -70,7 +76,7 @@ impl Entry {
         }
         let stale = if self.is_backing_off(now) { Readiness::Failing } else { Readiness::Stale };
         match self.phase(now) {
-            Phase::Hard if !self.can_refresh() || self.client_refused.is_some() => Readiness::Blocked,
+            Phase::Hard if !self.can_refresh() || self.refused_client().is_some() => Readiness::Blocked,
             Phase::Hard => stale,
             Phase::Fresh | Phase::Early if self.lacks_facts() => stale,
             Phase::Fresh => Readiness::Ready,
@@ -116,14 +122,14 @@ impl Entry {
             && self.disabled().is_none()
             && self.refusal.is_none()
             && self.foreign.is_none()
-            && self.client_refused.is_none()
+            && self.refused_client().is_none()
             && self.can_refresh()
             && !self.is_backing_off(now)
     }
 
     /// When the scheduler should look at it again, at the latest.
     pub(super) fn due_at(&self) -> Option<DateTime<Utc>> {
-        let refresh = self.window.due_at().filter(|_| self.can_refresh() && self.client_refused.is_none());
+        let refresh = self.window.due_at().filter(|_| self.can_refresh() && self.refused_client().is_none());
         let refresh = match (&self.trouble, refresh) {
             (Some(trouble), Some(due)) => Some(due.max(trouble.until)),
             (None | Some(_), due) => due,

@@ -20,7 +20,7 @@ use crate::{
         Tokens,
     },
     oauth::RefreshError,
-    provider::Catalog,
+    provider::{Catalog, OAuthClient},
     secret::Secret,
 };
 
@@ -170,6 +170,39 @@ fn p4_a_verdict_on_the_old_token_holds_nothing_against_the_one_that_came_meanwhi
     assert_eq!(entry.state(at(1)), State::NeedsLogin);
 }
 
+#[test]
+fn a_login_of_another_client_is_held_until_something_about_it_changes() {
+    let catalog = Catalog::builtin();
+    let provider = catalog.get(&"qwen_code".parse().unwrap()).unwrap();
+    let mismatched = || {
+        let mut entry = oauth(-60);
+        let ended = Ended::Failed {
+            error: RefreshError::ClientRefused { code: "unauthorized_client".to_owned() },
+            until: at(30),
+            judged: entry.refresh_print(),
+        };
+        take_in(&mut entry, &Errand::refresh(RefreshCause::Demand), &ended, at(0));
+        assert_eq!((entry.readiness(MODEL, at(60)), entry.is_due(at(60))), (Readiness::Blocked, false));
+        assert!(entry.reason(at(60)).unwrap().contains("another client (unauthorized_client)"));
+        entry
+    };
+    let mut other_token = mismatched();
+    other_token.adopt(login(1, at(-5), None), Origin::File, at(60));
+    assert!(other_token.is_due(at(60)));
+    let mut granted = mismatched();
+    let mut kept = login(1, at(61), None);
+    kept.tokens.refresh = granted.login().unwrap().tokens.refresh.clone();
+    granted.adopt(kept, Origin::Grant, at(60));
+    assert!(granted.is_due(at(120)), "it worked: the next refresh is asked for as ever");
+    let mut other_client = mismatched();
+    let mut found = other_client.login().unwrap().clone();
+    assert!(!other_client.amend(&found, provider, at(60)));
+    assert!(!other_client.is_due(at(60)), "the same file again changes nothing");
+    found.client = Some(OAuthClient { id: "FAKE-client".to_owned(), secret: None });
+    assert!(other_client.amend(&found, provider, at(60)));
+    assert!(other_client.is_due(at(60)));
+}
+
 #[derive(Debug, Clone)]
 enum Event {
     Pass(i64),
@@ -211,6 +244,7 @@ fn failure() -> impl Strategy<Value = RefreshError> {
         Just(RefreshError::Transient { problem: "HTTP 503".to_owned(), retry_after: None }),
         Just(RefreshError::Unknown { problem: "not JSON".to_owned() }),
         Just(RefreshError::InvalidGrant { code: "invalid_grant".to_owned() }),
+        Just(RefreshError::ClientRefused { code: "unauthorized_client".to_owned() }),
         Just(RefreshError::NoClient { variables: "QWEN_CODE_CLIENT_ID".to_owned() }),
     ]
 }
@@ -296,7 +330,7 @@ proptest! {
                 }
                 Event::Failed(error) if entry.can_refresh() => {
                     let until = after(now, Duration::from_secs(30));
-                    let judged = matches!(error, RefreshError::InvalidGrant { .. }).then(|| entry.refresh_print()).flatten();
+                    let judged = matches!(error, RefreshError::InvalidGrant { .. } | RefreshError::ClientRefused { .. }).then(|| entry.refresh_print()).flatten();
                     take_in(&mut entry, &errand, &Ended::Failed { error, until, judged }, now);
                     let is_ready = matches!(entry.readiness(MODEL, now), Readiness::Ready | Readiness::Early);
                     prop_assert_eq!(is_ready, was_ready, "P6: a failing refresh changes nothing about a live token");

@@ -5,12 +5,13 @@ use std::{fs, time::Duration};
 use cortana::{
     clock::instant,
     config::{Strategy, WatchMode},
+    oauth::RefreshError,
     pool::{LeaseError, Outcome, PoolEvent, RetryHint, State, Want},
 };
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::support::pool::{Process, QWEN, World, only, provider, put, qwen, want};
+use crate::support::pool::{Answer, Process, QWEN, World, only, provider, put, qwen, want};
 
 fn key_want() -> Want {
     want("openai", Duration::from_secs(1))
@@ -350,4 +351,25 @@ async fn another_providers_file_in_the_same_place_is_another_credential() {
         views.iter().filter_map(|view| view.provider.as_ref()).map(ToString::to_string).collect();
     assert_eq!(providers, ["gemini_cli"], "{views:?}");
     assert!(qwen(&process).await.is_err(), "nothing of Qwen's is left to lend");
+}
+
+/// One file of another program holds up nobody else; a client that is refused as such holds up all.
+#[tokio::test(start_paused = true)]
+async fn a_login_of_another_client_is_held_alone() {
+    for (code, held, asked) in [("unauthorized_client", 1, 2), ("invalid_client", 2, 1)] {
+        let world = World::new();
+        world.login("a", -60);
+        world.login("b", -60);
+        world.endpoint.next(Answer::Fail(RefreshError::ClientRefused { code: code.to_owned() }));
+        let process = world.process().await;
+        let lease = qwen(&process).await;
+        assert_eq!(lease.is_ok(), held == 1, "{code}: {lease:?}");
+        sleep(Duration::from_hours(1)).await;
+        drop(qwen(&process).await);
+        let views = process.pool.snapshot().credentials;
+        let told = views.iter().filter(|view| view.reason.as_deref().is_some_and(|it| it.contains(code)));
+        assert_eq!((told.count(), world.endpoint.calls() >= asked), (held, true), "{code}: {views:?}");
+        let again = world.endpoint.sent().iter().filter(|token| *token == &world.endpoint.sent()[0]).count();
+        assert_eq!(again, 1, "{code}: what was held is not sent again");
+    }
 }
