@@ -294,7 +294,8 @@ mod tests {
             r#"{"access_token":"FAKE-access","refresh_token":"FAKE-refresh","expires_at":1790007200}"#,
         )
         .unwrap();
-        let clock = Arc::new(VirtualClock::starting_at(chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap()));
+        let clock =
+            Arc::new(VirtualClock::starting_at(chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap()));
         let providers = Arc::new(Catalog::builtin());
         let state_dir = folder.path().join("state");
         let options = StoreOptions {
