@@ -15,6 +15,14 @@ pub(super) struct Look {
     pub(super) notes: LockNotes,
 }
 
+/// What became of a write.
+pub(super) enum Written {
+    /// The login is saved.
+    Saved,
+    /// Nothing was written: somebody wrote this login meanwhile.
+    Superseded(OAuthLogin),
+}
+
 impl Look {
     /// Reads the place again (P5).
     pub(super) async fn take(mut guard: Guard) -> Self {
@@ -44,7 +52,7 @@ impl Inner {
         mut guard: Guard,
         login: OAuthLogin,
         notes: Option<LockNotes>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Written, StoreError> {
         let stamps = self.stamps.clone();
         let target = match &credential.place {
             Place::File { target, .. } => Some(target.clone()),
@@ -63,6 +71,9 @@ impl Inner {
         at_rest(move || {
             let own = target.map(|target| stamps.own_write(target));
             let saved = guard.save(&login);
+            if saved == Ok(Saved::Superseded) {
+                return guard.read().map(Written::Superseded);
+            }
             if let Some(notes) = notes
                 && let Err(problem) = guard.set_notes(&notes)
             {
@@ -72,9 +83,9 @@ impl Inner {
             match saved {
                 Ok(Saved::InState) if has_own_place => {
                     tracing::warn!(credential.id = %id, "The credential's file cannot be written; its new token is kept in the state folder");
-                    Ok(())
+                    Ok(Written::Saved)
                 }
-                Ok(Saved::InState | Saved::InPlace | Saved::Unchanged) => Ok(()),
+                Ok(Saved::InState | Saved::InPlace | Saved::Unchanged | Saved::Superseded) => Ok(Written::Saved),
                 Err(error) => Err(error),
             }
         })

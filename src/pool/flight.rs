@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Inner, PoolEvent, RefreshCause, Refused,
-    at_rest::{Look, at_rest},
+    at_rest::{Look, Written, at_rest},
     cooldown::{FailureClass, refresh_delay},
     entry::{Entry, Origin},
     refresher::{Ended, Errand, Report},
@@ -189,8 +189,9 @@ impl Inner {
                 Ok(grant) => {
                     let foreign = grant.foreign_host.clone();
                     let login = granted(login, grant, asked_at);
-                    self.save_and_publish(&credential, guard, login).await;
+                    let origin = self.save_and_publish(&credential, guard, login).await;
                     return match foreign {
+                        _ if origin == Origin::File => Ok(Ended::Adopted),
                         // The reply may have spent the refresh token: it was saved first, and is held from now on.
                         Some(host) => Err(self.failed(id, RefreshError::ForeignEndpoint { host })),
                         None => Ok(Ended::Refreshed),
@@ -258,10 +259,18 @@ impl Inner {
     }
 
     /// Saves a grant, with nothing between the reply and the write (P12), and lends it from then on. A save that fails
-    /// leaves the token in memory, to be saved later (P14).
-    async fn save_and_publish(&self, credential: &Credential, guard: Guard, login: OAuthLogin) {
+    /// leaves the token in memory, to be saved later (P14). Where somebody wrote another login meanwhile, that one counts,
+    /// and the grant is let go.
+    async fn save_and_publish(&self, credential: &Credential, guard: Guard, login: OAuthLogin) -> Origin {
         let notes = LockNotes { succeeded_at: Some(self.now()), ..LockNotes::default() };
-        let saved = self.write(credential, guard, login.clone(), Some(notes)).await;
+        let saved = match self.write(credential, guard, login.clone(), Some(notes)).await {
+            Ok(Written::Saved) => Ok(()),
+            Ok(Written::Superseded(found)) => match self.give_way(credential, found) {
+                Ok(()) => return Origin::File,
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
         let now = self.now();
         let mut set = self.set();
         let mut client = None;
@@ -274,6 +283,22 @@ impl Inner {
         }
         drop(set);
         self.note_save(&credential.id, saved);
+        Origin::Grant
+    }
+
+    /// Takes the login that somebody wrote while ours was to be saved. An old copy that was put back is none: ours lives
+    /// in memory until the next try.
+    fn give_way(&self, credential: &Credential, found: OAuthLogin) -> Result<(), StoreError> {
+        let written = found.tokens.refresh.as_ref().map(Fingerprint::of);
+        self.adopt_newer(&credential.id, found);
+        if self.set().get(&credential.id).is_none_or(|entry| entry.refresh_print() == written) {
+            return Ok(());
+        }
+        Err(StoreError::NotSaved {
+            path: credential.place.label(),
+            problem: "an older copy was put in its place".to_owned(),
+            journal: None,
+        })
     }
 
     /// Remembers whether a write went well, and says so when that changed.
@@ -388,7 +413,10 @@ impl Inner {
             self.adopt_newer(id, look.login?);
             let login = self.set().get(id).and_then(|entry| entry.login().cloned());
             match login {
-                Some(login) => self.write(credential, look.guard, login, None).await,
+                Some(login) => match self.write(credential, look.guard, login, None).await? {
+                    Written::Saved => Ok(()),
+                    Written::Superseded(found) => self.give_way(credential, found),
+                },
                 None => Ok(()),
             }
         };

@@ -132,6 +132,36 @@ async fn p5_a_token_that_was_rotated_while_ours_was_refused_is_adopted_and_nothi
     assert_eq!(only(&process).state, State::Ready);
 }
 
+#[tokio::test(start_paused = true)]
+async fn p16_a_login_that_somebody_wrote_during_the_request_is_adopted_and_not_written_over() {
+    let world = World::new();
+    world.login("a", -60);
+    let process = world.process().await;
+    let (path, expires_at) = (world.path(QWEN_A), world.now().timestamp() + 3600);
+    let anew = json!({"access_token": "FAKE-access-anew", "refresh_token": "FAKE-refresh-anew", "expires_at": expires_at});
+    let text = anew.to_string();
+    world.endpoint.next(Answer::GrantAfter(Box::new(move || put(&path, &text))));
+    assert_eq!(qwen(&process).await.unwrap().bearer.expose(), "FAKE-access-anew");
+    assert_eq!((world.file(QWEN_A), world.endpoint.calls()), (anew, 1));
+    assert!(!only(&process).unsaved);
+}
+
+/// The same, but what was put there is a copy of what a refresh had ended before: the grant is the only good token.
+#[tokio::test(start_paused = true)]
+async fn p14_an_old_copy_that_is_put_back_during_the_request_costs_no_token() {
+    let world = World::new();
+    world.login("a", -60);
+    let process = world.process().await;
+    let old = std::fs::read_to_string(world.path(QWEN_A)).unwrap();
+    assert!(qwen(&process).await.is_ok());
+    sleep(Duration::from_hours(2)).await;
+    let path = world.path(QWEN_A);
+    world.endpoint.next(Answer::GrantAfter(Box::new(move || put(&path, &old))));
+    assert_eq!(qwen(&process).await.unwrap().bearer.expose(), "FAKE-access-granted-2");
+    assert!(only(&process).unsaved, "it is saved again later");
+    assert_eq!(world.endpoint.sent(), ["FAKE-refresh-a", "FAKE-refresh-granted-1"]);
+}
+
 /// The watcher was faster than the refusal: the entry holds the new login before the flight looks at the file again.
 #[tokio::test(start_paused = true)]
 async fn p4_a_login_that_comes_while_the_old_one_is_being_refused_is_not_taken_for_refused() {

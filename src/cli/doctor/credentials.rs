@@ -114,7 +114,7 @@ fn file(store: &Store, settings: &Settings, credential: &Credential) -> Vec<Find
     }
     let proven = store.lock(credential, LOCK_WAIT).and_then(|mut guard| guard.prove_writable(rotates));
     findings.push(match proven {
-        Ok(Saved::InPlace | Saved::Unchanged) => {
+        Ok(Saved::InPlace | Saved::Unchanged | Saved::Superseded) => {
             Finding::pass(CHECK, "a refreshed token can be saved in its file")
         }
         Ok(Saved::InState) => Finding::warn(

@@ -29,6 +29,8 @@ pub struct Guard {
     _inode: Option<FileLock>,
     notes: Notes,
     destination: Option<Destination>,
+    /// The refresh token that stood in the file itself when it was last read, whatever a journal held.
+    seen: Option<Fingerprint>,
 }
 
 /// Where a save goes.
@@ -85,6 +87,7 @@ impl Guard {
             _inode: inode,
             notes: Notes::parse(&notes).held_by(std::process::id()),
             destination: None,
+            seen: None,
         };
         if let (Place::File { index, .. }, None) = (&credential.place, guard.account()) {
             guard.notes.set_id(*index, &credential.provider, &credential.id);
@@ -97,6 +100,7 @@ impl Guard {
     /// The login as it stands in its place now, orphans adopted. Read under the lock before each refresh (P5).
     pub fn read(&mut self) -> Result<OAuthLogin, StoreError> {
         let (source, index) = self.source()?;
+        self.seen = self.standing();
         let row = self.row()?.clone();
         let mut login = source
             .view(index)
@@ -134,7 +138,8 @@ impl Guard {
     }
 
     /// Writes the new login, merged into what stands there now: unknown keys, their order and others' changes
-    /// survive (P16). Returns when the directory is on disk (P12).
+    /// survive (P16). Returns when the directory is on disk (P12). Where somebody wrote another login since the last
+    /// [`Guard::read`], nothing is written.
     pub fn save(&mut self, login: &OAuthLogin) -> Result<Saved, StoreError> {
         let row = self.row()?.clone();
         let destination = match self.destination {
@@ -147,6 +152,10 @@ impl Guard {
                 self.save_in_file(&target, login, &row, destination)
             }
         }?;
+        if saved == Saved::Superseded {
+            return Ok(saved);
+        }
+        self.seen = self.standing();
         self.credential.login = Login::OAuth(Box::new(login.clone()));
         Ok(saved)
     }
@@ -209,6 +218,9 @@ impl Guard {
         })?;
         let index =
             self.find(&standing).ok_or_else(|| lost("the account is no longer in the file".to_owned()))?;
+        if self.is_superseded(&standing, index, login) {
+            return Ok(Saved::Superseded);
+        }
         let replaced = standing.token(index).unwrap_or_else(|| Fingerprint::of_bytes(b""));
         let mut document = standing.document.clone();
         dialect::apply(&mut document, standing.layout, index, login, row, self.store.options.clock.now());
@@ -254,6 +266,12 @@ impl Guard {
 
     fn save_in_state(&self, login: &OAuthLogin, row: &Provider) -> Result<Saved, StoreError> {
         let (source, index) = self.source()?;
+        if let Some(plain) = self.target().and_then(|target| source::read_plain(&target).ok())
+            && let Some(index) = self.find(&plain)
+            && self.is_superseded(&plain, index, login)
+        {
+            return Ok(Saved::Superseded);
+        }
         let origin = source.token(index).unwrap_or_else(|| Fingerprint::of_bytes(b""));
         let id = &self.credential.id;
         let failed = |error: io::Error| StoreError::NotSaved {
@@ -305,6 +323,21 @@ impl Guard {
             self.store.disk.replace(target, &source::temporary(target, old), text.as_bytes())?;
         }
         Ok((old != new).then_some(new))
+    }
+
+    /// What the refresh token in the file itself is known by.
+    fn standing(&self) -> Option<Fingerprint> {
+        let plain = source::read_plain(&self.target()?).ok()?;
+        let index = self.find(&plain)?;
+        plain.view(index).refresh().as_ref().map(Fingerprint::of)
+    }
+
+    /// Whether the file holds neither the refresh token that was read nor the one to save: a login of somebody who takes
+    /// no lock.
+    fn is_superseded(&self, plain: &Source, index: usize, login: &OAuthLogin) -> bool {
+        let standing = plain.view(index).refresh().as_ref().map(Fingerprint::of);
+        let saving = login.tokens.refresh.as_ref().map(Fingerprint::of);
+        self.seen.is_some() && standing.is_some() && standing != self.seen && standing != saving
     }
 
     /// The document as it counts now, and the account's index in it.

@@ -149,6 +149,8 @@ pub enum Saved {
     InState,
     /// Nothing had changed, nothing was written (P19).
     Unchanged,
+    /// Somebody wrote another login since the place was read: that one stands, nothing was written.
+    Superseded,
 }
 
 /// Credentials at rest. Cheap to clone.

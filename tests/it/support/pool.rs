@@ -42,6 +42,8 @@ pub(crate) enum Answer {
     Life(Option<Duration>),
     /// Does something first, then refuses the token.
     RefuseAfter(Box<dyn FnOnce() + Send>),
+    /// Does something first, then grants a token.
+    GrantAfter(Box<dyn FnOnce() + Send>),
 }
 
 pub(crate) fn unavailable() -> RefreshError {
@@ -130,6 +132,10 @@ impl Refresh for Endpoint {
             None => Some(Duration::from_hours(1)),
             Some(Answer::Life(life)) => life,
             Some(Answer::Fail(error)) => return Err(error),
+            Some(Answer::GrantAfter(first)) => {
+                first();
+                Some(Duration::from_hours(1))
+            }
             Some(Answer::RefuseAfter(first)) => {
                 first();
                 return Err(refused());
