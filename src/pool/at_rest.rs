@@ -20,7 +20,7 @@ pub(super) enum Written {
     /// The login is saved.
     Saved,
     /// Nothing was written: somebody wrote this login meanwhile.
-    Superseded(OAuthLogin),
+    Superseded(Box<OAuthLogin>),
 }
 
 impl Look {
@@ -72,7 +72,7 @@ impl Inner {
             let own = target.map(|target| stamps.own_write(target));
             let saved = guard.save(&login);
             if saved == Ok(Saved::Superseded) {
-                return guard.read().map(Written::Superseded);
+                return guard.read().map(|found| Written::Superseded(Box::new(found)));
             }
             if let Some(notes) = notes
                 && let Err(problem) = guard.set_notes(&notes)

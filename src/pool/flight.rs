@@ -265,7 +265,7 @@ impl Inner {
         let notes = LockNotes { succeeded_at: Some(self.now()), ..LockNotes::default() };
         let saved = match self.write(credential, guard, login.clone(), Some(notes)).await {
             Ok(Written::Saved) => Ok(()),
-            Ok(Written::Superseded(found)) => match self.give_way(credential, found) {
+            Ok(Written::Superseded(found)) => match self.give_way(credential, *found) {
                 Ok(()) => return Origin::File,
                 Err(error) => Err(error),
             },
@@ -415,7 +415,7 @@ impl Inner {
             match login {
                 Some(login) => match self.write(credential, look.guard, login, None).await? {
                     Written::Saved => Ok(()),
-                    Written::Superseded(found) => self.give_way(credential, found),
+                    Written::Superseded(found) => self.give_way(credential, *found),
                 },
                 None => Ok(()),
             }
