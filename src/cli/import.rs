@@ -46,9 +46,9 @@ pub(super) fn run(settings: &Settings, options: &ImportOptions) -> Result<(), Fa
 fn told(error: &ImportError, options: &ImportOptions) -> Failure {
     let next = match error {
         ImportError::Rejected(_) if options.provider.is_none() => {
-            "; docs/credentials has the notations that are read, and --provider says whose a file is"
+            ". docs/credentials has the notations that are read; --provider says whose a file is, where it does not say so itself"
         }
-        ImportError::Rejected(_) => "; docs/credentials has the notations that are read",
+        ImportError::Rejected(_) => ". docs/credentials has the notations that are read",
         ImportError::AlreadyThere { .. } => "; nothing was changed",
         ImportError::NotWritable { .. } => "",
     };

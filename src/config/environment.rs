@@ -19,7 +19,7 @@ pub struct Environment {
 /// Reads the process's environment over `dotenv`, or over `.env` in the working folder where that exists.
 ///
 /// A `.env` that was asked for and cannot be read, and each line that is not `NAME=value`, is a mistake; the line is
-/// named by its number, since it may hold a secret.
+/// named by its number and its variable, never by its value, which may be a secret.
 pub fn environment(dotenv: Option<&Path>) -> Result<Environment, Mistakes> {
     let path = dotenv.map_or_else(|| PathBuf::from(".env"), Path::to_owned);
     let file = match read_dotenv(&path) {
@@ -31,19 +31,12 @@ pub fn environment(dotenv: Option<&Path>) -> Result<Environment, Mistakes> {
         Err(DotenvError::Unreadable(problem)) => {
             return Err(mistake(&path, format!("the file cannot be read ({problem})")));
         }
-        Err(DotenvError::Lines(lines)) => {
-            let expected =
-                "expected NAME=value, with quotes around a value that has spaces, quotes or `#` in it";
-            return Err(Mistakes(
-                lines
-                    .into_iter()
-                    .map(|line| Mistake {
-                        variable: format!("{}, line {line}", path.display()),
-                        value: None,
-                        expected: expected.to_owned(),
-                    })
-                    .collect(),
-            ));
+        Err(DotenvError::Lines { broken, good }) => {
+            let mut mistakes: Vec<Mistake> = broken.iter().map(|line| line.mistake(&path)).collect();
+            // What the other lines get wrong is told with it: all mistakes at once.
+            let rest = super::load(&Environment { process: process(), file: good });
+            mistakes.extend(rest.err().into_iter().flat_map(|Mistakes(rest)| rest));
+            return Err(Mistakes(mistakes));
         }
     };
     Ok(Environment { process: process(), file })
@@ -80,8 +73,42 @@ impl fmt::Debug for Environment {
 enum DotenvError {
     Absent,
     Unreadable(String),
-    /// Numbers of the lines that cannot be understood, from 1.
-    Lines(Vec<usize>),
+    /// Lines that cannot be understood, and the variables of the others.
+    Lines {
+        broken: Vec<BrokenLine>,
+        good: BTreeMap<String, String>,
+    },
+}
+
+/// A line that is not `NAME=value`.
+#[derive(Debug, PartialEq, Eq)]
+struct BrokenLine {
+    /// Counted from 1.
+    number: usize,
+    /// What stands before its `=`, where that is a name.
+    name: Option<String>,
+}
+
+impl BrokenLine {
+    fn mistake(&self, path: &Path) -> Mistake {
+        let Self { number, name } = self;
+        let name = name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+        Mistake {
+            variable: format!("{}, line {number}{name}", path.display()),
+            value: None,
+            expected: "expected NAME=value, with quotes around a value that has spaces, quotes or `#` in it"
+                .to_owned(),
+        }
+    }
+}
+
+/// The name that a line sets; nothing that could be part of a value.
+fn name_in(line: &str) -> Option<String> {
+    let (name, _) = line.split_once('=')?;
+    let name = name.trim().trim_start_matches("export ").trim();
+    let is_name =
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    is_name.then(|| name.to_owned())
 }
 
 fn mistake(path: &Path, expected: String) -> Mistakes {
@@ -114,12 +141,14 @@ fn parse_dotenv(text: &str) -> Result<BTreeMap<String, String>, DotenvError> {
             Err(dotenvy::Error::LineParse(content, _)) => {
                 // An unclosed quote takes the lines behind it along: the first is the one to mend.
                 let taken = content.lines().count().max(1);
-                broken.push((handed.get() + 1).saturating_sub(taken));
+                let number = (handed.get() + 1).saturating_sub(taken);
+                let name = text.lines().nth(number.saturating_sub(1)).and_then(name_in);
+                broken.push(BrokenLine { number, name });
             }
             Err(_) => return Err(DotenvError::Unreadable("not a text of lines".to_owned())),
         }
     }
-    if broken.is_empty() { Ok(variables) } else { Err(DotenvError::Lines(broken)) }
+    if broken.is_empty() { Ok(variables) } else { Err(DotenvError::Lines { broken, good: variables }) }
 }
 
 /// Hands out one line a read, and counts them: dotenvy reports a broken line's content, which may be a secret, and not
@@ -149,7 +178,7 @@ mod tests {
 
     fn broken(text: &str) -> Vec<usize> {
         match parse_dotenv(text) {
-            Err(DotenvError::Lines(lines)) => lines,
+            Err(DotenvError::Lines { broken, .. }) => broken.iter().map(|line| line.number).collect(),
             Err(DotenvError::Absent | DotenvError::Unreadable(_)) | Ok(_) => Vec::new(),
         }
     }
@@ -159,6 +188,16 @@ mod tests {
         assert_eq!(broken("A=1\n# note\n\nthis is no variable\nB=2\n"), [4]);
         assert_eq!(broken("A=1\nfirst wrong\nB=2\nsecond wrong # note\n"), [2, 4]);
         assert_eq!(broken("A=1\nB='never closed\nC=3\nD=4"), [2]);
+    }
+
+    #[test]
+    fn a_broken_line_is_named_by_its_variable_and_never_by_its_value() {
+        let named = |text: &str| match parse_dotenv(text) {
+            Err(DotenvError::Lines { broken, .. }) => broken.into_iter().map(|line| line.name).collect(),
+            Err(DotenvError::Absent | DotenvError::Unreadable(_)) | Ok(_) => Vec::new(),
+        };
+        assert_eq!(named("OPERATOR_IDS=1, 2\n"), [Some("OPERATOR_IDS".to_owned())]);
+        assert_eq!(named("secret canary\n"), [None]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use std::{fmt, sync::Arc};
 pub use chat::ChatSettings;
 pub use discord::{Audience, DiscordSettings, GuildPolicy};
 pub use environment::{Environment, environment};
+pub use names::nearest;
 pub use pool::{CredentialValue, NamedCredential, PoolSettings, Strategy, WatchMode};
 pub use source::{MapSource, Source};
 pub use telemetry::TelemetrySettings;

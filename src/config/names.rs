@@ -32,7 +32,7 @@ const SHARED_PREFIXES: &[&str] = &[
 const NEAR: usize = 3;
 
 /// The nearest of the candidates, if it is near enough to be what was meant.
-pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = NEAR.min(name.chars().count() / 2);
     candidates
         .into_iter()

@@ -153,23 +153,10 @@ impl Entry {
 
 /// A source that cannot be used, as it can be shown.
 pub(super) fn unusable(rejected: &Rejected) -> CredentialView {
+    let id = CredentialId::new(&Fingerprint::of_bytes(rejected.label.as_bytes()).to_string());
     CredentialView {
-        id: CredentialId::new(&Fingerprint::of_bytes(rejected.label.as_bytes()).to_string()),
         provider: rejected.provider.clone(),
-        account: rejected.label.clone(),
-        dialect: "unknown",
-        place: rejected.label.clone(),
-        state: State::Unusable,
         reason: Some(rejected.reason.clone()),
-        unsaved: false,
-        expires_at: None,
-        cooling_until: None,
-        cooling_models: Vec::new(),
-        last_refresh: None,
-        refresh_attempts: 0,
-        last_used_at: None,
-        requests: 0,
-        in_flight: 0,
-        lock_holder: None,
+        ..CredentialView::unknown(id, &rejected.label, State::Unusable)
     }
 }

@@ -120,6 +120,31 @@ pub struct CredentialView {
     pub lock_holder: Option<String>,
 }
 
+impl CredentialView {
+    /// A credential that only its label is known of: no account, no counts, nothing that rests.
+    pub fn unknown(id: CredentialId, label: &str, state: State) -> Self {
+        Self {
+            id,
+            provider: None,
+            account: label.to_owned(),
+            dialect: "unknown",
+            place: label.to_owned(),
+            state,
+            reason: None,
+            unsaved: false,
+            expires_at: None,
+            cooling_until: None,
+            cooling_models: Vec::new(),
+            last_refresh: None,
+            refresh_attempts: 0,
+            last_used_at: None,
+            requests: 0,
+            in_flight: 0,
+            lock_holder: None,
+        }
+    }
+}
+
 /// A model that rests on a credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CoolingModel {

@@ -9,6 +9,11 @@ use super::{
 };
 
 impl Sandbox {
+    /// A text as a reader's client shows it now: times in words, mentions by name. Markup that is not known stays.
+    pub fn readable(&self, text: &str) -> String {
+        self.discord.read(|state| readable(state, text, state.time.wall_at(state.time.now())))
+    }
+
     /// What is to be read in a channel, from after `after` on.
     pub fn transcript(&self, channel: Id, after: Option<Id>) -> String {
         self.discord.read(|state| {
@@ -122,7 +127,7 @@ fn token(state: &State, inside: &str, now: DateTime<Utc>) -> Option<String> {
     if let Some(stamp) = inside.strip_prefix("t:") {
         let (seconds, style) = stamp.split_once(':').unwrap_or((stamp, "f"));
         let at = DateTime::from_timestamp(seconds.parse().ok()?, 0)?;
-        return Some(if style == "R" { relative(at - now) } else { at.format("%d %B %Y %H:%M").to_string() });
+        return Some(if style == "R" { relative(at - now) } else { at.format("%F %H:%M UTC").to_string() });
     }
     if let Some(channel) = inside.strip_prefix('#') {
         return Some(format!("#{}", state.world.channels.get(&channel.parse().ok()?)?.name));
@@ -160,6 +165,22 @@ fn relative(distance: TimeDelta) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn markup_is_shown_as_a_client_shows_it() {
+        let life = crate::shutdown::Shutdown::new();
+        let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into(), &life).await.expect("a free port");
+        let places = sandbox.discord().landmarks();
+        let shown = |text: &str| {
+            let now = DateTime::from_timestamp(1_000_000, 0).expect("an instant");
+            sandbox.discord.read(|state| readable(state, text, now))
+        };
+        assert_eq!(shown("back <t:1003600:R>, since <t:999999:R>"), "back in 1 hour, since 1 second ago");
+        assert_eq!(shown("at <t:1000000:f>"), "at 1970-01-12 13:46 UTC");
+        assert_eq!(shown(&format!("<@{}> and <@7>", places.bot)), "@Cortana and <@7>");
+        assert_eq!(shown("a < b, <b>, <@x>, <t:x:R>, <"), "a < b, <b>, <@x>, <t:x:R>, <");
+        life.begin();
+    }
 
     #[test]
     fn distances_are_said_in_the_largest_unit_that_fits() {

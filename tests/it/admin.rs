@@ -17,25 +17,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 fn snapshot(states: &[State]) -> Snapshot {
-    let credentials = states.iter().map(|state| CredentialView {
-        id: CredentialId::new("1a2b3c4d"),
-        provider: None,
-        account: "a***@example.com".to_owned(),
-        dialect: "simple",
-        place: "gemini.json".to_owned(),
-        state: *state,
-        reason: None,
-        unsaved: false,
-        expires_at: None,
-        cooling_until: None,
-        cooling_models: Vec::new(),
-        last_refresh: None,
-        refresh_attempts: 0,
-        last_used_at: None,
-        requests: 0,
-        in_flight: 0,
-        lock_holder: None,
-    });
+    let credentials = states
+        .iter()
+        .map(|state| CredentialView::unknown(CredentialId::new("1a2b3c4d"), "gemini.json", *state));
     Snapshot { taken_at: chrono::DateTime::<Utc>::UNIX_EPOCH, credentials: credentials.collect() }
 }
 

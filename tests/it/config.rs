@@ -360,6 +360,12 @@ fn a_dotenv_file_lies_below_the_process_environment_and_its_broken_lines_are_num
     let text = environment(Some(&path)).expect_err("a bad line").to_string();
     assert!(text.contains(".env, line 2") && !text.contains("canary"), "{text}");
 
+    let both = "OPERATOR_IDS=1, 2\nSTREAM_IDLE_SECS=canary-word\n";
+    #[expect(clippy::disallowed_methods, reason = "an operator writes the file")]
+    fs::write(&path, both).expect("a file");
+    let text = environment(Some(&path)).expect_err("two bad lines").to_string();
+    assert!(text.contains("line 1 (OPERATOR_IDS)") && text.contains("STREAM_IDLE_SECS"), "{text}");
+
     let absent = environment(Some(&folder.path().join("absent"))).expect_err("asked for").to_string();
     assert!(absent.contains("no such file"), "{absent}");
 }

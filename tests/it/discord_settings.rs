@@ -98,7 +98,7 @@ async fn autocomplete_offers_providers_and_their_credentials() {
 async fn what_is_submitted_is_checked_again() {
     let bot = World::new().await.login("gemini_cli", "ann").connect().await;
     let answers = bot.slash("/settings oauth-status nonsense").await;
-    assert!(answers[0].text().starts_with("There is no such provider."));
+    assert!(answers[0].text().starts_with("❌ There is no provider `"));
     let answers = bot.slash("/settings oauth-refresh provider:gemini_cli credential:nonsense").await;
     assert!(answers[0].text().starts_with("**gemini_cli** has no such credential"));
     let answers = bot.slash("/settings oauth-refresh provider:qwen_code").await;

@@ -4,7 +4,6 @@
 //! clients refuse everything but loopback ("where secrets may go").
 
 mod play;
-mod reading;
 mod world;
 
 use std::time::Duration;

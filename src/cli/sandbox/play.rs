@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Answer, reading::readable};
+use super::Answer;
 use crate::{
     cli::{failure::Failure, output::print},
-    clock::{Clock as _, SystemClock},
     sandbox::{
         Sandbox,
         discord::{Id, Message},
@@ -85,8 +84,7 @@ fn has_failed(message: &Message) -> bool {
 }
 
 fn shown_message(sandbox: &Sandbox, message: &Message) -> String {
-    let bot = sandbox.discord().landmarks().bot.to_string();
-    let mut text = readable(&message.text(), SystemClock.now(), &bot);
+    let mut text = sandbox.readable(&message.text());
     for attachment in &message.attachments {
         text.push_str("\n[file] ");
         text.push_str(&attachment.filename);

@@ -18,6 +18,7 @@ use super::{
     reply::Interaction,
 };
 use crate::{
+    config::nearest,
     credential::CredentialId,
     pool::CredentialView,
     provider::{LoginKind, ProviderId},
@@ -168,7 +169,11 @@ fn known_provider(bot: &Bot, text: &str) -> Result<ProviderId, String> {
         Ok(id) if bot.providers.get(&id).is_some() => Ok(id),
         _ => {
             let known: Vec<&str> = bot.providers.iter().map(|provider| provider.id.as_str()).collect();
-            Err(format!("There is no such provider. I know {}.", known.join(", ")))
+            let typed: String =
+                text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-".contains(*c)).take(32).collect();
+            let meant = nearest(&typed, known.iter().copied());
+            let meant = meant.map_or_else(String::new, |near| format!(" Did you mean `{near}`?"));
+            Err(format!("❌ There is no provider `{typed}`.{meant} I know {}.", known.join(", ")))
         }
     }
 }

@@ -21,23 +21,11 @@ fn provider(id: &str) -> ProviderId {
 
 fn credential(id: &str, state: State) -> CredentialView {
     CredentialView {
-        id: CredentialId::new(id),
         provider: Some(provider("gemini_cli")),
         account: "al…@example.com".to_owned(),
         dialect: "simple",
-        place: "gemini.json".to_owned(),
-        state,
-        reason: None,
-        unsaved: false,
         expires_at: Some(now() + TimeDelta::minutes(42)),
-        cooling_until: None,
-        cooling_models: Vec::new(),
-        last_refresh: None,
-        refresh_attempts: 0,
-        last_used_at: None,
-        requests: 0,
-        in_flight: 0,
-        lock_holder: None,
+        ..CredentialView::unknown(CredentialId::new(id), "gemini.json", state)
     }
 }
 
