@@ -7,12 +7,12 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use tokio::sync::watch;
 
 use super::{
     LastRefresh, State,
     cooldown::{Mark, Rest},
-    refresher::{Errand, Progress},
+    refresher::{Ended, Errand},
+    single_flight,
     window::Window,
 };
 use crate::{
@@ -111,13 +111,7 @@ pub(super) struct Unsaved {
 }
 
 /// A flight under way.
-#[derive(Debug)]
-pub(super) struct Flight {
-    /// What it does.
-    pub(super) errand: Errand,
-    /// How far it is.
-    pub(super) progress: watch::Receiver<Progress>,
-}
+pub(super) type Flight = single_flight::Flight<Errand, Ended>;
 
 /// One credential, alive.
 #[derive(Debug)]

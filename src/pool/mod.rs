@@ -19,6 +19,7 @@ mod refresher;
 mod schedule;
 mod selection;
 mod set;
+mod single_flight;
 mod snapshot;
 mod standing;
 mod strategy;

@@ -13,8 +13,9 @@ use tokio::{
 use super::{
     Inner, LastRefresh, PoolEvent, RefreshCause, Refused,
     cooldown::{FailureClass, refresh_delay},
-    entry::{Entry, Flight, Refusal, RefusalKind},
+    entry::{Entry, Refusal, RefusalKind},
     set::Set,
+    single_flight::{self, Landing, Pilot},
     window::after,
 };
 use crate::{
@@ -60,15 +61,7 @@ impl Errand {
 }
 
 /// How far a flight is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// Under way.
-    Flying,
-    /// The new token is saved and lent; the steps after the grant are under way.
-    Published,
-    /// Over.
-    Ended(Ended),
-}
+pub(super) type Progress = single_flight::Progress<Ended>;
 
 /// How a flight ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,40 +114,26 @@ impl Ended {
     }
 }
 
-/// A flight's way to say how far it is. Dropped without an end (a panic), it ends the flight as failed.
-pub(super) struct Report {
+/// A flight's way to say how far it is.
+pub(super) type Report = Pilot<Ended, Home>;
+
+/// Where a flight lands.
+pub(super) struct Home {
     inner: Arc<Inner>,
     credential: CredentialId,
     provider: ProviderId,
     errand: Errand,
-    progress: watch::Sender<Progress>,
-    ended: bool,
 }
 
-impl Report {
-    /// The new token is lent from now on.
-    pub(super) fn published(&self) {
-        self.progress.send_replace(Progress::Published);
-    }
-
-    fn end(mut self, ended: Ended) {
-        self.ended = true;
-        self.land(ended);
-    }
-
-    fn land(&self, ended: Ended) {
-        self.inner.land(&self.credential, &self.provider, &self.errand, &ended);
-        self.progress.send_replace(Progress::Ended(ended));
+impl Landing<Ended> for Home {
+    fn land(&self, ended: &Ended) {
+        self.inner.land(&self.credential, &self.provider, &self.errand, ended);
         self.inner.wake.notify_one();
     }
-}
 
-impl Drop for Report {
-    fn drop(&mut self) {
-        if !self.ended {
-            let problem = "the refresh broke off".to_owned();
-            self.land(self.inner.failed(&self.credential, RefreshError::Unknown { problem }));
-        }
+    fn broken_off(&self) -> Ended {
+        let problem = "the refresh broke off".to_owned();
+        self.inner.failed(&self.credential, RefreshError::Unknown { problem })
     }
 }
 
@@ -167,27 +146,21 @@ impl Inner {
         errand: Errand,
     ) -> Option<watch::Receiver<Progress>> {
         let entry = set.get_mut(credential)?;
-        if let Some(flight) = &entry.flight {
-            let mut progress = flight.progress.clone();
-            progress.mark_unchanged();
-            return Some(progress);
-        }
-        let (sender, progress) = watch::channel(Progress::Flying);
-        entry.flight = Some(Flight { errand: errand.clone(), progress: progress.clone() });
-        let report = Report {
+        let home = Home {
             inner: Arc::clone(self),
             credential: credential.clone(),
             provider: entry.credential.provider.clone(),
             errand: errand.clone(),
-            progress: sender,
-            ended: false,
         };
+        let (progress, report) = single_flight::board(&mut entry.flight, errand.clone(), home);
+        let Some(mut report) = report else { return Some(progress) };
         if is_background(&errand) {
             set.background += 1;
         }
-        let inner = Arc::clone(self);
+        let (inner, credential) = (Arc::clone(self), credential.clone());
         drop(self.parts.shutdown.spawn(async move {
-            let ended = inner.fly(&report.credential, &errand, &report).await;
+            report.take_off();
+            let ended = inner.fly(&credential, &errand, &report).await;
             report.end(ended);
         }));
         Some(progress)
@@ -359,17 +332,8 @@ fn is_background(errand: &Errand) -> bool {
 }
 
 /// Waits for the end of a flight, until an instant; `None` when that came first.
-pub(super) async fn landed(mut progress: watch::Receiver<Progress>, until: Option<Instant>) -> Option<Ended> {
-    let end = async {
-        loop {
-            if let Progress::Ended(ended) = progress.borrow_and_update().clone() {
-                return ended;
-            }
-            if progress.changed().await.is_err() {
-                return Ended::Gone;
-            }
-        }
-    };
+pub(super) async fn landed(progress: watch::Receiver<Progress>, until: Option<Instant>) -> Option<Ended> {
+    let end = async { single_flight::ended(progress).await.unwrap_or(Ended::Gone) };
     match until {
         Some(until) => timeout_at(until, end).await.ok(),
         None => Some(end.await),
