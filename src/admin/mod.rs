@@ -1,7 +1,9 @@
-//! `/live` and `/ready` for whoever supervises the process.
+//! `/live`, `/ready` and `/metrics` for whoever supervises the process.
 //!
 //! `/live` says that the process runs: a supervisor restarts it otherwise, and a restart mends neither a lost login
 //! nor Discord. Those are `/ready`'s to tell.
+
+mod metrics;
 
 use std::{io, sync::Arc};
 
@@ -14,6 +16,8 @@ use axum::{
 };
 use serde_json::json;
 use tokio::net::TcpListener;
+
+pub use metrics::standing;
 
 use crate::{pool::Snapshot, shutdown::Shutdown};
 
@@ -86,24 +90,40 @@ impl Readiness {
 /// Asked for every `/ready`; quick, and never blocking.
 pub type AskReadiness = Arc<dyn Fn() -> Readiness + Send + Sync>;
 
+/// Asked for every `/metrics`: the text of a scrape.
+pub type AskMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What the endpoints ask.
+#[derive(Clone)]
+pub struct Questions {
+    /// For `/ready`.
+    pub readiness: AskReadiness,
+    /// For `/metrics`.
+    pub metrics: AskMetrics,
+}
+
 /// Serves the endpoints until `shutdown` begins and the requests that were under way are answered.
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: TcpListener, readiness: AskReadiness, shutdown: Shutdown) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, questions: Questions, shutdown: Shutdown) -> io::Result<()> {
     let ending = shutdown.token().clone();
-    let router = router(readiness, shutdown);
+    let router = router(questions, shutdown);
     axum::serve(listener, router).with_graceful_shutdown(async move { ending.cancelled().await }).await
 }
 
-fn router(readiness: AskReadiness, shutdown: Shutdown) -> Router {
-    let state = Admin { readiness, shutdown };
-    Router::new().route("/live", get(live)).route("/ready", get(ready)).with_state(state)
+fn router(questions: Questions, shutdown: Shutdown) -> Router {
+    let state = Admin { questions, shutdown };
+    Router::new()
+        .route("/live", get(live))
+        .route("/ready", get(ready))
+        .route("/metrics", get(scrape))
+        .with_state(state)
 }
 
 #[derive(Clone)]
 struct Admin {
-    readiness: AskReadiness,
+    questions: Questions,
     shutdown: Shutdown,
 }
 
@@ -115,7 +135,7 @@ async fn ready(State(admin): State<Admin>) -> Response {
     if admin.shutdown.is_ending() {
         return unready(&[json!({ "reason": "shutting_down", "remedy": "wait for the restart" })]);
     }
-    match (admin.readiness)() {
+    match (admin.questions.readiness)() {
         Readiness::Ready => Json(json!({ "status": "ready" })).into_response(),
         Readiness::NotReady(reasons) => {
             let reasons: Vec<serde_json::Value> = reasons
@@ -125,6 +145,10 @@ async fn ready(State(admin): State<Admin>) -> Response {
             unready(&reasons)
         }
     }
+}
+
+async fn scrape(State(admin): State<Admin>) -> Response {
+    metrics::answer((admin.questions.metrics)())
 }
 
 fn unready(reasons: &[serde_json::Value]) -> Response {

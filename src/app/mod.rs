@@ -7,12 +7,13 @@ mod error;
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use tokio::{net::TcpListener, sync::watch};
 
 pub use error::AppError;
 
 use crate::{
-    admin::{self, AskReadiness, Connection, Readiness},
+    admin::{self, Connection, Questions, Readiness},
     clock::{Clock, SystemClock},
     config::{PoolSettings, Settings},
     credential::{Store, StoreOptions},
@@ -22,6 +23,7 @@ use crate::{
     oauth::HttpRefresh,
     pool::{Background, Pool, PoolParts},
     shutdown::{self, Shutdown},
+    telemetry::metrics::{self, Metrics},
 };
 
 /// How long the refreshes in flight may take to end: a token request's 15 s and the write behind it.
@@ -42,6 +44,7 @@ pub fn build_store(settings: &Settings, clock: Arc<dyn Clock>) -> Store {
 pub async fn build_pool(
     settings: &Settings,
     background: Background,
+    metrics: &Metrics,
     shutdown: &Shutdown,
 ) -> Result<Pool, AppError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -53,6 +56,7 @@ pub async fn build_pool(
         refresh: Arc::new(HttpRefresh::new(http, Arc::clone(&clock))),
         clock,
         shutdown: shutdown.clone(),
+        metrics: metrics.clone(),
         background,
     })
     .await)
@@ -73,7 +77,8 @@ pub async fn run(settings: Settings, stop: Shutdown) -> Result<(), AppError> {
     let pool_life = Shutdown::new();
     let discord_life = stop.child();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let pool = build_pool(&settings, Background::On, &pool_life).await?;
+    let metrics = started(clock.as_ref());
+    let pool = build_pool(&settings, Background::On, &metrics, &pool_life).await?;
     let http = Http::new(&settings.http)?;
     let llm = Llm::new(LlmParts {
         settings: settings.chat.clone(),
@@ -81,10 +86,11 @@ pub async fn run(settings: Settings, stop: Shutdown) -> Result<(), AppError> {
         pool: pool.clone(),
         http: http.clone(),
         clock: Arc::clone(&clock),
+        metrics: metrics.clone(),
         shutdown: discord_life.clone(),
     });
     let (connected, is_connected) = watch::channel(false);
-    serve_admin(listener, pool.clone(), is_connected, &pool_life);
+    serve_admin(listener, pool.clone(), metrics, is_connected, &pool_life);
     let outcome = discord::run(DiscordParts {
         settings: settings.discord,
         chat: settings.chat,
@@ -104,13 +110,33 @@ pub async fn run(settings: Settings, stop: Shutdown) -> Result<(), AppError> {
     outcome.map_err(AppError::from)
 }
 
-/// Serves `/live` and `/ready` for as long as the pool lives: a process that drains is still live.
-fn serve_admin(listener: TcpListener, pool: Pool, is_connected: watch::Receiver<bool>, life: &Shutdown) {
-    let ask: AskReadiness = Arc::new(move || {
-        let discord = if *is_connected.borrow() { Connection::Up } else { Connection::Down };
-        Readiness::of(&pool.snapshot(), discord)
-    });
-    let serving = admin::serve(listener, ask, life.clone());
+/// The registry of a process that starts now.
+fn started(clock: &dyn Clock) -> Metrics {
+    let metrics = Metrics::default();
+    metrics.set(&metrics::BUILD_INFO, [env!("CARGO_PKG_VERSION")], 1.0);
+    let since = clock.now() - DateTime::<Utc>::UNIX_EPOCH;
+    metrics.set(&metrics::START_TIME, [], since.as_seconds_f64());
+    metrics
+}
+
+/// Serves `/live`, `/ready` and `/metrics` for as long as the pool lives: a process that drains is still live.
+fn serve_admin(
+    listener: TcpListener,
+    pool: Pool,
+    metrics: Metrics,
+    is_connected: watch::Receiver<bool>,
+    life: &Shutdown,
+) {
+    let connection = move || if *is_connected.borrow() { Connection::Up } else { Connection::Down };
+    let (asked, scraped) = (connection.clone(), pool.clone());
+    let questions = Questions {
+        readiness: Arc::new(move || Readiness::of(&pool.snapshot(), asked())),
+        metrics: Arc::new(move || {
+            let standing = admin::standing(&scraped.snapshot(), connection());
+            format!("{}{}", standing.render(), metrics.render())
+        }),
+    };
+    let serving = admin::serve(listener, questions, life.clone());
     drop(life.spawn(async move {
         if let Err(error) = serving.await {
             tracing::error!(reason = %error.kind(), "The admin endpoint stopped; health checks will fail");

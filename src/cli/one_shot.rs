@@ -10,7 +10,7 @@ use crate::{
     credential::Store,
     pool::{Background, Pool},
     shutdown::{self, Shutdown},
-    telemetry,
+    telemetry::{self, metrics::Metrics},
 };
 
 /// How long a refresh that was begun may take to be saved after the command is interrupted.
@@ -24,7 +24,9 @@ pub(super) async fn with_pool<T>(
 ) -> Result<T, Failure> {
     quiet_logs(settings);
     let shutdown = Shutdown::new();
-    let pool = app::build_pool(settings, Background::Off, &shutdown).await.map_err(anyhow::Error::new)?;
+    let pool = app::build_pool(settings, Background::Off, &Metrics::default(), &shutdown)
+        .await
+        .map_err(anyhow::Error::new)?;
     let result = tokio::select! {
         result = work(&pool) => result,
         signal = shutdown::signal() => Err(Failure::Failed(anyhow::anyhow!("interrupted by {signal}"))),

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     ChatEvent, ChatFailure, FailureClass, Finish, LlmParts, Notice,
     classify::{self, ErrorAnswer, Fault, Scope, http_code},
+    tally::Tally,
     transport::{self, Reply},
     wire::{self, Ask, Call, Decoder, End, Piece, WireFault},
 };
@@ -41,6 +42,9 @@ pub(super) struct Patience {
     deadline: Instant,
     idle: Duration,
     max: Instant,
+    received_at: Instant,
+    /// Of this attempt.
+    first_event_at: Option<Instant>,
     last_event_at: Option<Instant>,
 }
 
@@ -50,6 +54,8 @@ impl Patience {
             deadline: received_at + settings.deadline,
             idle: settings.stream_idle,
             max: received_at + settings.stream_max,
+            received_at,
+            first_event_at: None,
             last_event_at: None,
         }
     }
@@ -64,6 +70,7 @@ impl Patience {
 
     fn note_event(&mut self) {
         self.last_event_at = Some(clock::instant());
+        self.first_event_at = self.first_event_at.or(self.last_event_at);
     }
 
     /// The code of the limit that has passed.
@@ -80,6 +87,12 @@ impl Patience {
         if self.last_event_at.is_some() {
             self.note_event();
         }
+        self.first_event_at = None;
+    }
+
+    /// How long the attempt's first event was in coming, from the message on.
+    pub(super) fn first_event_after(&self) -> Option<Duration> {
+        self.first_event_at.map(|at| at.duration_since(self.received_at))
     }
 
     /// Whether nothing may be begun any more.
@@ -207,6 +220,7 @@ impl Attempt<'_> {
                 return Err(fault);
             }
             *self.faults_left -= 1;
+            Tally::begin(self.parts, self.row).end_as(&fault);
         }
     }
 

@@ -7,6 +7,7 @@ mod error;
 mod event;
 mod failover;
 mod request;
+mod tally;
 mod transport;
 pub mod wire;
 
@@ -20,6 +21,7 @@ pub use request::{ChatRequest, Message, Role};
 
 use crate::{
     clock::Clock, config::ChatSettings, http::Http, pool::Pool, provider::Catalog, shutdown::Shutdown,
+    telemetry::metrics::Metrics,
 };
 
 /// What chats are run with.
@@ -34,6 +36,8 @@ pub struct LlmParts {
     pub http: Http,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub metrics: Metrics,
     /// The life of its tasks.
     pub shutdown: Shutdown,
 }

@@ -19,6 +19,7 @@ use crate::{
     },
     oauth::{Grant, RefreshError},
     provider::Provider,
+    telemetry::metrics,
 };
 
 /// At most one request in this while, whatever the replies say (P9).
@@ -314,6 +315,7 @@ impl Inner {
             }
             Err(error) => {
                 let failures = entry.unsaved.as_ref().map_or(1, |unsaved| unsaved.failures.saturating_add(1));
+                self.parts.metrics.count(&metrics::SAVES_FAILED, [entry.credential.provider.as_str()]);
                 entry.not_saved(error, after(now, refresh_delay(FailureClass::Ours, failures, None)));
                 Some(error.to_string())
             }

@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     AccessToken, Inner, Lease, LeaseError, Lent, Outcome, RefreshCause, Selector, State, Want,
     cooldown::Mark,
+    measure::reason_to_rest,
     outcome::Returned,
     refresher::{Ended, Errand, landed},
     set::{Choice, Set},
@@ -15,6 +16,7 @@ use super::{
 use crate::{
     credential::{CredentialId, Fingerprint, Login},
     oauth::RefreshError,
+    telemetry::metrics,
 };
 
 impl Inner {
@@ -96,7 +98,14 @@ impl Inner {
         let mark = set.next_mark();
         let Some(entry) = set.get_mut(credential) else { return };
         let code = reason_code(&outcome).map(str::to_owned);
+        let rested = (reason_to_rest(&outcome), entry.rests_until(model));
         entry.complete(Returned { model, bearer, taken, mark }, outcome, now);
+        if let (Some(reason), before) = rested
+            && entry.rests_until(model) > before
+        {
+            let provider = entry.credential.provider.as_str();
+            self.parts.metrics.count(&metrics::COOLDOWNS, [provider, reason]);
+        }
         let news = set.sweep_one(credential, now);
         drop(set);
         if let Some(reason) = code {
@@ -256,6 +265,7 @@ mod tests {
         provider::{Catalog, Provider},
         secret::Secret,
         shutdown::Shutdown,
+        telemetry::metrics::Metrics,
     };
 
     /// Grants, and counts.
@@ -316,6 +326,7 @@ mod tests {
             refresh: refresh.clone(),
             clock,
             shutdown: Shutdown::new(),
+            metrics: Metrics::default(),
             background: Background::Off,
         })
         .await;

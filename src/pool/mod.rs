@@ -13,6 +13,7 @@ mod event;
 mod flight;
 mod lease;
 mod lending;
+mod measure;
 mod outcome;
 mod reason;
 mod refresher;
@@ -42,7 +43,7 @@ pub use lease::{Lease, Lent, Outcome, RetryHint, Want};
 pub use selection::{AccessToken, NoSuchCredential, RefreshReport, RefreshResult, Refused, Selector};
 pub use snapshot::{CoolingModel, CredentialView, LastRefresh, Snapshot, State};
 
-use self::{announce::Told, at_rest::at_rest, reason::unusable, set::Set, watcher::Stamps};
+use self::{announce::Told, at_rest::at_rest, measure::Counted, reason::unusable, set::Set, watcher::Stamps};
 use crate::{
     clock::Clock,
     config::{CredentialValue, NamedCredential, PoolSettings, WatchMode},
@@ -50,6 +51,7 @@ use crate::{
     oauth::{Refresh, RefreshError},
     provider::{Catalog, ProviderId},
     shutdown::Shutdown,
+    telemetry::metrics::Metrics,
 };
 
 /// What a pool is built from.
@@ -66,6 +68,8 @@ pub struct PoolParts {
     pub clock: Arc<dyn Clock>,
     /// The life of its tasks.
     pub shutdown: Shutdown,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Whether it works by itself.
     pub background: Background,
 }
@@ -98,7 +102,8 @@ struct Inner {
 
 impl Pool {
     /// Loads every source, logs one line each, and starts the refresher and the watcher.
-    pub async fn start(parts: PoolParts) -> Self {
+    pub async fn start(mut parts: PoolParts) -> Self {
+        parts.refresh = Arc::new(Counted::new(parts.refresh, parts.metrics.clone()));
         let (events, _) = broadcast::channel(256);
         let sources = sources(&parts.settings);
         let (set, stamps, wake) = (Mutex::default(), Stamps::default(), Notify::new());

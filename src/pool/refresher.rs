@@ -19,6 +19,7 @@ use super::{
     window::after,
 };
 use crate::{
+    clock,
     credential::{CredentialId, Fingerprint, StoreError},
     oauth::RefreshError,
     provider::ProviderId,
@@ -123,10 +124,14 @@ pub(super) struct Home {
     credential: CredentialId,
     provider: ProviderId,
     errand: Errand,
+    begun_at: Instant,
 }
 
 impl Landing<Ended> for Home {
     fn land(&self, ended: &Ended) {
+        if let Some(cause) = self.errand.cause() {
+            self.inner.measure_refresh(&self.provider, cause, ended, self.begun_at);
+        }
         self.inner.land(&self.credential, &self.provider, &self.errand, ended);
         self.inner.wake.notify_one();
     }
@@ -151,6 +156,7 @@ impl Inner {
             credential: credential.clone(),
             provider: entry.credential.provider.clone(),
             errand: errand.clone(),
+            begun_at: clock::instant(),
         };
         let (progress, report) = single_flight::board(&mut entry.flight, errand.clone(), home);
         let Some(mut report) = report else { return Some(progress) };

@@ -58,6 +58,21 @@ impl State {
         }
     }
 
+    /// Its name in JSON, metrics and documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Early => "early",
+            Self::Refreshing => "refreshing",
+            Self::Expired => "expired",
+            Self::Cooling => "cooling",
+            Self::NeedsLogin => "needs_login",
+            Self::Refused => "refused",
+            Self::Disabled => "disabled",
+            Self::Unusable => "unusable",
+        }
+    }
+
     /// Whether a credential in this state may be leased.
     pub fn is_usable(self) -> bool {
         match self {

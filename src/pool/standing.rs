@@ -63,6 +63,11 @@ impl Entry {
         self.trouble.as_ref().is_some_and(|trouble| now < trouble.until)
     }
 
+    /// Until when it rests for a model, by itself or as a whole.
+    pub(super) fn rests_until(&self, model: &str) -> Option<DateTime<Utc>> {
+        [self.rest.as_ref(), self.models.get(model)].into_iter().flatten().map(|rest| rest.until).max()
+    }
+
     /// Whether it can be lent for a model.
     pub(super) fn readiness(&self, model: &str, now: DateTime<Utc>) -> Readiness {
         if self.disabled().is_some() || self.refusal.is_some() || self.foreign.is_some() {

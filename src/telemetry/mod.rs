@@ -1,4 +1,6 @@
-//! Logs: one subscriber, with foreign crates kept quiet because several of them print what they carry.
+//! Logs and metrics. Of logs: one subscriber, with foreign crates kept quiet because several of them print what they carry.
+
+pub mod metrics;
 
 use std::io::IsTerminal as _;
 

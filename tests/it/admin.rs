@@ -45,7 +45,8 @@ async fn p36_ready_needs_a_usable_credential_and_discord_while_live_needs_nothin
         let (snapshot, connection) = &*asked.lock().unwrap();
         Readiness::of(snapshot, *connection)
     });
-    let server = shutdown.spawn(admin::serve(listener, readiness, shutdown.clone()));
+    let questions = admin::Questions { readiness, metrics: Arc::new(String::new) };
+    let server = shutdown.spawn(admin::serve(listener, questions, shutdown.clone()));
 
     let (status, body) = ask(address, "/ready").await;
     assert_eq!((status, reasons(&body)), (503, vec!["nothing_configured", "discord_disconnected"]));

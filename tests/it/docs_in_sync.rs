@@ -6,9 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cortana::config::variables;
+use cortana::{config::variables, telemetry::metrics};
 
 const VARIABLES: (&str, &str) = ("<!-- variables -->\n", "<!-- /variables -->");
+const METRICS: (&str, &str) = ("<!-- metrics -->\n", "<!-- /metrics -->");
+const PAGE_OF_METRICS: &str = "docs/operating.md";
 const COMMANDS: (&str, &str) = ("<!-- commands -->\n", "<!-- /commands -->");
 
 /// The documents that have the table of variables.
@@ -45,6 +47,33 @@ fn the_readme_and_the_page_on_configuration_have_every_variable() {
     }
 }
 
+/// The table of every metric.
+fn table_of_metrics() -> String {
+    let mut table = "| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n".to_owned();
+    for metric in metrics::ALL {
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let cells =
+            [format!("`{}`", metric.name), metric.kind.to_owned(), labels.join(", "), metric.help.to_owned()];
+        table += &format!("| {} |\n", cells.join(" | "));
+    }
+    table
+}
+
+#[test]
+fn p36_the_page_on_operating_has_every_metric() {
+    let text = read(PAGE_OF_METRICS);
+    let (_, inside, rules) = between(PAGE_OF_METRICS, &text, METRICS);
+    assert!(inside == table_of_metrics(), "{PAGE_OF_METRICS} differs from the code; {REMEDY}");
+    let is_of_a_name = |c: char| c.is_ascii_lowercase() || c == '_';
+    let named = rules.split(|c| !is_of_a_name(c)).filter(|word| word.starts_with("cortana_"));
+    for name in named {
+        assert!(
+            metrics::ALL.iter().any(|metric| metric.name == name),
+            "the rules name {name}, which is no metric"
+        );
+    }
+}
+
 #[test]
 fn the_readme_names_every_command() {
     let text = read("README.md");
@@ -71,7 +100,7 @@ fn env_example_is_a_configuration() {
 }
 
 #[test]
-#[ignore = "writes .env.example, README.md and docs/configuration.md"]
+#[ignore = "writes .env.example, README.md and pages of docs"]
 fn write() {
     fs::write(document(".env.example"), variables::env_example()).expect("write .env.example");
     for name in TABLES_OF_VARIABLES {
@@ -81,4 +110,9 @@ fn write() {
         let (begin, end) = VARIABLES;
         fs::write(document(name), format!("{before}{begin}{table}{end}{behind}")).expect("write the page");
     }
+    let text = read(PAGE_OF_METRICS);
+    let (before, _, behind) = between(PAGE_OF_METRICS, &text, METRICS);
+    let (table, (begin, end)) = (table_of_metrics(), METRICS);
+    fs::write(document(PAGE_OF_METRICS), format!("{before}{begin}{table}{end}{behind}"))
+        .expect("write the page");
 }

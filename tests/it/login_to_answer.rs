@@ -14,6 +14,7 @@ use cortana::{
     provider::ModelRef,
     sandbox::vendor::{Act, Fault, Kind, MintedLogin, Reply, Standing, Vendors},
     shutdown::Shutdown,
+    telemetry::metrics::Metrics,
 };
 use futures::StreamExt;
 use serde_json::Value;
@@ -60,13 +61,15 @@ impl Bot {
         let mut settings: Settings = load(&source).expect("a good configuration");
         settings.http.reach = Reach::LoopbackOnly;
         let shutdown = Shutdown::new();
-        let pool = build_pool(&settings, Background::Off, &shutdown).await.expect("a pool");
+        let pool =
+            build_pool(&settings, Background::Off, &Metrics::default(), &shutdown).await.expect("a pool");
         let llm = Llm::new(LlmParts {
             settings: settings.chat.clone(),
             providers: Arc::clone(&settings.providers),
             pool,
             http: Http::new(&settings.http).expect("a client"),
             clock: Arc::new(SystemClock),
+            metrics: Metrics::default(),
             shutdown: shutdown.clone(),
         });
         Self { llm, shutdown, folder }

@@ -21,6 +21,7 @@ mod layering;
 mod llm;
 mod llm_logins;
 mod login_to_answer;
+mod metrics;
 mod oauth;
 mod oauth_vendor;
 mod pool;

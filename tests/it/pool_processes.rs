@@ -19,6 +19,7 @@ use cortana::{
     provider::{Catalog, LoginKind},
     sandbox::vendor::{Act, Fault, MintedLogin},
     shutdown::Shutdown,
+    telemetry::metrics::Metrics,
 };
 use futures::future::join_all;
 use serde_json::json;
@@ -70,6 +71,7 @@ async fn pool(folder: &Path) -> Pool {
         refresh: Arc::new(HttpRefresh::new(http, clock.clone())),
         clock,
         shutdown: Shutdown::new(),
+        metrics: Metrics::default(),
         background: Background::Off,
     })
     .await

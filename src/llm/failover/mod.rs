@@ -18,6 +18,7 @@ use super::{
     attempt::{Attempt, Patience, Progress, SLOW},
     catalog,
     classify::{Fault, Scope},
+    tally::{self, Tally},
     wire::End,
 };
 use crate::{
@@ -25,6 +26,7 @@ use crate::{
     credential::CredentialId,
     pool::{Lease, LeaseError, Outcome, Want},
     provider::{ModelRef, Provider, ProviderId},
+    telemetry::metrics,
 };
 
 /// Upstream requests of one chat that may fail by 5xx, timeout or a broken stream (P24).
@@ -51,8 +53,12 @@ pub(super) fn stream(parts: Arc<LlmParts>, request: ChatRequest) -> ChatStream {
             empties: 0,
             has_rested: false,
             has_hurried: false,
+            failed: None,
         };
-        if let Err(failure) = run.rounds().await {
+        let ended = run.rounds().await;
+        let outcome = ended.as_ref().map_or_else(|failure| failure.class.code(), |()| "answered");
+        parts.metrics.count(&metrics::CHATS, [outcome]);
+        if let Err(failure) = ended {
             tracing::warn!(
                 request.id = %failure.id,
                 provider = failure.provider.as_ref().map(ProviderId::as_str),
@@ -82,6 +88,8 @@ struct Run<'a> {
     has_rested: bool,
     /// A slow attempt was given up for somebody else, which happens once: the next may take all the time.
     has_hurried: bool,
+    /// What failed last, until somebody is asked next.
+    failed: Option<tally::Missed>,
 }
 
 /// What to do after a provider.
@@ -162,6 +170,7 @@ impl Run<'_> {
                 }
                 Err(fault) => outcome::without_bearer(fault, &lease),
             };
+            self.failed = Some(tally::Missed::of(&lease, &fault));
             // The pool says at `info` what speaks against a credential.
             tracing::debug!(
                 request.id = %self.request.id,
@@ -257,6 +266,9 @@ impl Run<'_> {
         plan: &[ModelRef],
         lease: &Lease,
     ) -> Result<End, Fault> {
+        if let Some(failed) = self.failed.take() {
+            failed.followed_by(lease, self.parts);
+        }
         let (parts, tried, given_up) = (self.parts, &self.tried, &self.given_up);
         let is_peer_ready = || parts.pool.has_ready_besides(&model.provider, &model.model, tried);
         let is_other_ready = || is_ready_elsewhere(parts, given_up, model, plan);
@@ -274,7 +286,10 @@ impl Run<'_> {
             faults_left: &mut self.faults_left,
             share,
         };
-        attempt.run(&mut self.progress, elsewhere).await
+        let tally = Tally::begin(parts, row);
+        let result = attempt.run(&mut self.progress, elsewhere).await;
+        tally.end(&result, &self.progress);
+        result
     }
 
     /// The one forced refresh after a 401 (P31). Whether another token may be tried now.

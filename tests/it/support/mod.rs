@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod binary;
 pub(crate) mod bot;
 pub(crate) mod pool;
+pub(crate) mod prometheus;
 pub(crate) mod samples;
 pub(crate) mod upstream;
 pub(crate) mod vendors;

@@ -23,6 +23,7 @@ use cortana::{
     provider::{Catalog, Provider, ProviderId},
     secret::Secret,
     shutdown::Shutdown,
+    telemetry::metrics::Metrics,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -305,6 +306,7 @@ impl World {
             refresh: self.endpoint.clone(),
             clock: self.clock.clone(),
             shutdown: shutdown.clone(),
+            metrics: Metrics::default(),
             background,
         })
         .await;

@@ -22,6 +22,7 @@ use cortana::{
     provider::{Catalog, Provider},
     secret::Secret,
     shutdown::Shutdown,
+    telemetry::metrics::Metrics,
 };
 use futures::{StreamExt, stream};
 use tempfile::TempDir;
@@ -272,6 +273,7 @@ impl World {
             refresh: plan.refresh,
             clock: clock.clone(),
             shutdown: life.clone(),
+            metrics: Metrics::default(),
             background: Background::Off,
         })
         .await;
@@ -282,6 +284,7 @@ impl World {
             pool: pool.clone(),
             http: Http::new(&options).expect("a client"),
             clock,
+            metrics: Metrics::default(),
             shutdown: life.clone(),
         });
         Self { llm, pool, folder, life: life.clone() }
