@@ -90,7 +90,7 @@ declare! {
     Histogram FIRST_EVENT = "cortana_first_event_seconds" ["provider"]
         "From the message to the first event of the answer, by the provider that answered.";
     Counter COOLDOWNS = "cortana_cooldowns_total" ["provider", "reason"]
-        "Rests that began or were extended: model_quota, credential_quota, model_unavailable, provider_fault, unauthorized.";
+        "Rests that began or were extended, by what the answer was.";
     Counter REFRESHES = "cortana_refreshes_total" ["provider", "cause", "outcome"]
         "Refreshes by what caused them and how they ended.";
     Histogram REFRESH_SECONDS = "cortana_refresh_duration_seconds" ["outcome"]

@@ -49,14 +49,12 @@ fn the_readme_and_the_page_on_configuration_have_every_variable() {
 
 /// The table of every metric.
 fn table_of_metrics() -> String {
-    let mut table = "| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n".to_owned();
-    for metric in metrics::ALL {
+    let rows = metrics::ALL.iter().map(|metric| {
         let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
-        let cells =
-            [format!("`{}`", metric.name), metric.kind.to_owned(), labels.join(", "), metric.help.to_owned()];
-        table += &format!("| {} |\n", cells.join(" | "));
-    }
-    table
+        format!("| `{}` | {} | {} | {} |\n", metric.name, metric.kind, labels.join(", "), metric.help)
+    });
+    let header = "| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n".to_owned();
+    std::iter::once(header).chain(rows).collect()
 }
 
 #[test]

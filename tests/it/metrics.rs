@@ -1,4 +1,5 @@
 //! `/metrics` of a bot at work, against what the emulated providers counted.
+#![expect(clippy::float_cmp, reason = "counts are whole numbers")]
 
 use cortana::{
     pool::State,
