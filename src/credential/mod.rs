@@ -15,8 +15,8 @@ use url::Url;
 pub use error::StoreError;
 pub use fingerprint::Fingerprint;
 pub use store::{
-    Guard, ImportError, ImportMode, Imported, ImportedAs, Inventory, LockNotes, LockedFailure, Rejected,
-    SameLogin, Saved, SourceSpec, Store, StoreOptions,
+    Guard, ImportError, ImportMode, Imported, ImportedAs, Inventory, LockNotes, LockedFailure, OtherClient,
+    Rejected, SameLogin, Saved, SourceSpec, Store, StoreOptions,
 };
 
 use crate::{

@@ -27,6 +27,7 @@ pub struct FileLock {
     file: File,
     path: PathBuf,
     disk: Disk,
+    waited: Duration,
 }
 
 /// Why there is no lock.
@@ -61,7 +62,7 @@ impl FileLock {
             // The fully qualified form: std has a method of this name by now.
             match FileExt::try_lock_exclusive(&file) {
                 Ok(()) if is_still_at(&file, path) => {
-                    return Ok(Self { file, path: path.to_path_buf(), disk: disk.clone() });
+                    return Ok(Self { file, path: path.to_path_buf(), disk: disk.clone(), waited });
                 }
                 // Somebody removed the lock file between our opening and our locking: lock the one that is there now.
                 Ok(()) => {}
@@ -77,6 +78,11 @@ impl FileLock {
             thread::sleep(POLL);
             waited += POLL;
         }
+    }
+
+    /// How long it was waited for.
+    pub fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// The first line of the lock file; empty when it is new.

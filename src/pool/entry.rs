@@ -16,7 +16,7 @@ use super::{
     window::Window,
 };
 use crate::{
-    credential::{Credential, Facts, Fingerprint, Login, OAuthLogin, StoreError, Tokens},
+    credential::{Credential, Facts, Fingerprint, LockNotes, Login, OAuthLogin, StoreError, Tokens},
     oauth::RefreshError,
     provider::{AfterGrant, ChatAuth, OAuthSpec, Provider, ProviderId},
     secret::Secret,
@@ -24,6 +24,14 @@ use crate::{
 
 /// How many replaced tokens are remembered, to know an old copy of the file from a new one.
 const REMEMBERED: usize = 8;
+
+impl ClientKey {
+    /// What it is known by in a lock file.
+    pub(super) fn print(&self) -> Fingerprint {
+        let secret = self.secret.map(|secret| secret.to_string()).unwrap_or_default();
+        Fingerprint::of_bytes([self.provider.as_str(), &self.id, &secret].join("\0").as_bytes())
+    }
+}
 
 /// The client that a login belongs to: what it is refused for concerns every credential with it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -130,6 +138,9 @@ pub(super) struct Entry {
     /// What authorises chats, with its fingerprint.
     pub(super) bearer: Option<(Secret, Fingerprint)>,
     replaced: VecDeque<Fingerprint>,
+    /// The tokens that the place held when it was last read or written. Apart from those that were replaced: while nothing
+    /// can be saved, any number of refreshes leaves the file as it is.
+    at_rest: [Option<Fingerprint>; 2],
     /// Disabled by an operator, in memory.
     pub(super) switched_off: bool,
     /// The refresh token that was refused (P4).
@@ -156,8 +167,12 @@ pub(super) struct Entry {
     pub(super) models: HashMap<String, Rest>,
     /// Faults in a row.
     pub(super) faults: u32,
+    /// When facts that a provider would not name are asked for again, and how often that failed in a row.
+    pub(super) facts_again: Option<(DateTime<Utc>, u32)>,
     /// A flight under way.
     pub(super) flight: Option<Flight>,
+    /// How many flights have landed: a file that was read beside one may be older than what it left.
+    pub(super) landed: u64,
     /// When a grant of ours last brought a token (P9).
     pub(super) granted_at: Option<DateTime<Utc>>,
     /// How the last refresh ended.
@@ -188,6 +203,10 @@ impl Entry {
         now: DateTime<Utc>,
     ) -> Self {
         let traits = Traits::of(provider, early);
+        let at_rest = match &credential.login {
+            Login::OAuth(login) => prints(&login.tokens),
+            Login::ApiKey(_) => [None, None],
+        };
         let mut entry = Self {
             account: credential.account(),
             client: client_key(&credential, provider),
@@ -197,6 +216,7 @@ impl Entry {
             jitter,
             bearer: None,
             replaced: VecDeque::new(),
+            at_rest,
             switched_off: false,
             refused_login: None,
             rejected_bearer: None,
@@ -210,7 +230,9 @@ impl Entry {
             rest: None,
             models: HashMap::new(),
             faults: 0,
+            facts_again: None,
             flight: None,
+            landed: 0,
             granted_at: None,
             last_refresh: None,
             refresh_attempts: 0,
@@ -249,11 +271,30 @@ impl Entry {
         self.login().map(|login| login.facts.clone()).unwrap_or_default()
     }
 
+    /// Takes in what its lock file says of refreshes by an earlier process or another (P4).
+    pub(super) fn recall(&mut self, notes: &LockNotes, now: DateTime<Utc>) {
+        self.refused_login = notes.refused;
+        self.mismatched = self.mismatch(notes);
+        self.shown = self.state(now);
+    }
+
+    /// The refresh token and code of a lock file's note that this login belongs to another client than the one it has now.
+    pub(super) fn mismatch(&self, notes: &LockNotes) -> Option<(Fingerprint, String)> {
+        let note = notes.other_client.as_ref()?;
+        let holds = self.refresh_print() == Some(note.token)
+            && self.client.as_ref().map(ClientKey::print) == Some(note.client);
+        holds.then(|| (note.token, note.code.clone()))
+    }
+
     /// Whether a login found in the file is newer than ours (P5): another refresh token, or another access token that
-    /// expires later; but not one that ours replaced, which a reader may hold who looked before the write.
+    /// expires later; but not one that ours replaced, which a reader may hold who looked before the write, or which still
+    /// stands in a file that could not be written.
     pub(super) fn is_newer(&self, found: &Tokens) -> bool {
         let Some(ours) = self.login().map(|login| &login.tokens) else { return false };
-        let replaced = |token: &Secret| self.replaced.contains(&Fingerprint::of(token));
+        let replaced = |token: &Secret| {
+            let print = Fingerprint::of(token);
+            self.replaced.contains(&print) || self.at_rest.contains(&Some(print))
+        };
         let refresh = found
             .refresh
             .as_ref()
@@ -279,8 +320,7 @@ impl Entry {
             ours.tokens.refresh.clone_from(&old.tokens.refresh);
         }
         keep_known(&mut ours.facts, &old.facts);
-        let current =
-            [&ours.tokens.access, &ours.tokens.refresh].map(|token| token.as_ref().map(Fingerprint::of));
+        let current = prints(&ours.tokens);
         for token in [&old.tokens.access, &old.tokens.refresh].into_iter().flatten() {
             let print = Fingerprint::of(token);
             if !current.contains(&Some(print)) {
@@ -298,6 +338,7 @@ impl Entry {
                 self.refusal = self.refusal.take().filter(|it| it.kind == RefusalKind::Account && !new_login);
                 self.foreign = None;
                 self.unsaved = None;
+                self.at_rest = current;
             }
             Origin::Grant => {
                 self.granted_at = Some(now);
@@ -310,9 +351,30 @@ impl Entry {
         self.settle(now);
     }
 
+    /// The login as it is now stands in its place.
+    pub(super) fn saved(&mut self) {
+        self.unsaved = None;
+        if let Some(login) = self.login() {
+            self.at_rest = prints(&login.tokens);
+        }
+    }
+
     /// Takes in what a reload found beside the tokens: another client, another endpoint, facts that a person wrote.
     /// Whether anything was new.
     pub(super) fn amend(&mut self, found: &OAuthLogin, provider: &Provider, now: DateTime<Utc>) -> bool {
+        let changed = self.amend_client(found, provider);
+        let facts = self.facts();
+        let mut learned = found.facts.clone();
+        keep_known(&mut learned, &facts);
+        if learned != facts {
+            self.learn(&learned, now);
+            return true;
+        }
+        changed
+    }
+
+    /// Takes in another client or another endpoint, which no step of ours ever changes. Whether either was new.
+    pub(super) fn amend_client(&mut self, found: &OAuthLogin, provider: &Provider) -> bool {
         let Login::OAuth(ours) = &mut self.credential.login else { return false };
         let before = ours.clone();
         ours.client.clone_from(&found.client);
@@ -321,14 +383,9 @@ impl Entry {
         let client = client_key(&self.credential, provider);
         if self.client != client {
             self.client = client;
+            self.client_refused = None;
             self.mismatched = None;
-        }
-        let facts = self.facts();
-        let mut learned = found.facts.clone();
-        keep_known(&mut learned, &facts);
-        if learned != facts {
-            self.learn(&learned, now);
-            return true;
+            self.trouble = None;
         }
         changed
     }
@@ -401,6 +458,11 @@ impl Entry {
             self.models.remove(model);
         }
     }
+}
+
+/// What a login's tokens are known by: the access token, the refresh token.
+fn prints(tokens: &Tokens) -> [Option<Fingerprint>; 2] {
+    [&tokens.access, &tokens.refresh].map(|token| token.as_ref().map(Fingerprint::of))
 }
 
 /// Facts that a newer login does not name stay known.

@@ -8,14 +8,15 @@ use super::{
     Inner, PoolEvent, RefreshCause, Refused,
     at_rest::{Look, Written, at_rest},
     cooldown::{FailureClass, refresh_delay},
-    entry::{Entry, Origin},
-    refresher::{Ended, Errand, Report},
+    entry::{ClientKey, Entry, Origin},
+    refresher::{Ended, Errand, INVALID_CLIENT, Report},
     window::{Phase, after},
 };
 use crate::{
+    clock::instant,
     credential::{
         Credential, CredentialId, Facts, Fingerprint, Guard, LockNotes, LockedFailure, OAuthLogin,
-        StoreError, Tokens,
+        OtherClient, StoreError, Tokens,
     },
     oauth::{Grant, RefreshError},
     provider::Provider,
@@ -24,6 +25,10 @@ use crate::{
 
 /// At most one request in this while, whatever the replies say (P9).
 const SPACING: Duration = Duration::from_secs(30);
+/// A lock is waited for this much longer than a token request can take.
+const LOCK_SLACK: Duration = Duration::from_secs(5);
+/// How often a lock that somebody holds is asked for.
+const LOCK_POLL: Duration = Duration::from_millis(20);
 /// What a grant that names no usable life is taken to live.
 const ASSUMED_LIFE: Duration = Duration::from_hours(1);
 /// Longer holds than this do not come from us: a clock was stepped.
@@ -42,6 +47,13 @@ pub(super) enum Decision {
     NoRefreshToken,
     /// The token was granted just now, or for an earlier 401, and is refused.
     Hopeless,
+    /// This refresh token belongs to another client; it is not sent with the same one again.
+    OtherClient {
+        /// The refresh token.
+        token: Fingerprint,
+        /// The code that said so.
+        code: String,
+    },
     /// Not before this instant.
     Wait {
         /// Why.
@@ -82,6 +94,9 @@ impl Entry {
         }
         if cause == RefreshCause::Operator {
             return Decision::Ask;
+        }
+        if let Some((token, code)) = self.mismatch(notes) {
+            return Decision::OtherClient { token, code };
         }
         let recent = [notes.succeeded_at, self.granted_at]
             .into_iter()
@@ -137,7 +152,7 @@ impl Inner {
                 Err(ended) => ended,
             },
             Errand::Save => {
-                self.save_again(&credential).await;
+                self.save_again(&credential, &provider).await;
                 Ended::Nothing
             }
         }
@@ -158,7 +173,7 @@ impl Inner {
         let id = &credential.id;
         let guard = self.lock(&credential).await.map_err(Ended::Store)?;
         let mut look = Look::take(guard).await;
-        let mut adopted = self.adopt_newer(id, look.login.clone().map_err(Ended::Store)?);
+        let mut adopted = self.adopt_newer(id, provider, look.login.clone().map_err(Ended::Store)?);
         // The second round is for a refresh token that somebody wrote while the first was being refused.
         for round in 0..2 {
             let decision = {
@@ -172,6 +187,11 @@ impl Inner {
                 Decision::RefusedBefore(token) => return Err(Ended::RefusedBefore(token)),
                 Decision::Hopeless => return Err(Ended::Hopeless),
                 Decision::NoRefreshToken => return Err(self.failed(id, RefreshError::NoRefreshToken)),
+                Decision::OtherClient { token, code } => {
+                    let error = RefreshError::ClientRefused { code };
+                    let until = self.retry_at(&error, 1);
+                    return Err(Ended::Failed { error, until, judged: Some(token) });
+                }
                 Decision::Wait { error, until } => return Err(Ended::Waiting { error, until }),
                 Decision::Ask => {}
             }
@@ -190,7 +210,7 @@ impl Inner {
                 Ok(grant) => {
                     let foreign = grant.foreign_host.clone();
                     let login = granted(login, grant, asked_at);
-                    let origin = self.save_and_publish(&credential, guard, login).await;
+                    let origin = self.save_and_publish(&credential, provider, guard, login).await;
                     return match foreign {
                         _ if origin == Origin::File => Ok(Ended::Adopted),
                         // The reply may have spent the refresh token: it was saved first, and is held from now on.
@@ -201,7 +221,7 @@ impl Inner {
                 Err(error @ RefreshError::InvalidGrant { .. }) => {
                     look = Look::take(guard).await;
                     if let Ok(found) = look.login.clone() {
-                        self.adopt_newer(id, found);
+                        self.adopt_newer(id, provider, found);
                     }
                     // Found just now, or taken in by the watcher while the request was under way.
                     let is_other = self.set().get(id).is_some_and(|entry| entry.refresh_print() != sent);
@@ -209,49 +229,55 @@ impl Inner {
                         adopted = Some(Origin::File);
                         continue;
                     }
-                    return Err(self.note_failure(look, error, sent).await);
+                    return Err(self.note_failure(id, look, error, sent).await);
                 }
                 Err(error @ RefreshError::ClientRefused { .. }) => {
                     let look = Look { guard, ..look };
-                    return Err(self.note_failure(look, error, sent).await);
+                    return Err(self.note_failure(id, look, error, sent).await);
                 }
                 Err(error) => {
                     let look = Look { guard, ..look };
-                    return Err(self.note_failure(look, error, None).await);
+                    return Err(self.note_failure(id, look, error, None).await);
                 }
             }
         }
         Err(self.failed(id, RefreshError::InvalidGrant { code: INVALID_GRANT.to_owned() }))
     }
 
-    /// Takes the place's lock (P2): at once, else with status saying who holds it.
+    /// Takes the place's lock, and has status say who holds it meanwhile. Gives up after the time that the holder's token
+    /// request can take, and a little (P2).
     async fn lock(&self, credential: &Credential) -> Result<Guard, StoreError> {
-        let limit = self.parts.refresh.timeout() + Duration::from_secs(5);
-        let mut result = Err(StoreError::Gone { path: String::new() });
-        for wait in [Duration::ZERO, limit] {
-            let store = Arc::clone(&self.parts.store);
-            let place = credential.clone();
-            result = at_rest(move || store.lock(&place, wait)).await;
+        let limit = self.parts.refresh.timeout() + LOCK_SLACK;
+        let began = instant();
+        loop {
+            let (store, place) = (Arc::clone(&self.parts.store), credential.clone());
+            // Waiting is done here, not on the blocking thread: there are fewer of those than credentials may be waited for.
+            let result = at_rest(move || store.lock(&place, Duration::ZERO)).await;
             let holder = match &result {
                 Err(StoreError::Locked { holder, .. }) => Some(holder.clone()),
                 Ok(_) | Err(_) => None,
             };
-            let held = holder.is_some();
+            let is_held = holder.is_some();
             if let Some(entry) = self.set().get_mut(&credential.id) {
                 entry.lock_holder = holder;
             }
-            if !held {
-                break;
+            let waited = began.elapsed();
+            match result {
+                Err(StoreError::Locked { path, holder, .. }) if waited >= limit => {
+                    return Err(StoreError::Locked { path, holder, waited });
+                }
+                result if !is_held => return result,
+                Ok(_) | Err(_) => tokio::time::sleep(LOCK_POLL).await,
             }
         }
-        result
     }
 
-    /// Adopts what the file holds, if it is newer (P5).
-    fn adopt_newer(&self, id: &CredentialId, found: OAuthLogin) -> Option<Origin> {
+    /// Adopts what the file holds, if it is newer (P5), and the client that it names in any case.
+    fn adopt_newer(&self, id: &CredentialId, provider: &Provider, found: OAuthLogin) -> Option<Origin> {
         let now = self.now();
         let mut set = self.set();
         let entry = set.get_mut(id)?;
+        entry.amend_client(&found, provider);
         if !entry.is_newer(&found.tokens) {
             return None;
         }
@@ -262,11 +288,17 @@ impl Inner {
     /// Saves a grant, with nothing between the reply and the write (P12), and lends it from then on. A save that fails
     /// leaves the token in memory, to be saved later (P14). Where somebody wrote another login meanwhile, that one counts,
     /// and the grant is let go.
-    async fn save_and_publish(&self, credential: &Credential, guard: Guard, login: OAuthLogin) -> Origin {
+    async fn save_and_publish(
+        &self,
+        credential: &Credential,
+        provider: &Provider,
+        guard: Guard,
+        login: OAuthLogin,
+    ) -> Origin {
         let notes = LockNotes { succeeded_at: Some(self.now()), ..LockNotes::default() };
         let saved = match self.write(credential, guard, login.clone(), Some(notes)).await {
             Ok(Written::Saved) => Ok(()),
-            Ok(Written::Superseded(found)) => match self.give_way(credential, *found) {
+            Ok(Written::Superseded(found)) => match self.give_way(credential, provider, *found) {
                 Ok(()) => return Origin::File,
                 Err(error) => Err(error),
             },
@@ -289,9 +321,14 @@ impl Inner {
 
     /// Takes the login that somebody wrote while ours was to be saved. An old copy that was put back is none: ours lives
     /// in memory until the next try.
-    fn give_way(&self, credential: &Credential, found: OAuthLogin) -> Result<(), StoreError> {
+    fn give_way(
+        &self,
+        credential: &Credential,
+        provider: &Provider,
+        found: OAuthLogin,
+    ) -> Result<(), StoreError> {
         let written = found.tokens.refresh.as_ref().map(Fingerprint::of);
-        self.adopt_newer(&credential.id, found);
+        self.adopt_newer(&credential.id, provider, found);
         if self.set().get(&credential.id).is_none_or(|entry| entry.refresh_print() == written) {
             return Ok(());
         }
@@ -310,7 +347,7 @@ impl Inner {
         let before = entry.unsaved.is_some();
         let problem = match &saved {
             Ok(()) => {
-                entry.unsaved = None;
+                entry.saved();
                 None
             }
             Err(error) => {
@@ -335,16 +372,29 @@ impl Inner {
     }
 
     /// Writes a failure into the lock file, for everybody (P3, P4), and says when to ask again.
-    async fn note_failure(&self, look: Look, error: RefreshError, judged: Option<Fingerprint>) -> Ended {
+    async fn note_failure(
+        &self,
+        id: &CredentialId,
+        look: Look,
+        error: RefreshError,
+        judged: Option<Fingerprint>,
+    ) -> Ended {
         let failures = look.notes.failures.saturating_add(1);
         let until = self.retry_at(&error, failures);
         let mut refused = look.notes.refused;
+        let mut other_client = look.notes.other_client.clone();
         let class = match &error {
             RefreshError::InvalidGrant { .. } => {
                 refused = judged.or(refused);
                 INVALID_GRANT
             }
-            RefreshError::ClientRefused { .. } => "client",
+            RefreshError::ClientRefused { code } => {
+                let client = self.set().get(id).and_then(|entry| entry.client.as_ref().map(ClientKey::print));
+                if let (Some(token), Some(client), false) = (judged, client, code == INVALID_CLIENT) {
+                    other_client = Some(OtherClient { token, client, code: code.clone() });
+                }
+                "client"
+            }
             RefreshError::Transient { .. } => "transient",
             // No request was made, or not of the token: nothing that another process should know.
             RefreshError::NoClient { .. } | RefreshError::NoRefreshToken => {
@@ -355,7 +405,7 @@ impl Inner {
             | RefreshError::Refused { .. } => "unknown",
         };
         let failure = Some(LockedFailure { at: self.now(), class: class.to_owned(), until });
-        let notes = LockNotes { refused, failure, failures, ..look.notes };
+        let notes = LockNotes { refused, failure, failures, other_client, ..look.notes };
         let mut guard = look.guard;
         let written = at_rest(move || guard.set_notes(&notes)).await;
         if let Err(problem) = written {
@@ -364,60 +414,17 @@ impl Inner {
         Ended::Failed { error, until, judged }
     }
 
-    /// The steps after a grant, with the token already safe. Their failure matters only where chats need what they find.
-    async fn after_grant(&self, id: &CredentialId, provider: &Provider) -> Result<(), Ended> {
-        let Some(login) = self.set().get(id).and_then(|entry| entry.login().cloned()) else { return Ok(()) };
-        let Some(access) = &login.tokens.access else { return Ok(()) };
-        match self.parts.refresh.after_grant(provider, access, &login.facts).await {
-            Ok(facts) => {
-                self.learn(id, &facts).await;
-                let lacking = self.set().get(id).is_some_and(Entry::lacks_facts);
-                if lacking {
-                    let problem = "the provider named no project or key for this account".to_owned();
-                    return Err(self.failed(id, RefreshError::Unknown { problem }));
-                }
-                Ok(())
-            }
-            Err(error) => {
-                let lacking = self.set().get(id).is_some_and(Entry::lacks_facts);
-                let refused =
-                    matches!(error, RefreshError::Refused { .. } | RefreshError::ForeignEndpoint { .. });
-                if lacking || refused {
-                    return Err(self.failed(id, error));
-                }
-                tracing::debug!(credential.id = %id, provider = %provider.id, reason = %error, "A step after the grant failed; what is known serves");
-                Ok(())
-            }
-        }
-    }
-
-    /// Takes facts in and saves them, beside whatever tokens stand in the file by then.
-    async fn learn(&self, id: &CredentialId, facts: &Facts) {
-        let now = self.now();
-        let credential = {
-            let mut set = self.set();
-            let Some(entry) = set.get_mut(id) else { return };
-            let before = entry.facts();
-            entry.learn(facts, now);
-            if entry.facts() == before {
-                return;
-            }
-            entry.credential.clone()
-        };
-        self.save_again(&credential).await;
-    }
-
     /// Saves what is in memory, unless the file holds something newer, which is adopted.
-    async fn save_again(&self, credential: &Credential) {
+    pub(super) async fn save_again(&self, credential: &Credential, provider: &Provider) {
         let id = &credential.id;
         let saved = async {
             let look = Look::take(self.lock(credential).await?).await;
-            self.adopt_newer(id, look.login?);
+            self.adopt_newer(id, provider, look.login?);
             let login = self.set().get(id).and_then(|entry| entry.login().cloned());
             match login {
                 Some(login) => match self.write(credential, look.guard, login, None).await? {
                     Written::Saved => Ok(()),
-                    Written::Superseded(found) => self.give_way(credential, *found),
+                    Written::Superseded(found) => self.give_way(credential, provider, *found),
                 },
                 None => Ok(()),
             }

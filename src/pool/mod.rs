@@ -10,6 +10,7 @@ mod cooldown;
 mod entry;
 mod error;
 mod event;
+mod facts;
 mod flight;
 mod lease;
 mod lending;
@@ -43,7 +44,14 @@ pub use lease::{Lease, Lent, Outcome, RetryHint, Want};
 pub use selection::{AccessToken, NoSuchCredential, RefreshReport, RefreshResult, Refused, Selector};
 pub use snapshot::{CoolingModel, CredentialView, LastRefresh, Snapshot, State};
 
-use self::{announce::Told, at_rest::at_rest, measure::Counted, reason::unusable, set::Set, watcher::Stamps};
+use self::{
+    announce::Told,
+    at_rest::at_rest,
+    measure::Counted,
+    reason::unusable,
+    set::Set,
+    watcher::{Kept, Quiet, Stamps},
+};
 use crate::{
     clock::Clock,
     config::{CredentialValue, NamedCredential, PoolSettings, WatchMode},
@@ -116,7 +124,7 @@ impl Pool {
         .await;
         let folders = inventory.watch.clone();
         let told = Told::of(&inventory);
-        inner.apply(inventory, &[]);
+        inner.apply(inventory, &[], &Quiet::default());
         match inner.parts.background {
             Background::On => {
                 inner.announce_start(&told);
@@ -220,10 +228,13 @@ impl Inner {
         }
     }
 
-    /// Takes in what a look at the sources found.
-    fn apply(&self, inventory: Inventory, unsettled: &[String]) -> Vec<PoolEvent> {
+    /// Takes in what a look at the sources found, which credentials were `quiet` when it began.
+    fn apply(&self, mut inventory: Inventory, unsettled: &[String], quiet: &Quiet) -> (Vec<PoolEvent>, Kept) {
         let PoolParts { settings, providers, .. } = &self.parts;
-        self.set().apply(inventory, unsettled, providers, settings.early, self.now())
+        let mut set = self.set();
+        let kept = quiet.keep_facts(&set, &mut inventory);
+        let events = set.apply(inventory, unsettled, providers, settings.early, self.now());
+        (events, kept)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::{
 
 /// The code that concerns a client as a whole. Another one, `unauthorized_client`, speaks of a refresh token that some
 /// other client was given (RFC 6749, section 5.2).
-const INVALID_CLIENT: &str = "invalid_client";
+pub(super) const INVALID_CLIENT: &str = "invalid_client";
 
 /// What a flight does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -210,6 +210,7 @@ impl Inner {
         let mut account = String::new();
         if let Some(entry) = set.get_mut(id) {
             entry.flight = None;
+            entry.landed += 1;
             account.clone_from(&entry.account);
             take_in(entry, errand, ended, now);
             if let Ended::Failed { error: RefreshError::ClientRefused { code }, .. } = ended

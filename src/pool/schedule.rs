@@ -40,6 +40,8 @@ fn tick(inner: &Arc<Inner>) -> Duration {
         } else if entry.is_due(now) {
             let errand = Errand::refresh(RefreshCause::Early);
             due.push((Reverse(false), entry.window.expires_at(), id.clone(), errand));
+        } else if entry.wants_facts(now) {
+            due.push((Reverse(false), entry.window.expires_at(), id.clone(), Errand::Facts));
         } else if let Some(at) = entry.due_at().filter(|at| *at > now) {
             next = Some(next.map_or(at, |next: chrono::DateTime<chrono::Utc>| next.min(at)));
         }

@@ -169,16 +169,16 @@ impl Set {
         early: Duration,
         now: DateTime<Utc>,
     ) -> Vec<PoolEvent> {
+        let Inventory { credentials, rejected, notes, .. } = inventory;
         let mut events = Vec::new();
         let mut old = std::mem::take(&mut self.entries);
-        let broken: HashSet<&str> = inventory
-            .rejected
+        let broken: HashSet<&str> = rejected
             .iter()
             .filter(|rejected| !rejected.gone)
             .map(|rejected| rejected.label.as_str())
             .chain(unsettled.iter().map(String::as_str))
             .collect();
-        for mut found in inventory.credentials {
+        for mut found in credentials {
             let Some(provider) = providers.get(&found.provider) else { continue };
             let known = old.iter().position(|entry| is_same(&entry.credential, &found));
             let loaded = PoolEvent::Loaded { credential: found.id.clone(), provider: found.provider.clone() };
@@ -191,7 +191,11 @@ impl Set {
                 entry
             } else {
                 events.push(loaded);
-                Entry::new(found, provider, early, rand::random_range(0.0..1.0), now)
+                let mut entry = Entry::new(found, provider, early, rand::random_range(0.0..1.0), now);
+                if let Some(notes) = notes.get(&entry.credential.id) {
+                    entry.recall(notes, now);
+                }
+                entry
             };
             entry.client_refused =
                 entry.client.as_ref().and_then(|client| self.refused_clients.get(client)).cloned();
@@ -205,7 +209,7 @@ impl Set {
                 events.push(PoolEvent::Removed { credential: id, provider });
             }
         }
-        self.rejected = inventory.rejected;
+        self.rejected = rejected;
         let rank = |id: &ProviderId| providers.iter().position(|row| row.id == *id);
         self.entries.sort_by_key(|entry| rank(&entry.credential.provider));
         self.index();

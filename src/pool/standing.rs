@@ -31,7 +31,12 @@ impl Entry {
 
     /// Whether its refresh token may be sent.
     pub(super) fn can_refresh(&self) -> bool {
-        self.refresh_print().is_some_and(|token| self.refused_login != Some(token))
+        self.refresh_print().is_some() && !self.is_login_refused()
+    }
+
+    /// Whether its refresh token was refused: it works until its access token expires.
+    pub(super) fn is_login_refused(&self) -> bool {
+        self.refresh_print().is_some_and(|token| self.refused_login == Some(token))
     }
 
     /// The code that its client is refused with: for every login, or for the refresh token that it has.
@@ -132,6 +137,17 @@ impl Entry {
             && !self.is_backing_off(now)
     }
 
+    /// Whether the background should ask again for facts that could not be had after a grant.
+    pub(super) fn wants_facts(&self, now: DateTime<Utc>) -> bool {
+        self.facts_again.is_some_and(|(at, _)| at <= now)
+            && self.phase(now) != Phase::Hard
+            && self.flight.is_none()
+            && self.disabled().is_none()
+            && self.refusal.is_none()
+            && self.foreign.is_none()
+            && !self.is_backing_off(now)
+    }
+
     /// When the scheduler should look at it again, at the latest.
     pub(super) fn due_at(&self) -> Option<DateTime<Utc>> {
         let refresh = self.window.due_at().filter(|_| self.can_refresh() && self.refused_client().is_none());
@@ -139,6 +155,7 @@ impl Entry {
             (Some(trouble), Some(due)) => Some(due.max(trouble.until)),
             (None | Some(_), due) => due,
         };
-        [refresh, self.unsaved.as_ref().map(|unsaved| unsaved.retry_at)].into_iter().flatten().min()
+        let save = self.unsaved.as_ref().map(|unsaved| unsaved.retry_at);
+        [refresh, save, self.facts_again.map(|(at, _)| at)].into_iter().flatten().min()
     }
 }

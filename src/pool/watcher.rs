@@ -12,11 +12,11 @@ use std::{
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Inner, at_rest::at_rest};
+use super::{Inner, at_rest::at_rest, set::Set};
 use crate::{
     clock,
     config::{CredentialValue, PoolSettings, WatchMode},
-    credential::{CredentialId, Inventory, Rejected},
+    credential::{CredentialId, Inventory, Login, Rejected},
 };
 
 /// How often stamps are compared: inotify is silent on some mounts.
@@ -174,10 +174,11 @@ pub(super) async fn run(inner: Arc<Inner>, folders: Vec<PathBuf>) {
     }
 }
 
-/// Reads every source and takes in what changed. Files that turned bad are reported when `settled`, else left for a later
-/// look; whether none was left.
+/// Reads every source and takes in what changed. Files that turned bad are reported when `report`, else left for a later
+/// look; whether nothing was left for one.
 async fn reload(inner: &Arc<Inner>, report: bool) -> (Vec<PathBuf>, bool) {
     let (store, sources) = (Arc::clone(&inner.parts.store), inner.sources.clone());
+    let quiet = Quiet::of(&inner.set());
     let mut inventory = at_rest(move || store.load(&sources)).await;
     let folders = inventory.watch.clone();
     let (known_bad, known): (Vec<Rejected>, HashSet<CredentialId>) = {
@@ -188,12 +189,48 @@ async fn reload(inner: &Arc<Inner>, report: bool) -> (Vec<PathBuf>, bool) {
     let newly_bad: Vec<Rejected> =
         inventory.rejected.iter().filter(|rejected| !known_bad.contains(rejected)).cloned().collect();
     let left = if report { Vec::new() } else { set_aside(&mut inventory, &newly_bad) };
-    let events = inner.apply(inventory, &left);
+    let (events, kept) = inner.apply(inventory, &left, &quiet);
     let reported: &[Rejected] = if report { &newly_bad } else { &[] };
     inner.announce_reload(&events, &known, reported);
     inner.publish(events);
     inner.wake.notify_one();
-    (folders, left.is_empty())
+    let settled = left.is_empty() && kept == Kept::Nothing;
+    (folders, settled)
+}
+
+/// The credentials without a flight when a look at the sources began, by how many had landed: of these alone the look tells
+/// facts that are no older than ours. What a flight finds meanwhile is in memory before it is in the file.
+#[derive(Debug, Default)]
+pub(super) struct Quiet(HashMap<CredentialId, u64>);
+
+impl Quiet {
+    fn of(set: &Set) -> Self {
+        let quiet = set.entries().iter().filter(|entry| entry.flight.is_none());
+        Self(quiet.map(|entry| (entry.credential.id.clone(), entry.landed)).collect())
+    }
+
+    /// Puts our facts over those that may be older. Those that a person wrote at that very time wait for the next look.
+    pub(super) fn keep_facts(&self, set: &Set, inventory: &mut Inventory) -> Kept {
+        let mut kept = Kept::Nothing;
+        for found in &mut inventory.credentials {
+            let Some(entry) = set.get(&found.id) else { continue };
+            let is_quiet = entry.flight.is_none() && self.0.get(&found.id) == Some(&entry.landed);
+            if let (Login::OAuth(login), false) = (&mut found.login, is_quiet) {
+                login.facts = entry.facts();
+                kept = Kept::Facts;
+            }
+        }
+        kept
+    }
+}
+
+/// Whether a look has to be repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Everything that was found counts.
+    Nothing,
+    /// Facts of ours were kept over found ones.
+    Facts,
 }
 
 /// Takes the sources that turned bad out of an inventory; their labels.

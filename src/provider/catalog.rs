@@ -118,6 +118,8 @@ struct Row {
 struct OAuthRow {
     token_endpoint: Url,
     #[serde(default)]
+    former_token_endpoints: Vec<Url>,
+    #[serde(default)]
     authorize_endpoint: Option<Url>,
     #[serde(default)]
     device_endpoint: Option<Url>,
@@ -161,6 +163,7 @@ impl Row {
             Some(row) => LoginKind::OAuth(Box::new(OAuthSpec {
                 token_endpoint: row.token_endpoint,
                 token_endpoint_overridden: false,
+                former_token_endpoints: row.former_token_endpoints,
                 authorize_endpoint: row.authorize_endpoint,
                 device_endpoint: row.device_endpoint,
                 userinfo_endpoint: row.userinfo_endpoint,

@@ -200,6 +200,8 @@ pub struct OAuthSpec {
     pub token_endpoint: Url,
     /// Whether `<PROVIDER>_TOKEN_ENDPOINT` set it: it then beats a credential file's `token_uri`.
     pub token_endpoint_overridden: bool,
+    /// Addresses that the endpoint had before and that old credential files still name: they mean today's.
+    pub former_token_endpoints: Vec<Url>,
     /// Authorisation endpoint of the code grant.
     pub authorize_endpoint: Option<Url>,
     /// Device authorisation endpoint (RFC 8628).

@@ -37,6 +37,7 @@ fn p3_notes_are_read_by_the_next_holder_and_hold_no_secret() {
         failure: Some(LockedFailure { at, class: "invalid_grant".to_owned(), until: at }),
         failures: 2,
         succeeded_at: Some(at),
+        other_client: None,
     };
     bench.store().lock(&credential, WAIT).unwrap().set_notes(&notes).unwrap();
     assert_eq!(bench.store().lock(&credential, WAIT).unwrap().notes(), notes);

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::provider::Provider;
+use crate::provider::{OAuthSpec, Provider};
 
 /// An address that the provider's row does not allow. Holds the host alone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,9 +22,15 @@ pub(crate) fn check(text: &str, provider: &Provider) -> Result<Url, Foreign> {
     Err(Foreign { host: url.host_str().unwrap_or("without a name").to_owned() })
 }
 
-/// A file's token endpoint; `None` where the row's own counts: it is the same, or an operator's override beats the
-/// vendor's address that every such file repeats.
+/// A file's token endpoint; `None` where the row's own counts: it is the same, or what it was called formerly, or an
+/// operator's override beats the vendor's address that every such file repeats.
 pub(crate) fn token_endpoint(text: &str, provider: &Provider) -> Result<Option<Url>, Foreign> {
+    let is_former = |spec: &OAuthSpec| {
+        text.trim().parse::<Url>().is_ok_and(|url| spec.former_token_endpoints.contains(&url))
+    };
+    if provider.oauth().is_some_and(is_former) {
+        return Ok(None);
+    }
     let url = check(text, provider)?;
     let Some(spec) = provider.oauth() else { return Ok(None) };
     let overridden = !provider.allows_url(&spec.token_endpoint)
@@ -95,6 +101,22 @@ mod tests {
         ] {
             assert_eq!(check(text, &qwen).unwrap_err().to_string(), problem);
         }
+    }
+
+    #[test]
+    fn googles_former_token_endpoints_mean_todays() {
+        for id in ["gemini_cli", "antigravity"] {
+            for former in [
+                "https://accounts.google.com/o/oauth2/token",
+                "https://www.googleapis.com/oauth2/v3/token",
+                "https://www.googleapis.com/oauth2/v4/token",
+            ] {
+                assert_eq!(token_endpoint(former, &row(id)), Ok(None), "{former}");
+            }
+            assert!(token_endpoint("https://accounts.google.com/o/oauth2/elsewhere", &row(id)).is_err());
+            assert!(token_endpoint("http://accounts.google.com/o/oauth2/token", &row(id)).is_err());
+        }
+        assert!(token_endpoint("https://accounts.google.com/o/oauth2/token", &row("qwen_code")).is_err());
     }
 
     #[test]

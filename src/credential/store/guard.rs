@@ -67,7 +67,7 @@ impl Guard {
             Place::File { .. } | Place::Inline { .. } | Place::Key { .. } => (None, None),
         };
         if lock.is_none() {
-            let path = source::sidecar(&store.state_path(&credential.id));
+            let path = store.state_lock(&credential.place, &credential.id);
             let taken = store
                 .create_tokens_folder()
                 .map_err(LockError::Io)
@@ -80,12 +80,17 @@ impl Guard {
             };
         }
         let notes = lock.as_mut().and_then(|lock| lock.notes().ok()).unwrap_or_default();
+        let mut notes = Notes::parse(&notes);
+        if let Place::File { target, .. } = &credential.place {
+            // Of those who lock it by another file.
+            notes = notes.with(store.notes_of(target));
+        }
         let mut guard = Self {
             store: store.clone(),
             credential: credential.clone(),
             lock,
             _inode: inode,
-            notes: Notes::parse(&notes).held_by(std::process::id()),
+            notes: notes.held_by(std::process::id()),
             destination: None,
             seen: None,
         };

@@ -79,7 +79,7 @@ impl Store {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        found
+        found.map(|(credentials, _)| credentials)
     }
 
     /// Brings a file into `credentials_dir` under a name that tells its provider and nothing of its content. Creates it

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     super::{Credential, CredentialId, Dialect, Fingerprint, Login, OAuthLogin, Place},
-    Inventory, Rejected, SameLogin, SourceSpec, Store,
+    Inventory, LockNotes, Rejected, SameLogin, SourceSpec, Store,
     identity::{self, Owner},
     notes::Notes,
     source::{self, Held, Source, Unread},
@@ -120,12 +120,14 @@ impl<'a> Loader<'a> {
     }
 
     /// Takes what a file held, or the reason why it held nothing.
-    fn take(&mut self, path: &Path, found: Result<Vec<Credential>, Rejected>) {
+    fn take(&mut self, path: &Path, found: Result<(Vec<Credential>, Notes), Rejected>) {
         if let Ok(target) = path.canonicalize() {
             self.watch.insert(fs::folder_of(&target));
         }
         match found {
-            Ok(credentials) => credentials.into_iter().for_each(|credential| self.admit(credential)),
+            Ok((credentials, notes)) => {
+                credentials.into_iter().for_each(|credential| self.admit(credential, &notes));
+            }
             Err(rejected) => self.inventory.rejected.push(rejected),
         }
     }
@@ -149,7 +151,12 @@ impl<'a> Loader<'a> {
                 )
             });
         match found {
-            Ok(credentials) => credentials.into_iter().for_each(|credential| self.admit(credential)),
+            Ok(credentials) => {
+                for credential in credentials {
+                    let notes = source::notes_at(&self.store.state_lock(&credential.place, &credential.id));
+                    self.admit(credential, &notes);
+                }
+            }
             Err((provider, problem)) => {
                 self.inventory.rejected.push(Rejected {
                     label: variable.to_owned(),
@@ -167,14 +174,15 @@ impl<'a> Loader<'a> {
         } else if key.is_blank() {
             "the key is empty; paste it, or remove the variable".to_owned()
         } else {
-            self.admit(Credential {
+            let credential = Credential {
                 id: identity::of_key(provider, key),
                 provider: provider.clone(),
                 dialect: Dialect::ApiKey,
                 place: Place::Key { variable: variable.to_owned() },
                 login: Login::ApiKey(key.clone()),
                 disabled: None,
-            });
+            };
+            self.admit(credential, &Notes::default());
             return;
         };
         self.inventory.rejected.push(Rejected {
@@ -185,8 +193,8 @@ impl<'a> Loader<'a> {
         });
     }
 
-    /// Adds a credential, unless it is a login that is there already.
-    fn admit(&mut self, mut credential: Credential) {
+    /// Adds a credential, unless it is a login that is there already, with what its lock file says.
+    fn admit(&mut self, mut credential: Credential, notes: &Notes) {
         let label = credential.place.label();
         let (target, index) = match &credential.place {
             Place::File { target, index, .. } => (Some((target.clone(), *index)), *index),
@@ -209,18 +217,22 @@ impl<'a> Loader<'a> {
             self.places.insert(place, credential.id.clone());
         }
         self.tokens.insert(token, credential.id.clone());
+        let told = notes.get(&credential.id);
+        if told != LockNotes::default() {
+            self.inventory.notes.insert(credential.id.clone(), told);
+        }
         self.inventory.credentials.push(credential);
     }
 }
 
 impl Store {
-    /// Reads the accounts of one file; what an operator should know goes to `warnings`.
+    /// Reads the accounts of one file, and the notes of its locks; what an operator should know goes to `warnings`.
     pub(super) fn read_file(
         &self,
         path: &Path,
         explicit: Option<&ProviderId>,
         warnings: &mut Vec<String>,
-    ) -> Result<Vec<Credential>, Rejected> {
+    ) -> Result<(Vec<Credential>, Notes), Rejected> {
         let label = fs::file_name(path);
         let rejected = |provider: Option<ProviderId>, reason: String| Rejected {
             label: label.clone(),
@@ -249,10 +261,10 @@ impl Store {
             Unread::Gone => missing(guess.clone(), gone()),
             Unread::Unusable(problem) => rejected(guess.clone(), format!("{problem}; it is left as it is")),
         })?;
-        let notes = std::fs::read_to_string(source::sidecar(&target)).unwrap_or_default();
-        let notes = Notes::parse(notes.lines().next().unwrap_or_default());
+        let notes = self.notes_of(&target);
         let place = |index| Place::File { path: path.to_path_buf(), target: target.clone(), index };
         self.accounts(&source, explicit, named, &notes, warnings, &label, place)
+            .map(|credentials| (credentials, notes))
             .map_err(|(provider, reason)| rejected(provider.or(guess), reason))
     }
 

@@ -85,6 +85,8 @@ pub struct Inventory {
     pub credentials: Vec<Credential>,
     /// What could not be used, each with its remedy. Never overwritten.
     pub rejected: Vec<Rejected>,
+    /// What the lock files say of them, where they say anything (P4). Read without the lock.
+    pub notes: HashMap<CredentialId, LockNotes>,
     /// Logins found twice.
     pub same_login: Vec<SameLogin>,
     /// Folders to watch: the credentials folder, which may not exist yet, and the parents of every link target and named
@@ -127,6 +129,19 @@ pub struct LockNotes {
     pub failures: u32,
     /// When the last refresh succeeded.
     pub succeeded_at: Option<DateTime<Utc>>,
+    /// A refresh token that was sent with a client that is not its own.
+    pub other_client: Option<OtherClient>,
+}
+
+/// A refresh token and the client it does not belong to. Holds until either changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherClient {
+    /// The refresh token.
+    pub token: Fingerprint,
+    /// The client, id and secret together.
+    pub client: Fingerprint,
+    /// The code of the refusal: `unauthorized_client`.
+    pub code: String,
 }
 
 /// The last failure in a lock file.

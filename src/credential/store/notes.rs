@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     super::{CredentialId, Fingerprint},
-    LockNotes, LockedFailure,
+    LockNotes, LockedFailure, OtherClient,
 };
 use crate::provider::ProviderId;
 
@@ -40,6 +40,16 @@ struct Entry {
     failures: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     succeeded_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_client: Option<Mismatch>,
+}
+
+/// Both sides by fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Mismatch {
+    token: String,
+    client: String,
+    code: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +73,20 @@ impl Notes {
     /// The line.
     pub(super) fn line(&self) -> String {
         serde_json::to_string(self).expect("text, numbers and instants are always JSON")
+    }
+
+    /// These notes and those of another lock of the same place; of one credential the later ones count.
+    pub(super) fn with(mut self, other: Self) -> Self {
+        for (id, theirs) in other.credentials {
+            let ours = self.credentials.entry(id).or_default();
+            if theirs.written_at() > ours.written_at() {
+                *ours = theirs;
+            }
+        }
+        for (index, remembered) in other.ids {
+            self.ids.entry(index).or_insert(remembered);
+        }
+        self
     }
 
     /// Who holds the lock, for people.
@@ -93,21 +117,36 @@ impl Notes {
             }),
             failures: entry.failures,
             succeeded_at: entry.succeeded_at,
+            other_client: entry.other_client.as_ref().and_then(|Mismatch { token, client, code }| {
+                let (token, client) = (Fingerprint::parse(token)?, Fingerprint::parse(client)?);
+                Some(OtherClient { token, client, code: code.clone() })
+            }),
         }
     }
 
     pub(super) fn set(&mut self, id: &CredentialId, notes: &LockNotes) {
-        let entry = Entry {
-            refused: notes.refused.map(|fingerprint| fingerprint.to_string()),
-            failure: notes.failure.clone().map(|LockedFailure { at, class, until }| Failure {
-                at,
-                class,
-                until,
-            }),
-            failures: notes.failures,
-            succeeded_at: notes.succeeded_at,
-        };
+        let entry =
+            Entry {
+                refused: notes.refused.map(|fingerprint| fingerprint.to_string()),
+                failure: notes.failure.clone().map(|LockedFailure { at, class, until }| Failure {
+                    at,
+                    class,
+                    until,
+                }),
+                failures: notes.failures,
+                succeeded_at: notes.succeeded_at,
+                other_client: notes.other_client.as_ref().map(|OtherClient { token, client, code }| {
+                    Mismatch { token: token.to_string(), client: client.to_string(), code: code.clone() }
+                }),
+            };
         self.credentials.insert(id.as_str().to_owned(), entry);
+    }
+}
+
+impl Entry {
+    /// When it was last written; `None` sorts before every instant.
+    fn written_at(&self) -> Option<DateTime<Utc>> {
+        self.succeeded_at.max(self.failure.as_ref().map(|failure| failure.at))
     }
 }
 
@@ -123,6 +162,11 @@ mod tests {
             failure: Some(LockedFailure { at, class: "transient".to_owned(), until: at }),
             failures: 3,
             succeeded_at: Some(at),
+            other_client: Some(OtherClient {
+                token: Fingerprint::of_bytes(b"t"),
+                client: Fingerprint::of_bytes(b"c"),
+                code: "unauthorized_client".to_owned(),
+            }),
         };
         let mut notes = Notes { pid: 7, ..Notes::default() };
         let id = CredentialId::new("abc");

@@ -13,6 +13,7 @@ use super::{
         document::Document,
     },
     Store,
+    notes::Notes,
 };
 use crate::fs::{self, FileLock, Holder, LockError, ReplaceError};
 
@@ -222,27 +223,32 @@ impl Store {
         }
     }
 
-    /// Locks a file for all who share it: by its sidecar, and by its own inode where others can lock nothing else, since the
-    /// folder takes no new file or the file is a mount point (P2).
+    /// Locks a file for all who share it, `wait` at most: by its sidecar, which outlives every replacement of the file, and
+    /// by its own inode for those who can lock nothing else, since the folder takes no new file from them or the file is
+    /// a mount point there (P2). Everybody takes both, in this order: else one who may write the folder and one who may
+    /// not would each hold a lock, and both would send the token.
     pub(super) fn lock_file(&self, target: &Path, wait: Duration) -> Result<FileLocks, LockError> {
         let sidecar = match FileLock::acquire(&self.disk, &sidecar(target), Holder::Sidecar, wait) {
             Ok(lock) => Some(lock),
             Err(LockError::Io(_)) => None,
             Err(held @ LockError::Held { .. }) => return Err(held),
         };
-        let inode = if sidecar.is_none() || fs::is_mount_point(target) {
-            match FileLock::acquire(&self.disk, target, Holder::Inode, wait) {
-                Ok(lock) => Some(lock),
-                // The content is a credential, no notes.
-                Err(LockError::Held { waited, .. }) => {
-                    return Err(LockError::Held { notes: String::new(), waited });
-                }
-                Err(LockError::Io(_)) => None,
+        let spent = sidecar.as_ref().map_or(Duration::ZERO, FileLock::waited);
+        let inode = match FileLock::acquire(&self.disk, target, Holder::Inode, wait.saturating_sub(spent)) {
+            Ok(lock) => Some(lock),
+            // The content is a credential, no notes.
+            Err(LockError::Held { waited, .. }) => {
+                return Err(LockError::Held { notes: String::new(), waited: waited + spent });
             }
-        } else {
-            None
+            Err(LockError::Io(_)) => None,
         };
         Ok(FileLocks { sidecar, inode })
+    }
+
+    /// What the locks of a file say, both that beside it and that in the state folder: another process may be able to write
+    /// only one of them. Read without the lock: a line that is being written is none.
+    pub(super) fn notes_of(&self, target: &Path) -> Notes {
+        notes_at(&sidecar(target)).with(notes_at(&self.by_target(target, "lock")))
     }
 
     /// Replaces a file, or writes it where it stands when its name cannot be taken.
@@ -256,6 +262,12 @@ impl Store {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// What a lock file says; nothing where there is none.
+pub(super) fn notes_at(lock: &Path) -> Notes {
+    let text = fs::read_text(lock, SIZE_LIMIT).unwrap_or_default();
+    Notes::parse(text.lines().next().unwrap_or_default())
 }
 
 /// Reads a file as it stands.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     super::{
-        CredentialId, Fingerprint, OAuthLogin,
+        CredentialId, Fingerprint, OAuthLogin, Place,
         dialect::{self, View, simple},
         document::Document,
     },
@@ -121,10 +121,23 @@ impl Store {
         }
     }
 
-    fn journal_path(&self, target: &Path) -> PathBuf {
-        // By the target, not by a credential's id: a file that was cut in the middle tells no id.
+    /// The lock of a place beside which nothing can be put: by the file, so that all its accounts share one and its notes are
+    /// found before an id is known; by the credential where there is no file.
+    pub(super) fn state_lock(&self, place: &Place, id: &CredentialId) -> PathBuf {
+        match place {
+            Place::File { target, .. } => self.by_target(target, "lock"),
+            Place::Inline { .. } | Place::Key { .. } => source::sidecar(&self.state_path(id)),
+        }
+    }
+
+    /// By the target, not by a credential's id: a file that was cut in the middle tells no id.
+    pub(super) fn by_target(&self, target: &Path, extension: &str) -> PathBuf {
         let key = Fingerprint::of_bytes(target.as_os_str().as_encoded_bytes());
-        self.tokens_folder().join(format!("{key}.journal"))
+        self.tokens_folder().join(format!("{key}.{extension}"))
+    }
+
+    fn journal_path(&self, target: &Path) -> PathBuf {
+        self.by_target(target, "journal")
     }
 
     pub(super) fn has_journal(&self, target: &Path) -> bool {
