@@ -17,7 +17,7 @@ impl Entry {
         rest.or_else(|| self.trouble.as_ref().filter(|_| self.lacks_facts()).map(|trouble| trouble.until))
     }
 
-    /// Why it is in its state, and what to do. `None` when ready.
+    /// Why it is in its state, and what to do. `None` when ready and nothing threatens that.
     pub(super) fn reason(&self, now: DateTime<Utc>) -> Option<String> {
         match self.state(now) {
             State::Ready => self.is_login_refused().then(|| format!("it still works, but {}", self.login_reason())),

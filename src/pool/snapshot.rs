@@ -111,7 +111,7 @@ pub struct CredentialView {
     pub place: String,
     /// Its state.
     pub state: State,
-    /// Why it is in this state, and what to do, in one sentence. `None` when ready.
+    /// Why it is in this state, and what to do, in one sentence. `None` when ready and nothing threatens that.
     pub reason: Option<String>,
     /// The last write failed.
     pub unsaved: bool,

@@ -268,7 +268,8 @@ fn event() -> impl Strategy<Value = Event> {
 fn check(entry: &Entry, now: DateTime<Utc>, out: usize) -> Result<(), TestCaseError> {
     let (state, readiness) = (entry.state(now), entry.readiness(MODEL, now));
     prop_assert_eq!(usize::try_from(entry.in_flight).unwrap(), out);
-    prop_assert_eq!(entry.reason(now).is_none(), state == State::Ready, "{:?} has its reason", state);
+    let is_well = state == State::Ready && !entry.is_login_refused();
+    prop_assert_eq!(entry.reason(now).is_none(), is_well, "{:?} has its reason", state);
     match &readiness {
         Readiness::Ready | Readiness::Early => {
             prop_assert!(entry.bearer().is_some() && entry.phase(now) != Phase::Hard);

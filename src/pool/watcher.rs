@@ -298,3 +298,59 @@ impl KindName for notify::Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::{Clock, SystemClock},
+        credential::{Credential, Dialect, Facts, OAuthLogin, Place},
+        provider::Catalog,
+    };
+
+    fn found(project: Option<&str>) -> Inventory {
+        let login = OAuthLogin {
+            facts: Facts { project_id: project.map(str::to_owned), ..Facts::default() },
+            ..OAuthLogin::default()
+        };
+        let credential = Credential {
+            id: CredentialId::new("0123456789ab"),
+            provider: "gemini_cli".parse().unwrap(),
+            dialect: Dialect::Simple,
+            place: Place::Inline { variable: "GEMINI_CLI_OAUTH_CREDENTIALS".to_owned() },
+            login: Login::OAuth(Box::new(login)),
+            disabled: None,
+        };
+        Inventory { credentials: vec![credential], ..Inventory::default() }
+    }
+
+    fn project(inventory: &Inventory) -> Option<&str> {
+        match &inventory.credentials[0].login {
+            Login::OAuth(login) => login.facts.project_id.as_deref(),
+            Login::ApiKey(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_look_that_began_before_a_flight_landed_takes_no_facts_back() {
+        let now = SystemClock.now();
+        let id = CredentialId::new("0123456789ab");
+        let mut set = Set::default();
+        set.apply(found(Some("before")), &[], &Catalog::builtin(), Duration::ZERO, now);
+        let quiet = Quiet::of(&set);
+        let mut edited = found(Some("of a person"));
+        assert_eq!(
+            (quiet.keep_facts(&set, &mut edited), project(&edited)),
+            (Kept::Nothing, Some("of a person"))
+        );
+
+        // A flight finds another project and saves it, while the look still holds what it read.
+        let mut old = found(Some("before"));
+        let entry = set.get_mut(&id).unwrap();
+        entry.learn(&Facts { project_id: Some("found".to_owned()), ..Facts::default() }, now);
+        entry.landed += 1;
+        assert_eq!((quiet.keep_facts(&set, &mut old), project(&old)), (Kept::Facts, Some("found")));
+        let mut again = found(Some("found"));
+        assert_eq!(Quiet::of(&set).keep_facts(&set, &mut again), Kept::Nothing, "the next look counts");
+    }
+}

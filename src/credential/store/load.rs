@@ -126,7 +126,9 @@ impl<'a> Loader<'a> {
         }
         match found {
             Ok((credentials, notes)) => {
-                credentials.into_iter().for_each(|credential| self.admit(credential, &notes));
+                for credential in credentials {
+                    self.admit(credential, &notes);
+                }
             }
             Err(rejected) => self.inventory.rejected.push(rejected),
         }

@@ -78,9 +78,9 @@ impl Notes {
     /// These notes and those of another lock of the same place; of one credential the later ones count.
     pub(super) fn with(mut self, other: Self) -> Self {
         for (id, theirs) in other.credentials {
-            let ours = self.credentials.entry(id).or_default();
-            if theirs.written_at() > ours.written_at() {
-                *ours = theirs;
+            match self.credentials.get(&id) {
+                Some(ours) if ours.written_at() >= theirs.written_at() => {}
+                Some(_) | None => drop(self.credentials.insert(id, theirs)),
             }
         }
         for (index, remembered) in other.ids {
