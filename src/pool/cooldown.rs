@@ -1,4 +1,7 @@
 //! How long something rests: by the hint it was given, else by a ladder of steps; and how refreshes back off.
+//!
+//! What rested is half-open until it has served: one request tries it, and the others go elsewhere meanwhile. So a burst
+//! that waited for its return costs one refusal, not one each.
 
 use std::time::Duration;
 
@@ -13,10 +16,12 @@ const PROBE: Duration = Duration::from_mins(15);
 const LONGEST: Duration = Duration::from_hours(31 * 24);
 /// A hint of zero, or of an instant that has passed, still lets others go first.
 const SHORTEST: Duration = Duration::from_secs(1);
+/// How long the first request after a rest keeps the others away; a model that is only slow must not block a credential.
+const TRIAL: Duration = Duration::from_secs(10);
 
-/// The steps of a rest without a hint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ladder {
+/// Why something rests, which says how long without a hint, and what a person is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RestCause {
     /// 429 without a word of when.
     Quota,
     /// An API key that answers 401: one hit a step (P21).
@@ -27,13 +32,21 @@ pub(super) enum Ladder {
     Unavailable,
 }
 
-impl Ladder {
+impl RestCause {
     fn steps(self) -> &'static [u64] {
         match self {
             Self::Quota => &[30, 60, 120, 300, 900],
             Self::Key => &[60, 300, 900, 1800, 3600],
             Self::Fault => &[15, 30, 60, 120],
             Self::Unavailable => &[6 * 3600],
+        }
+    }
+
+    /// Whether it passes by itself: time alone brings back neither a key nor a model.
+    pub(super) fn passes(self) -> bool {
+        match self {
+            Self::Quota | Self::Fault => true,
+            Self::Key | Self::Unavailable => false,
         }
     }
 
@@ -55,6 +68,10 @@ pub(super) struct Rest {
     pub(super) until: DateTime<Utc>,
     /// When one real request may try although it rests.
     probe_at: Option<DateTime<Utc>>,
+    /// The request that tries it now.
+    probe: Option<Probe>,
+    /// Why.
+    pub(super) cause: RestCause,
     /// The reason code.
     pub(super) reason: String,
     /// How many times it escalated.
@@ -63,14 +80,20 @@ pub(super) struct Rest {
     since: Mark,
 }
 
-/// What a rest says now.
+/// The one request that tries what rests, or rested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Probe {
+    taken: Mark,
+    /// Until when the others wait for its end.
+    until: DateTime<Utc>,
+}
+
+/// What a rest says to a request now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Nothing rests.
-    Over,
-    /// It rests, and one request may try.
-    Probe,
-    /// It rests; something may change at this instant.
+    /// It may try: the rest has ended, or is long enough for a try on the way.
+    Try,
+    /// Nobody may; something changes at this instant, if not sooner.
     Until(DateTime<Utc>),
 }
 
@@ -79,8 +102,8 @@ pub(super) enum Verdict {
 pub(super) struct Hit<'a> {
     /// When to come back.
     pub(super) hint: RetryHint,
-    /// The steps where there is no hint.
-    pub(super) ladder: Ladder,
+    /// Why, with the steps where there is no hint.
+    pub(super) cause: RestCause,
     /// The reason code.
     pub(super) reason: &'a str,
     /// The mark of the refused lease.
@@ -93,6 +116,7 @@ impl Rest {
     /// The rest after a refusal: a longer one extends, a shorter never shortens, and requests that were lent before the
     /// last escalation do not escalate again (P28).
     pub(super) fn after_hit(current: Option<Self>, hit: Hit<'_>, now: DateTime<Utc>) -> Self {
+        let probe = current.as_ref().and_then(|rest| rest.probe);
         let burst = current.as_ref().is_some_and(|rest| hit.taken < rest.since);
         let (step, since) = match &current {
             Some(rest) if burst => (rest.step, rest.since),
@@ -103,41 +127,58 @@ impl Rest {
             RetryHint::After(wait) => Some(after(now, wait.clamp(SHORTEST, LONGEST))),
             RetryHint::At(at) => Some(at.clamp(after(now, SHORTEST), after(now, LONGEST))),
             RetryHint::None if burst => None,
-            RetryHint::None => Some(after(now, hit.ladder.rest(step))),
+            RetryHint::None => Some(after(now, hit.cause.rest(step))),
         };
         let running = current.filter(|rest| rest.until > now);
-        let (until, reason, probe_at) = match (asked, running) {
+        let (until, cause, reason, probe_at) = match (asked, running) {
             (Some(asked), Some(running)) if running.until >= asked => {
                 // It was a probe that failed, or one of the burst: the next try keeps its distance.
-                (running.until, running.reason, running.probe_at.map(|at| at.max(after(now, PROBE))))
+                let probe_at = running.probe_at.map(|at| at.max(after(now, PROBE)));
+                (running.until, running.cause, running.reason, probe_at)
             }
-            (None, Some(running)) => (running.until, running.reason, running.probe_at),
+            (None, Some(running)) => (running.until, running.cause, running.reason, running.probe_at),
             (Some(asked), _) => {
                 let hinted = !matches!(hit.hint, RetryHint::None);
                 let probe_at = Some(after(now, PROBE)).filter(|at| hinted && *at < asked);
-                (asked, hit.reason.to_owned(), probe_at)
+                (asked, hit.cause, hit.reason.to_owned(), probe_at)
             }
-            (None, None) => (now, hit.reason.to_owned(), None),
+            (None, None) => (now, hit.cause, hit.reason.to_owned(), None),
         };
-        Self { until, probe_at, reason, step, since }
+        Self { until, probe_at, probe, cause, reason, step, since }
     }
 
-    /// What it says now.
+    /// Whether it is still under way; one that has ended is kept for its step.
+    pub(super) fn is_running(&self, now: DateTime<Utc>) -> bool {
+        now < self.until
+    }
+
+    /// What it says to a request now.
     pub(super) fn verdict(&self, now: DateTime<Utc>) -> Verdict {
-        if now >= self.until {
-            Verdict::Over
-        } else if self.probe_at.is_some_and(|at| now >= at) {
-            Verdict::Probe
-        } else {
-            Verdict::Until(self.probe_at.unwrap_or(self.until).min(self.until))
+        match self.probe {
+            Some(probe) if now < probe.until => Verdict::Until(probe.until),
+            Some(_) | None if !self.is_running(now) => Verdict::Try,
+            Some(_) | None if self.probe_at.is_some_and(|at| now >= at) => Verdict::Try,
+            Some(_) | None => Verdict::Until(self.until),
         }
     }
 
-    /// One request goes although it rests; the next in a while.
-    pub(super) fn probing(&mut self, now: DateTime<Utc>) {
-        if self.probe_at.is_some() && self.verdict(now) == Verdict::Probe {
-            self.probe_at = Some(after(now, PROBE));
+    /// This lease tries it: nobody else does until it comes back, or until it has taken long after the end of the rest.
+    pub(super) fn try_by(&mut self, taken: Mark, now: DateTime<Utc>) {
+        self.probe = Some(Probe { taken, until: self.until.max(after(now, TRIAL)) });
+    }
+
+    /// The lease came back without a word on what rests: somebody else may try. Whether it was the one that tried.
+    pub(super) fn give_back(&mut self, taken: Mark) -> bool {
+        self.probe.take_if(|probe| probe.taken == taken).is_some()
+    }
+
+    /// The lease came back with a failure: if it was the one that tried, the next try keeps its distance.
+    pub(super) fn put_off(&mut self, taken: Mark, now: DateTime<Utc>) -> bool {
+        let tried = self.give_back(taken);
+        if tried {
+            self.probe_at = self.probe_at.map(|_| after(now, PROBE));
         }
+        tried
     }
 
     /// Whether a success of a lease with this mark ends it (P29): one that was lent before it began says nothing.
@@ -189,7 +230,7 @@ mod tests {
     }
 
     fn hit(hint: RetryHint, taken: Mark, mark: Mark) -> Hit<'static> {
-        Hit { hint, ladder: Ladder::Quota, reason: "HTTP 429", taken, mark }
+        Hit { hint, cause: RestCause::Quota, reason: "HTTP 429", taken, mark }
     }
 
     fn seconds(count: u64) -> RetryHint {
@@ -201,7 +242,8 @@ mod tests {
         for wait in [2, 34, 900] {
             let rest = Rest::after_hit(None, hit(seconds(wait), 1, 2), at(0));
             assert_eq!(rest.verdict(at(wait.cast_signed() - 1)), Verdict::Until(at(wait.cast_signed())));
-            assert_eq!(rest.verdict(at(wait.cast_signed())), Verdict::Over);
+            assert_eq!(rest.verdict(at(wait.cast_signed())), Verdict::Try);
+            assert!(!rest.is_running(at(wait.cast_signed())));
         }
         let dated = Rest::after_hit(None, hit(RetryHint::At(at(77)), 1, 2), at(0));
         assert_eq!(dated.until, at(77));
@@ -209,14 +251,37 @@ mod tests {
 
     #[test]
     fn p22_a_longer_hint_is_tried_by_one_request_each_quarter_of_an_hour() {
+        let end = at(156 * 3600);
         let mut rest = Rest::after_hit(None, hit(seconds(156 * 3600), 1, 2), at(0));
-        assert_eq!(rest.verdict(at(899)), Verdict::Until(at(900)));
-        assert_eq!(rest.verdict(at(900)), Verdict::Probe);
-        rest.probing(at(900));
-        assert_eq!(rest.verdict(at(901)), Verdict::Until(at(1800)), "the second request waits");
-        let again = Rest::after_hit(Some(rest), hit(seconds(60), 3, 4), at(905));
-        assert_eq!(again.until, at(156 * 3600), "a shorter hint never shortens");
-        assert_eq!(again.verdict(at(906)), Verdict::Until(at(1805)));
+        assert_eq!(rest.verdict(at(899)), Verdict::Until(end));
+        assert_eq!(rest.verdict(at(900)), Verdict::Try);
+        rest.try_by(3, at(900));
+        assert_eq!(rest.verdict(at(5000)), Verdict::Until(end), "the second request waits, however long");
+        assert!(rest.put_off(3, at(5000)));
+        let mut rest = Rest::after_hit(Some(rest), hit(seconds(60), 3, 4), at(5000));
+        assert_eq!(rest.until, end, "a shorter hint never shortens");
+        assert_eq!((rest.verdict(at(5899)), rest.verdict(at(5900))), (Verdict::Until(end), Verdict::Try));
+        rest.try_by(5, at(5900));
+        assert!(!rest.give_back(4), "another lease says nothing about this one");
+        assert!(rest.give_back(5), "dropped");
+        assert_eq!(rest.verdict(at(5901)), Verdict::Try);
+        rest.try_by(6, at(5901));
+        assert!(rest.put_off(6, at(5902)), "an outage instead of a verdict");
+        assert_eq!((rest.verdict(at(6801)), rest.verdict(at(6802))), (Verdict::Until(end), Verdict::Try));
+    }
+
+    #[test]
+    fn p22_after_any_rest_one_request_goes_first_and_keeps_the_others_away_for_ten_seconds_at_most() {
+        let mut rest = Rest::after_hit(None, hit(seconds(30), 1, 2), at(0));
+        rest.try_by(3, at(40));
+        assert_eq!(rest.verdict(at(49)), Verdict::Until(at(50)));
+        assert_eq!(rest.verdict(at(50)), Verdict::Try, "the first is slow: the next may go");
+        rest.try_by(4, at(50));
+        assert!(!rest.give_back(3), "the slow one came back late");
+        assert!(rest.give_back(4));
+        rest.try_by(5, at(51));
+        let again = Rest::after_hit(Some(rest), hit(seconds(30), 1, 6), at(52));
+        assert_eq!(again.verdict(at(53)), Verdict::Until(at(82)), "one that was lent before the rest is no verdict");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use super::{
     LastRefresh, State,
     cooldown::{Mark, Rest},
+    outcome::Faults,
     refresher::{Ended, Errand},
     single_flight,
     window::Window,
@@ -83,6 +84,8 @@ pub(super) struct Refusal {
     pub(super) reason: String,
     /// Who said so.
     pub(super) kind: RefusalKind,
+    /// Where the account's owner verifies or appeals: for operators alone.
+    pub(super) link: Option<Secret>,
 }
 
 /// What was refused.
@@ -166,7 +169,7 @@ pub(super) struct Entry {
     /// Models that rest on it.
     pub(super) models: HashMap<String, Rest>,
     /// Faults in a row.
-    pub(super) faults: u32,
+    pub(super) faults: Faults,
     /// When facts that a provider would not name are asked for again, and how often that failed in a row.
     pub(super) facts_again: Option<(DateTime<Utc>, u32)>,
     /// A flight under way.
@@ -229,7 +232,7 @@ impl Entry {
             unsaved: None,
             rest: None,
             models: HashMap::new(),
-            faults: 0,
+            faults: Faults::default(),
             facts_again: None,
             flight: None,
             landed: 0,
@@ -425,13 +428,13 @@ impl Entry {
         });
     }
 
-    /// Lends it: counts, and takes the one try of a rest that allows one.
-    pub(super) fn lend(&mut self, model: &str, now: DateTime<Utc>) {
+    /// Lends it: counts, and takes the one try of what rests, or rested and has not served since.
+    pub(super) fn lend(&mut self, model: &str, taken: Mark, now: DateTime<Utc>) {
         self.requests += 1;
         self.in_flight += 1;
         self.last_used_at = Some(now);
         for rest in [self.rest.as_mut(), self.models.get_mut(model)].into_iter().flatten() {
-            rest.probing(now);
+            rest.try_by(taken, now);
         }
     }
 
@@ -445,18 +448,6 @@ impl Entry {
     pub(super) fn not_saved(&mut self, error: &StoreError, retry_at: DateTime<Utc>) {
         let failures = self.unsaved.as_ref().map_or(0, |unsaved| unsaved.failures).saturating_add(1);
         self.unsaved = Some(Unsaved { problem: error.to_string(), retry_at, failures });
-    }
-
-    /// A request was answered: what rests since before it was lent rests no longer (P29).
-    pub(super) fn succeed(&mut self, model: &str, bearer: Fingerprint, taken: Mark) {
-        self.faults = 0;
-        self.forced = self.forced.filter(|forced| *forced != bearer);
-        if self.rest.as_ref().is_some_and(|rest| rest.is_cleared_by(taken)) {
-            self.rest = None;
-        }
-        if self.models.get(model).is_some_and(|rest| rest.is_cleared_by(taken)) {
-            self.models.remove(model);
-        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use super::RestCause;
+
 /// Nothing to lend; the caller goes on to the next provider or says so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LeaseError {
@@ -16,6 +18,8 @@ pub enum LeaseError {
     Resting {
         /// When the first is back.
         until: DateTime<Utc>,
+        /// Why that one rests.
+        cause: RestCause,
     },
     /// None can be used until a person acts: needs login, refused, disabled, unusable.
     #[error("no credential can be used until an operator acts ({reason})")]

@@ -168,6 +168,13 @@ impl Lease {
         Self { credential, provider, model, account, bearer, fingerprint, facts, ticket: Some(ticket) }
     }
 
+    /// Says that the service has begun to answer: what rested before this lease rests no longer, for anybody (P29).
+    pub fn answering(&self) {
+        if let Some(Ticket { pool, credential, model, taken, .. }) = &self.ticket {
+            pool.answering(credential, model, *taken);
+        }
+    }
+
     /// Returns the credential and says how the request went.
     pub fn complete(mut self, outcome: Outcome) {
         if let Some(ticket) = &mut self.ticket {

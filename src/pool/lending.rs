@@ -69,7 +69,7 @@ impl Inner {
         let Some((bearer, fingerprint)) = entry.bearer().cloned() else {
             return Err(LeaseError::NothingConfigured);
         };
-        entry.lend(&want.model, now);
+        entry.lend(&want.model, taken, now);
         if entry.phase(now) == Phase::Early {
             self.wake.notify_one();
         }
@@ -99,7 +99,7 @@ impl Inner {
         let Some(entry) = set.get_mut(credential) else { return };
         let code = reason_code(&outcome).map(str::to_owned);
         let rested = (reason_to_rest(&outcome), entry.rests_until(model));
-        entry.complete(Returned { model, bearer, taken, mark }, outcome, now);
+        let tried = entry.complete(Returned { model, bearer, taken, mark }, outcome, now);
         if let (Some(reason), before) = rested
             && entry.rests_until(model) > before
         {
@@ -108,8 +108,25 @@ impl Inner {
         }
         let news = set.sweep_one(credential, now);
         drop(set);
+        if tried {
+            self.openings.send_modify(|count| *count += 1);
+        }
         if let Some(reason) = code {
             tracing::info!(credential.id = %credential, model, reason, "A request was turned away");
+        }
+        self.publish(news);
+    }
+
+    /// The service began to answer: others need not wait for the end of it.
+    pub(super) fn answering(&self, credential: &CredentialId, model: &str, taken: Mark) {
+        let now = self.now();
+        let mut set = self.set();
+        let Some(entry) = set.get_mut(credential) else { return };
+        let tried = entry.answering(model, taken);
+        let news = set.sweep_one(credential, now);
+        drop(set);
+        if tried {
+            self.openings.send_modify(|count| *count += 1);
         }
         self.publish(news);
     }

@@ -34,10 +34,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use chrono::{DateTime, Utc};
 use tokio::{
-    sync::{Notify, broadcast},
+    sync::{Notify, broadcast, watch},
     time::Instant,
 };
 
+pub use cooldown::RestCause;
 pub use error::LeaseError;
 pub use event::{PoolEvent, RefreshCause};
 pub use lease::{Lease, Lent, Outcome, RetryHint, Want};
@@ -48,6 +49,7 @@ use self::{
     announce::Told,
     at_rest::at_rest,
     measure::Counted,
+    outcome::Faults,
     reason::unusable,
     set::Set,
     watcher::{Kept, Quiet, Stamps},
@@ -58,6 +60,7 @@ use crate::{
     credential::{CredentialId, Inventory, SourceSpec, Store},
     oauth::{Refresh, RefreshError},
     provider::{Catalog, ProviderId},
+    secret::Secret,
     shutdown::Shutdown,
     telemetry::metrics::Metrics,
 };
@@ -106,6 +109,8 @@ struct Inner {
     events: broadcast::Sender<PoolEvent>,
     /// Wakes the schedule.
     wake: Notify,
+    /// Counts the ends of requests that kept others away from what had rested.
+    openings: watch::Sender<u64>,
 }
 
 impl Pool {
@@ -114,8 +119,9 @@ impl Pool {
         parts.refresh = Arc::new(Counted::new(parts.refresh, parts.metrics.clone()));
         let (events, _) = broadcast::channel(256);
         let sources = sources(&parts.settings);
+        let (openings, _) = watch::channel(0);
         let (set, stamps, wake) = (Mutex::default(), Stamps::default(), Notify::new());
-        let inner = Arc::new(Inner { parts, sources, set, stamps, events, wake });
+        let inner = Arc::new(Inner { parts, sources, set, stamps, events, wake, openings });
         let loader = Arc::clone(&inner);
         let inventory = at_rest(move || {
             loader.stamps.prime(&loader.parts.settings);
@@ -191,8 +197,20 @@ impl Pool {
         self.inner.change(credential, |entry| {
             entry.rest = None;
             entry.models.clear();
-            entry.faults = 0;
+            entry.faults = Faults::default();
         })
+    }
+
+    /// Where the owner of a refused account verifies or appeals, if the service said so. Bound to the account: for operators
+    /// alone, and in no snapshot, event or log.
+    pub fn link(&self, credential: &CredentialId) -> Option<Secret> {
+        self.inner.set().get(credential)?.refusal.as_ref()?.link.clone()
+    }
+
+    /// Changes whenever a request that others waited for has ended, or has begun to be answered: somebody who found
+    /// everything resting may look again.
+    pub fn openings(&self) -> watch::Receiver<u64> {
+        self.inner.openings.subscribe()
     }
 
     /// Everything that can be shown.

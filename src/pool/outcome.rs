@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Outcome, RetryHint,
-    cooldown::{Hit, Ladder, Mark, Rest},
+    cooldown::{Hit, Mark, Rest, RestCause},
     entry::{Entry, Refusal, RefusalKind},
 };
 use crate::credential::{Fingerprint, Login};
@@ -13,6 +13,24 @@ use crate::credential::{Fingerprint, Login};
 const SEVERAL: u32 = 3;
 /// Models remembered as resting, a credential; the ones that ended longest ago go first.
 const MODELS: usize = 64;
+
+/// Faults in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Faults {
+    /// How many.
+    in_a_row: u32,
+    /// The mark at the last one.
+    since: Mark,
+}
+
+impl Faults {
+    /// One more; requests that were under way together when the last one came count as one (P28).
+    fn note(&mut self, taken: Mark, mark: Mark) {
+        if taken >= self.since {
+            *self = Self { in_a_row: self.in_a_row.saturating_add(1), since: mark };
+        }
+    }
+}
 
 /// A lease that came back.
 #[derive(Debug, Clone, Copy)]
@@ -28,36 +46,69 @@ pub(super) struct Returned<'a> {
 }
 
 impl Entry {
-    /// Takes a lease back.
-    pub(super) fn complete(&mut self, lease: Returned<'_>, outcome: Outcome, now: DateTime<Utc>) {
+    /// Takes a lease back. Whether it had kept others away from what rests, or rested.
+    pub(super) fn complete(&mut self, lease: Returned<'_>, outcome: Outcome, now: DateTime<Utc>) -> bool {
         self.in_flight = self.in_flight.saturating_sub(1);
         let Returned { model, bearer, taken, mark } = lease;
-        let hit = |hint, ladder, reason| Hit { hint, ladder, reason, taken, mark };
+        let mut tried = false;
+        for rest in [self.rest.as_mut(), self.models.get_mut(model)].into_iter().flatten() {
+            tried |= match outcome {
+                Outcome::Success | Outcome::Neutral => rest.give_back(taken),
+                Outcome::ModelCooling { .. }
+                | Outcome::ModelUnavailable { .. }
+                | Outcome::CredentialCooling { .. }
+                | Outcome::ProviderFault { .. }
+                | Outcome::Unauthorized
+                | Outcome::Refused { .. } => rest.put_off(taken, now),
+            };
+        }
+        let hit = |hint, cause, reason| Hit { hint, cause, reason, taken, mark };
         match outcome {
             Outcome::Success => self.succeed(model, bearer, taken),
             Outcome::ModelCooling { hint, reason } => {
-                self.rest_model(model, hit(hint, Ladder::Quota, &reason), now);
+                self.rest_model(model, hit(hint, RestCause::Quota, &reason), now);
             }
             Outcome::ModelUnavailable { reason } => {
-                self.rest_model(model, hit(RetryHint::None, Ladder::Unavailable, &reason), now);
+                self.rest_model(model, hit(RetryHint::None, RestCause::Unavailable, &reason), now);
             }
             Outcome::CredentialCooling { hint, reason } => {
-                self.rest_whole(hit(hint, Ladder::Quota, &reason), now);
+                self.rest_whole(hit(hint, RestCause::Quota, &reason), now);
             }
             Outcome::ProviderFault { reason } => {
-                self.faults = self.faults.saturating_add(1);
-                if self.faults >= SEVERAL {
-                    self.rest_whole(hit(RetryHint::None, Ladder::Fault, &reason), now);
+                self.faults.note(taken, mark);
+                if self.faults.in_a_row >= SEVERAL {
+                    self.rest_whole(hit(RetryHint::None, RestCause::Fault, &reason), now);
                 }
             }
             Outcome::Unauthorized => {
-                self.unauthorized(bearer, hit(RetryHint::None, Ladder::Key, "HTTP 401"), now);
+                self.unauthorized(bearer, hit(RetryHint::None, RestCause::Key, "HTTP 401"), now);
             }
-            Outcome::Refused { reason, link: _ } if self.is_current(bearer) => {
-                self.refusal = Some(Refusal { reason, kind: RefusalKind::Account });
+            Outcome::Refused { reason, link } if self.is_current(bearer) => {
+                self.refusal = Some(Refusal { reason, kind: RefusalKind::Account, link });
             }
             Outcome::Neutral | Outcome::Refused { .. } => {}
         }
+        tried
+    }
+
+    /// The service has begun to answer: what rests since before this lease is over (P29). Whether it had kept others away.
+    pub(super) fn answering(&mut self, model: &str, taken: Mark) -> bool {
+        let mut tried = false;
+        for rest in [self.rest.as_mut(), self.models.get_mut(model)].into_iter().flatten() {
+            tried |= rest.give_back(taken);
+        }
+        self.rest.take_if(|rest| rest.is_cleared_by(taken));
+        if self.models.get(model).is_some_and(|rest| rest.is_cleared_by(taken)) {
+            self.models.remove(model);
+        }
+        tried
+    }
+
+    /// A request was answered to its end.
+    fn succeed(&mut self, model: &str, bearer: Fingerprint, taken: Mark) {
+        self.faults = Faults::default();
+        self.forced = self.forced.filter(|forced| *forced != bearer);
+        self.answering(model, taken);
     }
 
     fn is_current(&self, bearer: Fingerprint) -> bool {
@@ -78,7 +129,11 @@ impl Entry {
                 if undecided {
                     self.rejected_bearer = Some(bearer);
                 } else {
-                    self.refusal = Some(Refusal { reason: "HTTP 401".to_owned(), kind: RefusalKind::Token });
+                    self.refusal = Some(Refusal {
+                        reason: "HTTP 401".to_owned(),
+                        kind: RefusalKind::Token,
+                        link: None,
+                    });
                 }
             }
         }

@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 
 use super::{
     CoolingModel, CredentialView, State,
-    cooldown::Verdict,
     entry::{Entry, RefusalKind},
 };
 use crate::credential::{CredentialId, Fingerprint, Rejected};
@@ -13,7 +12,7 @@ impl Entry {
     /// Until when it rests as a whole, or its next step is held back.
     pub(super) fn resting_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let rest =
-            self.rest.as_ref().filter(|rest| rest.verdict(now) != Verdict::Over).map(|rest| rest.until);
+            self.rest.as_ref().filter(|rest| rest.is_running(now)).map(|rest| rest.until);
         rest.or_else(|| self.trouble.as_ref().filter(|_| self.lacks_facts()).map(|trouble| trouble.until))
     }
 
@@ -98,7 +97,7 @@ impl Entry {
     }
 
     fn cooling_reason(&self, now: DateTime<Utc>) -> String {
-        if let Some(rest) = self.rest.as_ref().filter(|rest| rest.verdict(now) != Verdict::Over) {
+        if let Some(rest) = self.rest.as_ref().filter(|rest| rest.is_running(now)) {
             return format!("{}: others serve meanwhile; clear the cooldown to try it sooner", rest.reason);
         }
         let hindrance = self.hindrance(now).unwrap_or_default();
@@ -110,7 +109,7 @@ impl Entry {
         let mut cooling_models: Vec<CoolingModel> = self
             .models
             .iter()
-            .filter(|(_, rest)| rest.verdict(now) != Verdict::Over)
+            .filter(|(_, rest)| rest.is_running(now))
             .map(|(model, rest)| CoolingModel {
                 model: model.clone(),
                 until: rest.until,

@@ -297,8 +297,9 @@ pub(super) fn take_in(entry: &mut Entry, errand: &Errand, ended: &Ended, now: Da
             match error {
                 RefreshError::InvalidGrant { .. } => entry.refused_login = judged.or(entry.refused_login),
                 RefreshError::ForeignEndpoint { host } => entry.foreign = Some(host.clone()),
-                RefreshError::Refused { reason, link: _ } => {
-                    entry.refusal = Some(Refusal { reason: reason.clone(), kind: RefusalKind::Account });
+                RefreshError::Refused { reason, link } => {
+                    let (reason, link) = (reason.clone(), link.clone());
+                    entry.refusal = Some(Refusal { reason, kind: RefusalKind::Account, link });
                 }
                 RefreshError::ClientRefused { code } if code != INVALID_CLIENT => {
                     entry.mismatched = judged.map(|token| (token, code.clone()));

@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    LeaseError, PoolEvent, State, Want,
+    LeaseError, PoolEvent, RestCause, State, Want,
     cooldown::Mark,
     entry::{ClientKey, Entry, Origin},
     standing::Readiness,
@@ -93,8 +93,8 @@ impl Set {
             match readiness {
                 Readiness::Ready | Readiness::Early => Pick::Yes { used: entry.requests },
                 Readiness::Stale => Pick::Later,
-                Readiness::Resting(until) => {
-                    seen.rest(until);
+                Readiness::Resting(until, cause) => {
+                    seen.rest(until, cause);
                     Pick::No
                 }
                 Readiness::Failing => {
@@ -127,7 +127,7 @@ impl Set {
         others.filter(|entry| !exclude.contains(&entry.credential.id)).any(|entry| {
             match entry.readiness(model, now) {
                 Readiness::Ready | Readiness::Early | Readiness::Stale => true,
-                Readiness::Resting(_) | Readiness::Failing | Readiness::Blocked => false,
+                Readiness::Resting(..) | Readiness::Failing | Readiness::Blocked => false,
             }
         })
     }
@@ -141,7 +141,7 @@ impl Set {
         };
         match seen {
             Seen { tried: true, .. } => LeaseError::AllTried,
-            Seen { rest: Some(until), .. } => LeaseError::Resting { until: *until },
+            Seen { rest: Some((until, cause)), .. } => LeaseError::Resting { until: *until, cause: *cause },
             Seen { failing: Some(slot), .. } => LeaseError::Stale { reason: reason(*slot) },
             Seen { excluded: true, .. } => LeaseError::AllTried,
             Seen { blocked: Some(slot), .. } => LeaseError::NeedsOperator { reason: reason(*slot) },
@@ -267,7 +267,7 @@ struct Seen {
     /// One that this request tried is still ready: it failed in another way.
     tried: bool,
     excluded: bool,
-    rest: Option<DateTime<Utc>>,
+    rest: Option<(DateTime<Utc>, RestCause)>,
     failing: Option<usize>,
     blocked: Option<usize>,
 }
@@ -277,13 +277,16 @@ impl Seen {
         self.excluded = true;
         match readiness {
             Readiness::Ready | Readiness::Early => self.tried = true,
-            Readiness::Resting(until) => self.rest(*until),
+            Readiness::Resting(until, cause) => self.rest(*until, *cause),
             Readiness::Stale | Readiness::Failing | Readiness::Blocked => {}
         }
     }
 
-    fn rest(&mut self, until: DateTime<Utc>) {
-        self.rest = Some(self.rest.map_or(until, |rest| rest.min(until)));
+    /// The first to be back of those that time brings back; a key that was refused, or a model that is not offered,
+    /// counts only where nothing else rests.
+    fn rest(&mut self, until: DateTime<Utc>, cause: RestCause) {
+        let rest = (until, cause);
+        self.rest = self.rest.into_iter().chain([rest]).min_by_key(|(until, cause)| (!cause.passes(), *until));
     }
 }
 

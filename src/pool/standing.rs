@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{State, cooldown::Verdict, entry::Entry, refresher::Errand, window::Phase};
+use super::{RestCause, State, cooldown::Verdict, entry::Entry, refresher::Errand, window::Phase};
 use crate::provider::AfterGrant;
 
 /// Whether and when a credential can be lent.
@@ -14,8 +14,8 @@ pub(super) enum Readiness {
     Early,
     /// After a flight that may start now.
     Stale,
-    /// It rests; something may change at this instant.
-    Resting(DateTime<Utc>),
+    /// It rests, for this cause; something changes at this instant, if not sooner.
+    Resting(DateTime<Utc>, RestCause),
     /// Its refresh fails for now.
     Failing,
     /// Not until a person acts.
@@ -80,8 +80,8 @@ impl Entry {
         }
         for rest in [self.rest.as_ref(), self.models.get(model)].into_iter().flatten() {
             match rest.verdict(now) {
-                Verdict::Over | Verdict::Probe => {}
-                Verdict::Until(until) => return Readiness::Resting(until),
+                Verdict::Try => {}
+                Verdict::Until(until) => return Readiness::Resting(until, rest.cause),
             }
         }
         let stale = if self.is_backing_off(now) { Readiness::Failing } else { Readiness::Stale };
@@ -97,7 +97,7 @@ impl Entry {
     /// Its state, as shown.
     pub(super) fn state(&self, now: DateTime<Utc>) -> State {
         let phase = self.phase(now);
-        let resting = self.rest.as_ref().is_some_and(|rest| rest.verdict(now) != Verdict::Over);
+        let resting = self.rest.as_ref().is_some_and(|rest| rest.is_running(now));
         let refreshing =
             self.flight.as_ref().is_some_and(|flight| matches!(flight.errand, Errand::Refresh { .. }));
         if self.disabled().is_some() {

@@ -280,7 +280,7 @@ fn check(entry: &Entry, now: DateTime<Utc>, out: usize) -> Result<(), TestCaseEr
         }
         Readiness::Stale => prop_assert!(!entry.is_backing_off(now)),
         Readiness::Failing => prop_assert!(entry.is_backing_off(now)),
-        Readiness::Resting(until) => prop_assert!(*until > now),
+        Readiness::Resting(until, _) => prop_assert!(*until > now),
         Readiness::Blocked => prop_assert!(!state.is_usable(), "{state:?}"),
     }
     if entry.is_due(now) {
@@ -314,7 +314,7 @@ proptest! {
                 Event::Pass(seconds) | Event::Step(seconds) => now += chrono::TimeDelta::seconds(seconds),
                 Event::Lend if was_ready => {
                     out.push((entry.bearer().unwrap().1, mark));
-                    entry.lend(MODEL, now);
+                    entry.lend(MODEL, mark, now);
                 }
                 Event::Return(which, outcome) if !out.is_empty() => {
                     let (bearer, taken) = out.remove(which % out.len());

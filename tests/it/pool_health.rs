@@ -6,7 +6,7 @@ use cortana::{
     clock::instant,
     config::{Strategy, WatchMode},
     oauth::RefreshError,
-    pool::{LeaseError, Outcome, PoolEvent, RetryHint, State, Want},
+    pool::{LeaseError, Outcome, PoolEvent, RestCause, RetryHint, State, Want},
 };
 use serde_json::json;
 use tokio::time::sleep;
@@ -116,7 +116,7 @@ async fn p26_when_all_rest_the_error_says_when_the_first_is_back() {
         lease.complete(quota(RetryHint::After(Duration::from_secs(seconds))));
     }
     let until = world.now() + Duration::from_mins(1);
-    assert_eq!(process.pool.lease(&tried).await.unwrap_err(), LeaseError::Resting { until });
+    assert_eq!(process.pool.lease(&tried).await.unwrap_err(), LeaseError::Resting { until, cause: RestCause::Quota });
     assert!(!process.pool.has_ready(&provider("openai"), "a-model"));
     assert!(process.pool.has_ready(&provider("openai"), "another-model"));
 }

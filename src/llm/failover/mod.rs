@@ -310,7 +310,7 @@ impl Run<'_> {
     fn nothing_to_lend(&self, error: LeaseError, last: Option<Fault>) -> (FailureClass, String) {
         match (error, last) {
             (_, Some(fault)) if fault.scope == Scope::ModelMissing => (fault.class(), fault.code),
-            (LeaseError::Resting { until }, last) => {
+            (LeaseError::Resting { until, .. }, last) => {
                 (FailureClass::Resting { until }, code_of(last, "ALL_RESTING"))
             }
             // Had all of them a rest before them, the pool would have said until when: one is back already.
