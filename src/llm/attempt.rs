@@ -26,8 +26,6 @@ use crate::{
     provider::{ModelRef, Provider},
 };
 
-/// The code of an attempt that was given up in silence, before its time was over, for somebody who is ready.
-pub(super) const SLOW: &str = "SLOW";
 /// Bytes of visible text that one answer may have; what follows is not read.
 const TEXT_LIMIT: usize = 1 << 20;
 /// How long the rest of a finished answer (its usage) is waited for.
@@ -107,6 +105,10 @@ pub(super) struct Progress {
     pub(super) patience: Patience,
     /// Visible text went out: from here on nothing can start again (P27).
     pub(super) shown: bool,
+    /// When the attempt under way began.
+    pub(super) begun_at: Instant,
+    /// How long the attempt under way was silent before its first event.
+    pub(super) first_after: Option<Duration>,
     /// White space before the first visible text: shows nothing by itself, so that it goes out with what follows.
     blank: String,
     /// Bytes of text that the answer may still have.
@@ -115,12 +117,23 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(out: Out, patience: Patience) -> Self {
-        Self { out, patience, shown: false, blank: String::new(), room: TEXT_LIMIT }
+        let begun_at = clock::instant();
+        Self {
+            out,
+            patience,
+            shown: false,
+            begun_at,
+            first_after: None,
+            blank: String::new(),
+            room: TEXT_LIMIT,
+        }
     }
 
     /// An attempt begins: nothing of the one before is shown.
     fn begin(&mut self) {
         self.patience.begin();
+        self.begun_at = clock::instant();
+        self.first_after = None;
         self.blank.clear();
         self.room = TEXT_LIMIT;
     }
@@ -139,6 +152,7 @@ impl Progress {
         pieces.dedup_by(|later, earlier| *later == Piece::Reasoning && *earlier == Piece::Reasoning);
         for mut piece in pieces.drain(..) {
             self.patience.note_event();
+            self.first_after.get_or_insert_with(|| self.begun_at.elapsed());
             if let Piece::Text(text) = &mut piece {
                 let fits = text.floor_char_boundary(self.room);
                 self.room = if fits == text.len() { self.room - fits } else { 0 };
@@ -255,7 +269,10 @@ impl Attempt<'_> {
                 None => break,
             };
             let result = decoder.push(&bytes, &mut pieces);
-            silent &= pieces.is_empty();
+            if silent && !pieces.is_empty() {
+                silent = false;
+                self.lease.answering();
+            }
             progress.emit_pieces(&mut pieces, &mut self.notice).await;
             if progress.is_full() {
                 break;
@@ -308,10 +325,10 @@ async fn patient<T>(
             return Ok(value);
         }
         if elsewhere() {
-            return Err(Fault::new(Scope::Provider, SLOW));
+            return Err(Fault::new(Scope::Slow, "SLOW"));
         }
     }
-    timeout_at(limit, work).await.map_err(|_| Fault::new(Scope::Provider, "TIMEOUT"))
+    timeout_at(limit, work).await.map_err(|_| Fault::new(Scope::Slow, "TIMEOUT"))
 }
 
 fn connection_code(error: &HttpError) -> &'static str {

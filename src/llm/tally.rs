@@ -90,6 +90,7 @@ fn cause(scope: &Scope) -> &'static str {
         Scope::Refused(_) => "refused",
         Scope::Client => "client",
         Scope::Provider => "provider",
+        Scope::Slow => "slow",
         Scope::Broken(_) => "broken",
         Scope::Empty => "empty",
     }

@@ -155,7 +155,7 @@ impl Rest {
     /// What it says to a request now.
     pub(super) fn verdict(&self, now: DateTime<Utc>) -> Verdict {
         match self.probe {
-            Some(probe) if now < probe.until => Verdict::Until(probe.until),
+            Some(probe) if now < probe.until => Verdict::Until(probe.until.max(self.until)),
             Some(_) | None if !self.is_running(now) => Verdict::Try,
             Some(_) | None if self.probe_at.is_some_and(|at| now >= at) => Verdict::Try,
             Some(_) | None => Verdict::Until(self.until),
@@ -281,7 +281,11 @@ mod tests {
         assert!(rest.give_back(4));
         rest.try_by(5, at(51));
         let again = Rest::after_hit(Some(rest), hit(seconds(30), 1, 6), at(52));
-        assert_eq!(again.verdict(at(53)), Verdict::Until(at(82)), "one that was lent before the rest is no verdict");
+        assert_eq!(
+            again.verdict(at(53)),
+            Verdict::Until(at(82)),
+            "one that was lent before the rest is no verdict"
+        );
     }
 
     #[test]

@@ -129,11 +129,8 @@ impl Entry {
                 if undecided {
                     self.rejected_bearer = Some(bearer);
                 } else {
-                    self.refusal = Some(Refusal {
-                        reason: "HTTP 401".to_owned(),
-                        kind: RefusalKind::Token,
-                        link: None,
-                    });
+                    self.refusal =
+                        Some(Refusal { reason: "HTTP 401".to_owned(), kind: RefusalKind::Token, link: None });
                 }
             }
         }

@@ -11,8 +11,7 @@ use crate::credential::{CredentialId, Fingerprint, Rejected};
 impl Entry {
     /// Until when it rests as a whole, or its next step is held back.
     pub(super) fn resting_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let rest =
-            self.rest.as_ref().filter(|rest| rest.is_running(now)).map(|rest| rest.until);
+        let rest = self.rest.as_ref().filter(|rest| rest.is_running(now)).map(|rest| rest.until);
         rest.or_else(|| self.trouble.as_ref().filter(|_| self.lacks_facts()).map(|trouble| trouble.until))
     }
 

@@ -286,7 +286,8 @@ impl Seen {
     /// counts only where nothing else rests.
     fn rest(&mut self, until: DateTime<Utc>, cause: RestCause) {
         let rest = (until, cause);
-        self.rest = self.rest.into_iter().chain([rest]).min_by_key(|(until, cause)| (!cause.passes(), *until));
+        self.rest =
+            self.rest.into_iter().chain([rest]).min_by_key(|(until, cause)| (!cause.passes(), *until));
     }
 }
 

@@ -116,7 +116,10 @@ async fn p26_when_all_rest_the_error_says_when_the_first_is_back() {
         lease.complete(quota(RetryHint::After(Duration::from_secs(seconds))));
     }
     let until = world.now() + Duration::from_mins(1);
-    assert_eq!(process.pool.lease(&tried).await.unwrap_err(), LeaseError::Resting { until, cause: RestCause::Quota });
+    assert_eq!(
+        process.pool.lease(&tried).await.unwrap_err(),
+        LeaseError::Resting { until, cause: RestCause::Quota }
+    );
     assert!(!process.pool.has_ready(&provider("openai"), "a-model"));
     assert!(process.pool.has_ready(&provider("openai"), "another-model"));
 }

@@ -7,6 +7,7 @@ mod google;
 mod hint;
 mod iflow;
 mod openai;
+mod permission;
 mod qwen;
 
 use chrono::{DateTime, Utc};
@@ -44,6 +45,8 @@ pub enum Scope {
     Client,
     /// The provider fails: 5xx, no connection.
     Provider,
+    /// No word in its time: the model may be slow, so that nobody is blamed before somebody else was quicker.
+    Slow,
     /// The answer broke off or made no sense.
     Broken(FailureClass),
     /// The answer was empty.
@@ -76,6 +79,7 @@ impl Fault {
             Scope::Unauthorized | Scope::Refused(_) => FailureClass::NeedsOperator,
             Scope::Client => FailureClass::ClientVersion,
             Scope::Provider => FailureClass::ProviderDown,
+            Scope::Slow => FailureClass::DeadlineExceeded,
             Scope::Empty => FailureClass::Empty,
         }
     }
@@ -105,11 +109,15 @@ pub fn classify(provider: &Provider, answer: ErrorAnswer<'_>, now: DateTime<Utc>
         header_hint: hint::from_headers(answer.headers, now),
         now,
     };
-    match provider.errors {
+    let fault = match provider.errors {
         ErrorStyle::Google => google::classify(&evidence),
         ErrorStyle::Openai => openai::classify(&evidence),
         ErrorStyle::Qwen => qwen::classify(&evidence),
         ErrorStyle::Iflow => iflow::classify(&evidence),
+    };
+    match status {
+        401 | 403 => permission::named(fault, answer.headers, &openai::message(&evidence)),
+        _ => fault,
     }
 }
 

@@ -135,6 +135,36 @@ fn p21_a_403_is_decided_by_its_reason() {
 }
 
 #[test]
+fn p21_a_403_for_a_missing_scope_names_the_scope() {
+    let body = google(403, "PERMISSION_DENIED", "x", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", json!({}));
+    let told = |scopes: &str| {
+        let text = format!(r#"Bearer realm="x", error="insufficient_scope", scope="{scopes}""#);
+        let value = reqwest::header::HeaderValue::from_str(&text).expect("a header");
+        let headers = [(reqwest::header::WWW_AUTHENTICATE, value)].into_iter().collect();
+        classify(&row("gemini_cli"), ErrorAnswer { status: 403, headers: &headers, body: &body }, now())
+    };
+    let refused = |code: &str| Fault::new(Scope::Refused(None), code);
+    let scope = "https://www.googleapis.com/auth/cloud-platform openid";
+    assert_eq!(told(scope), refused("ACCESS_TOKEN_SCOPE_INSUFFICIENT: cloud-platform"));
+    for unfit in ["", "sk-FAKE", "a0b1c2d3e4f5", "x y`@everyone", "<b>"] {
+        let code = if unfit.starts_with('x') {
+            "ACCESS_TOKEN_SCOPE_INSUFFICIENT: x"
+        } else {
+            "ACCESS_TOKEN_SCOPE_INSUFFICIENT"
+        };
+        assert_eq!(told(unfit), refused(code), "{unfit}");
+    }
+    let restricted = openai(
+        "",
+        "You have insufficient permissions for this operation. Missing scopes: model.request. Check",
+    );
+    for status in [401, 403] {
+        let expected = refused("invalid_request_error: model.request");
+        assert_eq!(seen("openai", status, &restricted), expected);
+    }
+}
+
+#[test]
 fn p23_known_credential_and_quota_faults_hide_behind_400() {
     let key = google(400, "INVALID_ARGUMENT", "API key not valid.", "API_KEY_INVALID", json!({}));
     assert_eq!(seen("gemini_cli", 400, &key), Fault::new(Scope::Unauthorized, "API_KEY_INVALID"));

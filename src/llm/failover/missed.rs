@@ -10,29 +10,48 @@ pub(super) struct Missed {
     pub(super) provider: ProviderId,
     pub(super) class: FailureClass,
     pub(super) code: String,
+    pub(super) again: Again,
 }
 
-impl Missed {
-    /// When the provider is back, where it rests.
-    fn back_at(&self) -> Option<DateTime<Utc>> {
-        if let FailureClass::Resting { until } = self.class { Some(until) } else { None }
-    }
-
-    /// Whether the very next try may go well: an outage, not a token that could not be refreshed.
-    pub(super) fn may_pass_at_once(&self) -> bool {
-        matches!(self.class, FailureClass::ProviderDown | FailureClass::Malformed)
-            && self.code != "STALE_TOKEN"
-    }
+/// Whether the same chat may ask a provider again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// After a pause: an outage may pass.
+    Soon,
+    /// When what rests is back.
+    At(DateTime<Utc>),
+    /// It would say the same.
+    No,
 }
 
 /// When the first of those that rest is back.
 pub(super) fn first_back(missed: &[Missed]) -> Option<DateTime<Utc>> {
-    missed.iter().filter_map(Missed::back_at).min()
+    let at = |why: &Missed| match why.again {
+        Again::At(until) => Some(until),
+        Again::Soon | Again::No => None,
+    };
+    missed.iter().filter_map(at).min()
 }
 
 /// The one that tells the person most: of those that rest, the first to be back.
 pub(super) fn most_telling(missed: &[Missed]) -> Option<&Missed> {
-    missed.iter().min_by_key(|why| (rank(&why.class), why.back_at()))
+    let until = |class: &FailureClass| match class {
+        FailureClass::Resting { until } => Some(*until),
+        FailureClass::NothingConfigured
+        | FailureClass::NeedsOperator
+        | FailureClass::Capacity
+        | FailureClass::TooLong
+        | FailureClass::Blocked
+        | FailureClass::BadRequest
+        | FailureClass::UnknownModel
+        | FailureClass::ProviderDown
+        | FailureClass::DeadlineExceeded
+        | FailureClass::Interrupted
+        | FailureClass::Malformed
+        | FailureClass::Empty
+        | FailureClass::ClientVersion => None,
+    };
+    missed.iter().min_by_key(|why| (rank(&why.class), until(&why.class)))
 }
 
 /// How much a failure tells: what passes by itself first, what is missing altogether last.
@@ -57,7 +76,8 @@ mod tests {
     use super::*;
 
     fn missed(provider: &str, class: FailureClass) -> Missed {
-        Missed { provider: provider.parse().expect("id"), class, code: "X".to_owned() }
+        let again = if let FailureClass::Resting { until } = class { Again::At(until) } else { Again::No };
+        Missed { provider: provider.parse().expect("id"), class, code: "X".to_owned(), again }
     }
 
     #[test]

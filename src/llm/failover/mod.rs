@@ -5,17 +5,18 @@ mod outcome;
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use futures::{
     channel::mpsc,
     sink::SinkExt,
     stream::{self, StreamExt},
 };
-use tokio::time::timeout_at;
+use tokio::{sync::watch, time::timeout_at};
 
-use self::missed::Missed;
+use self::missed::{Again, Missed};
 use super::{
     ChatEvent, ChatFailure, ChatRequest, ChatStream, FailureClass, LlmParts, Notice,
-    attempt::{Attempt, Patience, Progress, SLOW},
+    attempt::{Attempt, Patience, Progress},
     catalog,
     classify::{Fault, Scope},
     tally::{self, Tally},
@@ -24,14 +25,14 @@ use super::{
 use crate::{
     clock,
     credential::CredentialId,
-    pool::{Lease, LeaseError, Outcome, Want},
+    pool::{Lease, LeaseError, Outcome, RestCause, Want},
     provider::{ModelRef, Provider, ProviderId},
     telemetry::metrics,
 };
 
 /// Upstream requests of one chat that may fail by 5xx, timeout or a broken stream (P24).
 const FAULT_LIMIT: u8 = 4;
-/// How often the providers are gone through: what comes back rested, or after a pause, is asked again.
+/// How often somebody is asked after a pause or a rest.
 const ROUND_LIMIT: u32 = 6;
 /// The pause after a round in which providers failed; doubles.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -50,10 +51,13 @@ pub(super) fn stream(parts: Arc<LlmParts>, request: ChatRequest) -> ChatStream {
             tried: Vec::new(),
             refreshed: Vec::new(),
             given_up: Vec::new(),
+            faulty: Vec::new(),
+            asked: 0,
             empties: 0,
             has_rested: false,
             has_hurried: false,
             failed: None,
+            suspect: None,
         };
         let ended = run.rounds().await;
         let outcome = ended.as_ref().map_or_else(|failure| failure.class.code(), |()| "answered");
@@ -84,12 +88,25 @@ struct Run<'a> {
     refreshed: Vec<CredentialId>,
     /// Providers that would say the same again, and what they said.
     given_up: Vec<Missed>,
+    /// Providers that failed in this chat: a rest that this brought about is not waited for (P24).
+    faulty: Vec<ProviderId>,
+    /// Upstream requests, those of an attempt at several bases counted once.
+    asked: u32,
     empties: u8,
     has_rested: bool,
     /// A slow attempt was given up for somebody else, which happens once: the next may take all the time.
     has_hurried: bool,
     /// What failed last, until somebody is asked next.
     failed: Option<tally::Missed>,
+    suspect: Option<Suspect>,
+}
+
+/// A credential whose attempt was given up in silence.
+struct Suspect {
+    lease: Lease,
+    model: ModelRef,
+    /// How long it was silent.
+    silent: Duration,
 }
 
 /// What to do after a provider.
@@ -107,8 +124,12 @@ impl Run<'_> {
             return Err(self.failure(FailureClass::NothingConfigured, None, "NO_PROVIDER"));
         };
         let plan = catalog::plan(&wanted, settings, providers);
-        for round in 0..ROUND_LIMIT {
+        let mut openings = pool.openings();
+        let mut rounds = 0;
+        loop {
             self.tried.clear();
+            openings.mark_unchanged();
+            let asked = self.asked;
             let mut missed = Vec::new();
             for model in &plan {
                 match self.ask_provider(model, &wanted, &plan).await {
@@ -117,19 +138,23 @@ impl Run<'_> {
                     Step::Next(why) => missed.push(why),
                 }
             }
-            if round + 1 == ROUND_LIMIT || !self.rest(&missed, round).await {
+            rounds += u32::from(self.asked > asked);
+            if rounds == ROUND_LIMIT || !self.rest(&missed, &plan, rounds, &mut openings).await {
                 return Err(self.summary(&missed));
             }
         }
-        Err(self.failure(FailureClass::ProviderDown, None, "ROUND_LIMIT"))
     }
 
     /// Asks the credentials of one provider, one after the other.
     async fn ask_provider(&mut self, model: &ModelRef, wanted: &ModelRef, plan: &[ModelRef]) -> Step {
-        let missed =
-            |class, code: &str| Missed { provider: model.provider.clone(), class, code: code.to_owned() };
+        let missed = |class, code: &str, again| Missed {
+            provider: model.provider.clone(),
+            class,
+            code: code.to_owned(),
+            again,
+        };
         let Some(row) = self.parts.providers.get(&model.provider) else {
-            return Step::Next(missed(FailureClass::UnknownModel, "NO_PROVIDER"));
+            return Step::Next(missed(FailureClass::UnknownModel, "NO_PROVIDER", Again::No));
         };
         if let Some(why) = self.given_up.iter().find(|why| why.provider == row.id) {
             return Step::Next(why.clone());
@@ -152,17 +177,19 @@ impl Run<'_> {
                 }
                 Some(Err(error)) => {
                     if let Some(fault) = unclear {
-                        return Step::Next(self.give_up(missed(fault.class(), &fault.code)));
+                        return Step::Next(self.give_up(missed(fault.class(), &fault.code, Again::No)));
                     }
-                    let (class, code) = self.nothing_to_lend(error, last);
-                    return Step::Next(missed(class, &code));
+                    let (class, code, again) = self.nothing_to_lend(row, error, last);
+                    return Step::Next(missed(class, &code, again));
                 }
             };
             let credential = lease.credential.clone();
             self.tried.push(credential.clone());
+            self.asked += 1;
             let fault = match self.attempt(row, model, wanted, plan, &lease).await {
                 Ok(end) => {
                     lease.complete(Outcome::Success);
+                    self.judge_suspect(model);
                     let End { finish, usage } = end;
                     let finished = ChatEvent::Finished { finish, usage, model: model.clone() };
                     self.progress.emit(finished).await;
@@ -193,22 +220,28 @@ impl Run<'_> {
                 last = Some(fault);
                 continue;
             }
-            lease.complete(outcome::of(&fault));
+            if fault.scope == Scope::Slow {
+                let silent = self.progress.begun_at.elapsed();
+                self.suspect = Some(Suspect { lease, model: model.clone(), silent });
+            } else {
+                lease.complete(outcome::of(&fault));
+            }
             match &fault.scope {
                 Scope::Request(class) => {
                     return Step::Stop(self.failure(class.clone(), Some(&row.id), &fault.code));
                 }
                 Scope::Capacity | Scope::Client => {
-                    return Step::Next(self.give_up(missed(fault.class(), &fault.code)));
+                    return Step::Next(self.give_up(missed(fault.class(), &fault.code, Again::No)));
                 }
                 Scope::Unclear => {
                     if unclear.is_some() {
-                        return Step::Next(self.give_up(missed(fault.class(), &fault.code)));
+                        return Step::Next(self.give_up(missed(fault.class(), &fault.code, Again::No)));
                     }
                     unclear = Some(fault.clone());
                 }
-                Scope::Provider | Scope::Broken(_) => {
+                Scope::Provider | Scope::Broken(_) | Scope::Slow => {
                     self.faults_left = self.faults_left.saturating_sub(1);
+                    self.faulty.push(row.id.clone());
                     broken += 1;
                     if self.progress.patience.is_over() {
                         return Step::Stop(self.out_of_time(&row.id));
@@ -216,12 +249,12 @@ impl Run<'_> {
                     if self.faults_left == 0 {
                         return Step::Stop(self.failure(fault.class(), Some(&row.id), &fault.code));
                     }
-                    let slow = fault.code == SLOW;
+                    let slow = fault.scope == Scope::Slow;
                     self.has_hurried |= slow;
                     let stays = slow && !is_ready_elsewhere(self.parts, &self.given_up, model, plan);
                     // A stream that broke may be this connection's fault; 5xx is the provider's.
-                    if (fault.scope == Scope::Provider && !stays) || broken == 2 {
-                        return Step::Next(missed(fault.class(), &fault.code));
+                    if fault.scope == Scope::Provider || (slow && !stays) || broken == 2 {
+                        return Step::Next(missed(fault.class(), &fault.code, Again::Soon));
                     }
                 }
                 Scope::Empty => {
@@ -307,47 +340,109 @@ impl Run<'_> {
     }
 
     /// What it means that nobody is left to ask.
-    fn nothing_to_lend(&self, error: LeaseError, last: Option<Fault>) -> (FailureClass, String) {
+    fn nothing_to_lend(
+        &self,
+        row: &Provider,
+        error: LeaseError,
+        last: Option<Fault>,
+    ) -> (FailureClass, String, Again) {
         match (error, last) {
-            (_, Some(fault)) if fault.scope == Scope::ModelMissing => (fault.class(), fault.code),
-            (LeaseError::Resting { until, .. }, last) => {
-                (FailureClass::Resting { until }, code_of(last, "ALL_RESTING"))
-            }
+            (LeaseError::Resting { until, cause }, last) => match cause {
+                RestCause::Quota => {
+                    (FailureClass::Resting { until }, code_of(last, "ALL_RESTING"), Again::At(until))
+                }
+                RestCause::Fault => {
+                    // What failed for us a moment ago and now rests would keep the person waiting for a sure failure.
+                    let again = if self.faulty.contains(&row.id) { Again::No } else { Again::At(until) };
+                    (FailureClass::ProviderDown, code_of(last, "ALL_RESTING"), again)
+                }
+                RestCause::Key => (FailureClass::NeedsOperator, code_of(last, "KEY_REFUSED"), Again::No),
+                RestCause::Unavailable => {
+                    (FailureClass::UnknownModel, code_of(last, "MODEL_UNAVAILABLE"), Again::No)
+                }
+            },
             // Had all of them a rest before them, the pool would have said until when: one is back already.
             (LeaseError::AllTried, Some(fault))
                 if matches!(fault.scope, Scope::Model(_) | Scope::Credential(_)) =>
             {
-                (FailureClass::Resting { until: self.parts.clock.now() }, fault.code)
+                let until = self.parts.clock.now();
+                (FailureClass::Resting { until }, fault.code, Again::At(until))
             }
-            (_, Some(fault)) => (fault.class(), fault.code),
+            (_, Some(fault)) => {
+                let again = match fault.scope {
+                    Scope::Provider | Scope::Broken(_) | Scope::Slow => Again::Soon,
+                    Scope::Request(_)
+                    | Scope::Unclear
+                    | Scope::Model(_)
+                    | Scope::ModelMissing
+                    | Scope::Capacity
+                    | Scope::Credential(_)
+                    | Scope::Unauthorized
+                    | Scope::Refused(_)
+                    | Scope::Client
+                    | Scope::Empty => Again::No,
+                };
+                (fault.class(), fault.code, again)
+            }
             (LeaseError::NothingConfigured | LeaseError::AllTried, None) => {
-                (FailureClass::NothingConfigured, "NO_CREDENTIAL".to_owned())
+                (FailureClass::NothingConfigured, "NO_CREDENTIAL".to_owned(), Again::No)
             }
             (LeaseError::NeedsOperator { .. }, None) => {
-                (FailureClass::NeedsOperator, "NEEDS_OPERATOR".to_owned())
+                (FailureClass::NeedsOperator, "NEEDS_OPERATOR".to_owned(), Again::No)
             }
-            (LeaseError::Stale { .. }, None) => (FailureClass::ProviderDown, "STALE_TOKEN".to_owned()),
+            (LeaseError::Stale { .. }, None) => {
+                (FailureClass::ProviderDown, "STALE_TOKEN".to_owned(), Again::No)
+            }
         }
     }
 
-    /// Waits for what is worth waiting for: a rest that ends in time (P29), or a pause after providers failed.
-    async fn rest(&mut self, missed: &[Missed], round: u32) -> bool {
-        let now = self.parts.clock.now();
-        let pause = missed.iter().any(Missed::may_pass_at_once).then_some(PAUSE * 2_u32.pow(round));
-        let back = missed::first_back(missed);
-        let rest = back.map(|until| (until - now).to_std().unwrap_or_default().max(PAUSE));
-        let Some(wait) = [pause, rest].into_iter().flatten().min() else { return false };
+    /// Somebody answered. Was it sooner than a credential that was given up had been silent, with the same model, then that
+    /// one is slow by itself, which counts as a fault; otherwise the model is, and nobody is blamed.
+    fn judge_suspect(&mut self, model: &ModelRef) {
+        let Some(Suspect { lease, model: slow, silent }) = self.suspect.take() else { return };
+        if slow == *model && self.progress.first_after.is_some_and(|first| first < silent) {
+            lease.complete(Outcome::ProviderFault { reason: "SLOW".to_owned() });
+        }
+    }
+
+    /// Waits for what is worth waiting for: a pause after an outage, or a rest that ends in time (P29).
+    async fn rest(
+        &mut self,
+        missed: &[Missed],
+        plan: &[ModelRef],
+        rounds: u32,
+        openings: &mut watch::Receiver<u64>,
+    ) -> bool {
+        let (now, limit) = (self.parts.clock.now(), self.progress.patience.limit());
+        let wait = |until: DateTime<Utc>| (until - now).to_std().unwrap_or_default().max(PAUSE);
+        let back = missed::first_back(missed).filter(|until| clock::instant() + wait(*until) < limit);
+        let may_pass = |(why, model): &(&Missed, &ModelRef)| {
+            why.again == Again::Soon && self.parts.pool.has_ready(&model.provider, &model.model)
+        };
+        let mut soon: Vec<Missed> =
+            missed.iter().zip(plan).filter(may_pass).map(|(why, _)| why.clone()).collect();
+        if back.is_some() && usize::from(self.faults_left) <= soon.len() {
+            // The last tries belong to those who only rest.
+            self.given_up.extend(soon.drain(..).map(|why| Missed { again: Again::No, ..why }));
+        }
+        let pause = (!soon.is_empty()).then(|| PAUSE * 2_u32.pow(rounds.saturating_sub(1)));
+        let Some(wait) = pause.into_iter().chain(back.map(wait)).min() else { return false };
         let until = clock::instant() + wait;
-        if until >= self.progress.patience.limit() {
+        if until >= limit {
             return false;
         }
-        if pause.is_none()
-            && let Some(until) = back
-            && !std::mem::replace(&mut self.has_rested, true)
-        {
-            self.progress.emit(ChatEvent::Notice(Notice::Resting { until })).await;
+        match (pause, back) {
+            (None, Some(back)) => {
+                if !std::mem::replace(&mut self.has_rested, true) {
+                    self.progress.emit(ChatEvent::Notice(Notice::Resting { until: back })).await;
+                }
+                tokio::select! {
+                    () = tokio::time::sleep_until(until) => {}
+                    Ok(()) = openings.changed() => {}
+                }
+            }
+            (Some(_), _) | (None, None) => tokio::time::sleep_until(until).await,
         }
-        tokio::time::sleep_until(until).await;
         true
     }
 

@@ -10,7 +10,7 @@ use crate::{
 pub(super) fn of(fault: &Fault) -> Outcome {
     let reason = fault.code.clone();
     match &fault.scope {
-        Scope::Request(_) | Scope::Unclear | Scope::Capacity | Scope::Client | Scope::Empty => {
+        Scope::Request(_) | Scope::Unclear | Scope::Capacity | Scope::Client | Scope::Slow | Scope::Empty => {
             Outcome::Neutral
         }
         Scope::Model(hint) => Outcome::ModelCooling { hint: *hint, reason },
@@ -39,7 +39,7 @@ pub(super) fn after_failed_refresh(error: RefreshError) -> Outcome {
 
 /// A provider that echoes the key as its error code gets no echo from us (P33).
 pub(super) fn without_bearer(fault: Fault, lease: &Lease) -> Fault {
-    if lease.bearer.expose().contains(&fault.code) {
+    if fault.code.split(": ").any(|word| lease.bearer.expose().contains(word)) {
         return Fault { code: "REDACTED".to_owned(), ..fault };
     }
     fault
