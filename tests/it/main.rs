@@ -26,6 +26,7 @@ mod oauth;
 mod oauth_vendor;
 mod pool;
 mod pool_health;
+mod pool_machine;
 mod pool_memory;
 mod pool_processes;
 mod run;

@@ -43,6 +43,8 @@ pub(crate) enum Answer {
     Life(Option<Duration>),
     /// Does something first, then refuses the token.
     RefuseAfter(Box<dyn FnOnce() + Send>),
+    /// Grants a token, in a reply that names this host.
+    Foreign(&'static str),
     /// Does something first, then grants a token.
     GrantAfter(Box<dyn FnOnce() + Send>),
 }
@@ -129,10 +131,15 @@ impl Refresh for Endpoint {
             return Err(error);
         }
         let refused = || RefreshError::InvalidGrant { code: "invalid_grant".to_owned() };
+        let mut foreign_host = None;
         let lifetime = match answer {
             None => Some(Duration::from_hours(1)),
             Some(Answer::Life(life)) => life,
             Some(Answer::Fail(error)) => return Err(error),
+            Some(Answer::Foreign(host)) => {
+                foreign_host = Some(host.to_owned());
+                Some(Duration::from_hours(1))
+            }
             Some(Answer::GrantAfter(first)) => {
                 first();
                 Some(Duration::from_hours(1))
@@ -151,7 +158,7 @@ impl Refresh for Endpoint {
             refresh: Some(Secret::new(format!("FAKE-refresh-granted-{serial}"))),
             lifetime,
             facts: Facts::default(),
-            foreign_host: None,
+            foreign_host,
         })
     }
 
