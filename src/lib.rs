@@ -44,3 +44,6 @@ pub mod cli;
 
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+
+#[cfg(test)]
+mod fuzzing;

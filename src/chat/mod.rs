@@ -5,6 +5,9 @@
 mod answer;
 mod budget;
 mod conversation;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod inflight;
 mod pacer;
 mod responder;

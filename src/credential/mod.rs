@@ -5,6 +5,9 @@ mod document;
 mod error;
 mod expiry;
 mod fingerprint;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod store;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};

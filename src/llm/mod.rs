@@ -6,6 +6,9 @@ pub mod classify;
 mod error;
 mod event;
 mod failover;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod request;
 mod tally;
 mod transport;

@@ -15,7 +15,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time::sleep};
 
-use crate::support::pool::{Answer, Process, QWEN, World, provider, qwen, unavailable};
+use crate::support::pool::{Answer, Process, World, qwen, unavailable};
 
 const FILE: &str = "qwen_a.json";
 const FIRST: &str = "FAKE-refresh-a";

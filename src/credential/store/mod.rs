@@ -30,6 +30,8 @@ use crate::{
 pub use guard::Guard;
 pub use import::{ImportError, ImportMode, Imported, ImportedAs};
 use load::Loader;
+#[cfg(any(test, fuzzing))]
+pub(super) use notes::fuzz as fuzz_notes;
 
 /// Where credentials are looked for.
 #[derive(Debug, Clone)]

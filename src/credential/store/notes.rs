@@ -150,6 +150,18 @@ impl Entry {
     }
 }
 
+/// Reads any line, and what it writes for it again.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(line: &str) {
+    let notes = Notes::parse(line);
+    assert_eq!(Notes::parse(&notes.line()), notes);
+    let mut copy = Notes::default();
+    for id in notes.credentials.keys().map(|id| CredentialId::new(id)) {
+        copy.set(&id, &notes.get(&id));
+        assert_eq!(copy.get(&id), notes.get(&id));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

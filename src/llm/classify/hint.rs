@@ -14,7 +14,7 @@ use crate::pool::RetryHint;
 const LONGEST: Duration = Duration::from_hours(31 * 24);
 
 /// Of the headers: `Retry-After` (RFC 9110, section 10.2.3, also with a fraction), `retry-after-ms`.
-pub(super) fn from_headers(headers: &HeaderMap, now: DateTime<Utc>) -> Option<RetryHint> {
+pub(in crate::llm) fn from_headers(headers: &HeaderMap, now: DateTime<Utc>) -> Option<RetryHint> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let exact = text("retry-after-ms").and_then(|ms| seconds(ms, 0.001)).map(RetryHint::After);
     exact.or_else(|| retry_after(text("retry-after")?, now))
@@ -99,6 +99,13 @@ pub(super) fn in_message(message: &str) -> Option<Duration> {
             seconds(word, unit)
         })
     })
+}
+
+/// What any text says, in each place where it may stand.
+#[cfg(any(test, fuzzing))]
+pub(in crate::llm) fn fuzz(text: &str, now: DateTime<Utc>) -> Vec<RetryHint> {
+    let waits = [duration(text), in_message(&text.to_lowercase())].into_iter().flatten();
+    waits.map(RetryHint::After).chain(timestamp(text, now)).chain(retry_after(text, now)).collect()
 }
 
 #[cfg(test)]

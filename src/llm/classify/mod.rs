@@ -10,6 +10,9 @@ mod openai;
 mod permission;
 mod qwen;
 
+#[cfg(any(test, fuzzing))]
+pub(super) use hint::{from_headers as fuzz_headers, fuzz as fuzz_hints};
+
 use chrono::{DateTime, Utc};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
