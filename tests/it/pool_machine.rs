@@ -99,6 +99,10 @@ fn code(text: &str) -> String {
     text.to_owned()
 }
 
+fn fault() -> Outcome {
+    Outcome::ProviderFault { reason: code("HTTP 503") }
+}
+
 fn invalid_grant() -> RefreshError {
     RefreshError::InvalidGrant { code: code("invalid_grant") }
 }
@@ -131,8 +135,13 @@ impl Life {
             | Event::Unsaved
             | Event::ByHand(_) => world.process().await,
         };
+        if matches!(event, Event::ThirdFault) {
+            // One after the other: a burst counts as one.
+            qwen(&process).await.unwrap().complete(fault());
+            qwen(&process).await.unwrap().complete(fault());
+        }
         let mut leases = Vec::new();
-        for _ in 0..4 {
+        for _ in 0..2 {
             leases.push(qwen(&process).await.unwrap());
         }
         let started_at = world.now();
@@ -216,11 +225,7 @@ impl Life {
     async fn meet(&mut self, event: Event) -> Option<()> {
         match event {
             Event::Returned(outcome) => self.give_back(outcome()),
-            Event::ThirdFault => {
-                for _ in 0..3 {
-                    self.give_back(Outcome::ProviderFault { reason: code("HTTP 503") });
-                }
-            }
+            Event::ThirdFault => self.give_back(fault()),
             Event::Until(second) => self.pass(second).await,
             Event::RestEnds => {
                 self.now()?.cooling_until?;
