@@ -47,8 +47,7 @@ fn sentence(class: &FailureClass, reader: Reader) -> String {
                 .to_owned()
         }
         (FailureClass::Resting { until }, _) => format!(
-            "All accounts are resting because their quota is used up; the first is back <t:{}:R>. Please ask again \
-             then.",
+            "All accounts are resting for now; the first is back <t:{}:R>. Please ask again then.",
             until.timestamp()
         ),
         (FailureClass::Capacity, _) => {

@@ -75,16 +75,22 @@ async fn p31_a_401_on_a_fresh_token_is_refreshed_once_and_tried_once_more() {
     assert!(world.file("qwen_code.json").contains("FAKE-refresh-2"), "written back");
 }
 
-#[tokio::test]
-async fn p31_concurrent_401s_share_one_refresh() {
-    let (world, upstream, refresh) = one_login(|call| match call.bearer.as_str() {
-        "FAKE-access-1" => Answer::refusal(401, DEAD).after(Duration::from_millis(200)),
+#[tokio::test(start_paused = true)]
+async fn p31_fifty_concurrent_401s_share_one_refresh_however_late_they_come() {
+    const CHATS: usize = 50;
+    let late = Arc::new(AtomicUsize::new(0));
+    let (world, upstream, refresh) = one_login(move |call| match call.bearer.as_str() {
+        "FAKE-access-1" => {
+            let order = late.fetch_add(1, Ordering::SeqCst);
+            let wait = 20 * u64::try_from(order).expect("few");
+            Answer::refusal(401, DEAD).after(Duration::from_millis(200 + wait))
+        }
         _ => Answer::text("Hello"),
     })
     .await;
-    let asked = futures::future::join_all((0..5).map(|_| world.ask())).await;
+    let asked = upstream.on_virtual_time(futures::future::join_all((0..CHATS).map(|_| world.ask()))).await;
     assert!(asked.iter().all(|said| said.answer() == "Hello"));
-    assert_eq!(upstream.hits(["FAKE-access-1", "FAKE-access-2"]), [5, 5]);
+    assert_eq!(upstream.hits(["FAKE-access-1", "FAKE-access-2"]), [CHATS, CHATS]);
     assert_eq!(refresh.refreshes.load(Ordering::SeqCst), 1);
 }
 

@@ -16,6 +16,7 @@ mod discord_settings;
 mod discord_trouble;
 mod docs_in_sync;
 mod emulator;
+mod failover;
 mod kill;
 mod layering;
 mod llm;

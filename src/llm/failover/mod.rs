@@ -34,6 +34,8 @@ use crate::{
 const FAULT_LIMIT: u8 = 4;
 /// How often somebody is asked after a pause or a rest.
 const ROUND_LIMIT: u32 = 6;
+/// Rests that one chat waits for and asks again after: a credential that is back and refuses again is believed.
+const REST_LIMIT: u8 = 2;
 /// The pause after a round in which providers failed; doubles.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -54,6 +56,7 @@ pub(super) fn stream(parts: Arc<LlmParts>, request: ChatRequest) -> ChatStream {
             faulty: Vec::new(),
             asked: 0,
             empties: 0,
+            rests: (0, 0),
             has_rested: false,
             has_hurried: false,
             failed: None,
@@ -93,6 +96,9 @@ struct Run<'a> {
     /// Upstream requests, those of an attempt at several bases counted once.
     asked: u32,
     empties: u8,
+    /// Rests that were waited for after somebody had been asked, and the round of the last one.
+    rests: (u8, u32),
+    /// The person knows that everybody rests.
     has_rested: bool,
     /// A slow attempt was given up for somebody else, which happens once: the next may take all the time.
     has_hurried: bool,
@@ -433,6 +439,11 @@ impl Run<'_> {
         }
         match (pause, back) {
             (None, Some(back)) => {
+                let (count, last) = self.rests;
+                self.rests = (count + u8::from(rounds > last), rounds);
+                if self.rests.0 > REST_LIMIT {
+                    return false;
+                }
                 if !std::mem::replace(&mut self.has_rested, true) {
                     self.progress.emit(ChatEvent::Notice(Notice::Resting { until: back })).await;
                 }

@@ -12,7 +12,7 @@ use axum::{
     response::Response,
 };
 use cortana::{
-    clock::{self, SystemClock},
+    clock::{self, VirtualClock},
     config::{ChatSettings, CredentialValue, NamedCredential, PoolSettings, WatchMode},
     credential::{Store, StoreOptions},
     http::{Http, HttpOptions, Reach},
@@ -109,6 +109,8 @@ pub(crate) struct Upstream {
     pub(crate) base: String,
     calls: Arc<Mutex<Vec<Call>>>,
     open: Arc<AtomicUsize>,
+    /// Grows with everything that is received and sent.
+    steps: Arc<AtomicUsize>,
 }
 
 impl Upstream {
@@ -120,9 +122,11 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}/v1", listener.local_addr().expect("an address"));
         let (calls, open) = (Arc::<Mutex<Vec<Call>>>::default(), Arc::<AtomicUsize>::default());
-        let this = Self { base, calls: calls.clone(), open: open.clone() };
+        let steps = Arc::<AtomicUsize>::default();
+        let this = Self { base, calls: calls.clone(), open: open.clone(), steps: steps.clone() };
         let router = Router::new().fallback(move |request: Request| {
-            let (calls, open, script) = (calls.clone(), open.clone(), script.clone());
+            let (calls, open, script) =
+                (calls.clone(), Open::new(open.clone(), steps.clone()), script.clone());
             async move {
                 let headers = request.headers().clone();
                 let bearer = headers.get("authorization").and_then(|value| value.to_str().ok());
@@ -130,7 +134,7 @@ impl Upstream {
                 let path = request.uri().to_string();
                 let call = Call { bearer: bearer.to_owned(), headers, path };
                 calls.lock().expect("no panic").push(call.clone());
-                respond(script(&call), Open::new(open)).await
+                respond(script(&call), open).await
             }
         });
         let end = life.token().clone();
@@ -153,34 +157,72 @@ impl Upstream {
         bearers.map(|bearer| calls.iter().filter(|call| call.bearer == bearer).count())
     }
 
+    /// Runs work under a paused clock while real sockets are in play. The timer skips time whenever nothing is ready, also
+    /// while a socket is about to be: so it may skip a little only, more the longer nothing has happened here, and waits
+    /// for the sockets in between.
+    pub(crate) async fn on_virtual_time<T>(&self, work: impl Future<Output = T>) -> T {
+        let brake = async {
+            let (mut seen, mut step) = (usize::MAX, Duration::ZERO);
+            loop {
+                // The timer skips nothing while a blocking thread is at work.
+                let moment = || std::thread::sleep(Duration::from_millis(10));
+                tokio::task::spawn_blocking(moment).await.expect("it only sleeps");
+                let steps = self.steps.load(Ordering::SeqCst);
+                step = if steps == seen { step * 2 } else { Duration::from_millis(1) };
+                seen = steps;
+                tokio::time::sleep(step).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = brake => unreachable!("it has no end"),
+        }
+    }
+
     /// Answers being sent now.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
     }
 }
 
-/// Counts an answer while it is alive.
-struct Open(Arc<AtomicUsize>);
+/// Counts an answer while it is alive, and its steps.
+struct Open {
+    count: Arc<AtomicUsize>,
+    steps: Arc<AtomicUsize>,
+}
 
 impl Open {
-    fn new(count: Arc<AtomicUsize>) -> Self {
+    fn new(count: Arc<AtomicUsize>, steps: Arc<AtomicUsize>) -> Self {
         count.fetch_add(1, Ordering::SeqCst);
-        Self(count)
+        steps.fetch_add(1, Ordering::SeqCst);
+        Self { count, steps }
+    }
+
+    fn step(&self) {
+        self.steps.fetch_add(1, Ordering::SeqCst);
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.count.fetch_sub(1, Ordering::SeqCst);
+        self.step();
     }
 }
 
 async fn respond(answer: Answer, open: Open) -> Response {
-    tokio::time::sleep(answer.delay).await;
+    if answer.delay > Duration::ZERO {
+        tokio::time::sleep(answer.delay).await;
+        open.step();
+    }
     let body = stream::unfold((answer.parts.into_iter(), open), |(mut parts, open)| async move {
         loop {
             match parts.next()? {
-                Part::Bytes(text) => return Some((Ok(Bytes::from(text)), (parts, open))),
+                Part::Bytes(text) => {
+                    open.step();
+                    return Some((Ok(Bytes::from(text)), (parts, open)));
+                }
                 Part::Wait(wait) => tokio::time::sleep(wait).await,
                 Part::Break => {
                     // What was sent before must leave the server first: it drops what it has not flushed.
@@ -252,7 +294,9 @@ impl World {
         let named = named.collect();
         let state_dir = folder.path().join("state");
         let providers = Arc::new(Catalog::new(plan.rows));
-        let clock = Arc::new(SystemClock);
+        // It follows the timer: on a paused one time passes as it does for whoever sleeps.
+        let epoch = chrono::DateTime::from_timestamp(1_790_000_000, 0).expect("an instant");
+        let clock = Arc::new(VirtualClock::starting_at(epoch));
         let store = Store::new(StoreOptions {
             state_dir: state_dir.clone(),
             allow_state_writeback: false,
@@ -313,7 +357,10 @@ impl World {
         let mut events = self.llm.chat(Self::question(model));
         while let Some(event) = events.next().await {
             match event {
-                Ok(ChatEvent::Notice(notice)) => said.notices.push(notice),
+                Ok(ChatEvent::Notice(notice)) => {
+                    said.noticed_after.get_or_insert_with(|| started_at.elapsed());
+                    said.notices.push(notice);
+                }
                 Ok(ChatEvent::Reasoning) => said.reasoned = true,
                 Ok(ChatEvent::Text(text)) => said.text.push_str(&text),
                 Ok(ChatEvent::Finished { finish, model, .. }) => {
@@ -348,6 +395,8 @@ impl Drop for World {
 pub(crate) struct Said {
     pub(crate) text: String,
     pub(crate) notices: Vec<Notice>,
+    /// When the first notice came.
+    pub(crate) noticed_after: Option<Duration>,
     pub(crate) reasoned: bool,
     pub(crate) finished: Option<(Finish, String)>,
     pub(crate) failure: Option<ChatFailure>,
