@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
 use serde_json::Value;
@@ -52,10 +52,5 @@ impl Home {
         let mut command = Command::new(program);
         command.current_dir(self.path()).env_clear().envs(self.variables.iter().cloned());
         command
-    }
-
-    /// `cortana` with these arguments, run to its end.
-    pub(crate) fn cortana(&self, arguments: &[&str]) -> Output {
-        self.command(env!("CARGO_BIN_EXE_cortana")).args(arguments).output().expect("cortana starts")
     }
 }
