@@ -23,6 +23,7 @@ mod llm;
 mod llm_logins;
 mod login_to_answer;
 mod metrics;
+mod mounts;
 mod oauth;
 mod oauth_vendor;
 mod pool;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cortana::{
-    clock::SystemClock,
+    clock::{SystemClock, instant},
     credential::{Facts, OAuthLogin, Tokens},
     http::{Http, HttpOptions, Reach},
     oauth::{HttpRefresh, Limits},
@@ -77,6 +77,15 @@ impl Served {
 impl Drop for Served {
     fn drop(&mut self) {
         self.shutdown.begin();
+    }
+}
+
+/// Waits, a minute at most, until something is so.
+pub(crate) async fn until(is_so: impl Fn() -> bool) {
+    let deadline = instant() + Duration::from_mins(1);
+    while !is_so() {
+        assert!(instant() < deadline, "it never came");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
