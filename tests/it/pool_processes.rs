@@ -2,6 +2,7 @@
 //! single-use refresh tokens on a real socket.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::Path,
     process::{Child, Command, Stdio},
@@ -15,9 +16,9 @@ use cortana::{
     credential::{Store, StoreOptions},
     http::{Http, HttpOptions, Reach},
     oauth::HttpRefresh,
-    pool::{Background, Pool, PoolParts, Want},
+    pool::{Background, LeaseError, Pool, PoolParts, Want},
     provider::{Catalog, LoginKind},
-    sandbox::vendor::{Act, Fault, MintedLogin},
+    sandbox::vendor::{Act, Fault, Kind, MintedLogin},
     shutdown::Shutdown,
     telemetry::metrics::Metrics,
 };
@@ -25,10 +26,12 @@ use futures::future::join_all;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{pool::put, vendors::Served};
+use crate::support::{
+    pool::put,
+    vendors::{Served, until},
+};
 
 const QWEN: &str = "qwen_code";
-const TASKS: usize = 50;
 
 /// A folder as every process finds it: its working directory.
 fn folder(served: &Served, minted: &MintedLogin) -> TempDir {
@@ -88,75 +91,112 @@ fn child(folder: &TempDir, test: &str) -> Child {
         .unwrap()
 }
 
-/// Waits until a file is there.
-async fn until_there(path: &Path) {
-    let deadline = instant() + Duration::from_mins(1);
-    while !path.exists() {
-        assert!(instant() < deadline, "{} never came", path.display());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+/// A wish with a minute's patience.
+fn want() -> Want {
+    let until = instant() + Duration::from_mins(1);
+    Want { provider: QWEN.parse().unwrap(), model: "a-model".to_owned(), exclude: Vec::new(), until }
 }
 
 #[tokio::test]
-#[ignore = "a process of p1_processes_and_tasks_make_one_request"]
-async fn process_of_p1() {
+#[ignore = "a process of the tests below"]
+async fn process_of_many() {
     let folder = Path::new(".");
     let pool = pool(folder).await;
+    let tasks: usize = fs::read_to_string(folder.join("tasks")).unwrap().parse().unwrap();
     put(&folder.join(format!("ready-{}", std::process::id())), "");
-    until_there(&folder.join("go")).await;
-    let until = instant() + Duration::from_mins(1);
-    let want =
-        Want { provider: QWEN.parse().unwrap(), model: "a-model".to_owned(), exclude: Vec::new(), until };
-    let leases = join_all((0..TASKS).map(|_| pool.lease(&want))).await;
-    let bearers: Vec<String> =
-        leases.into_iter().map(|lease| lease.expect("a lease").bearer.expose().to_owned()).collect();
-    assert_eq!(bearers.len(), TASKS);
-    assert!(bearers.iter().all(|bearer| *bearer == bearers[0]), "every task has the same token");
-    println!("bearer={}", bearers[0]);
+    until(|| folder.join("go").exists()).await;
+    let want = want();
+    for lease in join_all((0..tasks).map(|_| pool.lease(&want))).await {
+        match lease {
+            Ok(lease) => println!("told={}", lease.bearer.expose()),
+            Err(LeaseError::NeedsOperator { .. }) => println!("told=needs login"),
+            Err(error) => println!("told={error:?}"),
+        }
+    }
 }
 
 #[tokio::test]
 #[ignore = "a process of p2_a_holder_that_is_killed_frees_the_lock_at_once"]
 async fn process_of_p2() {
-    let pool = pool(Path::new(".")).await;
-    let until = instant() + Duration::from_mins(1);
-    let want =
-        Want { provider: QWEN.parse().unwrap(), model: "a-model".to_owned(), exclude: Vec::new(), until };
-    drop(pool.lease(&want).await);
+    drop(pool(Path::new(".")).await.lease(&want()).await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn p1_processes_and_tasks_make_one_request() {
-    const PROCESSES: usize = 3;
+/// What many processes were told, and what that cost.
+struct Told {
+    /// How many callers were told what.
+    callers: BTreeMap<String, usize>,
+    requests: usize,
+    reuses: u64,
+    folder: TempDir,
+}
+
+/// Lets `processes` want one expired login at once, each in `tasks` tasks. The endpoint takes 200 ms, or
+/// does what it is told.
+async fn many(processes: usize, tasks: usize, fault: Option<Act>) -> Told {
     let served = Served::start().await;
     let minted = served.vendors.mint(QWEN, "a@example.com");
     let folder = folder(&served, &minted);
-    // Slow enough that every task of every process finds the one request under way.
-    served.vendors.fault(QWEN, Fault::token(Act::DelayReply { millis: 300 }));
+    put(&folder.path().join("tasks"), &tasks.to_string());
+    let act = fault.unwrap_or(Act::DelayReply { millis: 200 });
+    served.vendors.fault(QWEN, Fault::token(act).always());
     let children: Vec<Child> =
-        (0..PROCESSES).map(|_| child(&folder, "pool_processes::process_of_p1")).collect();
+        (0..processes).map(|_| child(&folder, "pool_processes::process_of_many")).collect();
     for one in &children {
-        until_there(&folder.path().join(format!("ready-{}", one.id()))).await;
+        let ready = folder.path().join(format!("ready-{}", one.id()));
+        until(|| ready.exists()).await;
     }
     put(&folder.path().join("go"), "");
-    let mut bearers = Vec::new();
+    let mut callers = BTreeMap::new();
     for one in children {
         let output = tokio::task::spawn_blocking(|| one.wait_with_output()).await.unwrap().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-        bearers.extend(
-            text.lines().filter_map(|line| line.split_once("bearer=")).map(|(_, bearer)| bearer.to_owned()),
-        );
+        for (_, told) in text.lines().filter_map(|line| line.split_once("told=")) {
+            *callers.entry(told.to_owned()).or_default() += 1;
+        }
     }
-    let asked = token_requests(&served);
-    println!("p1: {PROCESSES} processes x {TASKS} tasks, one expired login: {asked} token request(s)");
-    assert_eq!(bearers.len(), PROCESSES);
-    assert!(bearers.iter().all(|bearer| *bearer == bearers[0]), "every process has the same token");
-    assert_eq!(asked, 1);
-    let written = fs::read_to_string(folder.path().join("credentials/qwen.json")).unwrap();
-    assert!(written.contains(&bearers[0]));
+    let requests = token_requests(&served);
+    let reuses = served.vendors.counts_of(QWEN).reused;
+    println!("{processes} processes x {tasks} tasks, one expired login: {requests} token request(s)");
+    Told { callers, requests, reuses, folder }
 }
 
+async fn one_request_for(processes: usize, tasks: usize) {
+    let told = many(processes, tasks, None).await;
+    assert_eq!((told.requests, told.reuses), (1, 0), "{processes} x {tasks}: {:?}", told.callers);
+    let [(bearer, count)] = told.callers.iter().collect::<Vec<_>>()[..] else {
+        panic!("{processes} x {tasks}: not all were told the same: {:?}", told.callers)
+    };
+    assert_eq!(*count, processes * tasks, "every caller is served");
+    let written = fs::read_to_string(told.folder.path().join("credentials/qwen.json")).unwrap();
+    assert!(written.contains(bearer), "the same token is in the file");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_processes_and_tasks_make_one_request() {
+    for processes in [1, 2, 4, 8] {
+        tokio::join!(one_request_for(processes, 1), one_request_for(processes, 50));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_failure_is_shared_by_processes_and_tasks() {
+    let down = Act::Respond { status: 503, headers: Vec::new(), body: "{}".to_owned() };
+    let told = many(4, 50, Some(down)).await;
+    assert_eq!(told.requests, 1, "one request, and a backoff that all of them keep: {:?}", told.callers);
+    assert_eq!(told.callers.values().sum::<usize>(), 200);
+    assert!(told.callers.keys().all(|told| told.contains("Stale")), "{:?}", told.callers);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p4_a_refused_token_is_sent_by_one_of_many_processes_once() {
+    let refused =
+        Act::Respond { status: 400, headers: Vec::new(), body: r#"{"error":"invalid_grant"}"#.to_owned() };
+    let told = many(4, 50, Some(refused)).await;
+    assert_eq!((told.requests, told.callers), (1, BTreeMap::from([("needs login".to_owned(), 200)])));
+}
+
+/// The next one is waiting already when the holder dies, and goes on: it does not wait for anything to run out.
 #[tokio::test(flavor = "multi_thread")]
 async fn p2_a_holder_that_is_killed_frees_the_lock_at_once() {
     let served = Served::start().await;
@@ -164,29 +204,26 @@ async fn p2_a_holder_that_is_killed_frees_the_lock_at_once() {
     let folder = folder(&served, &minted);
     served.vendors.fault(QWEN, Fault::token(Act::Hang));
     let mut holder = child(&folder, "pool_processes::process_of_p2");
-    let asked = instant() + Duration::from_mins(1);
-    while token_requests(&served) == 0 {
-        assert!(instant() < asked, "the holder never asked");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    // It holds the lock and waits for the endpoint. SIGKILL leaves it no time to tidy up.
-    holder.kill().unwrap();
-    holder.wait().unwrap();
-    let killed_at = instant();
+    // It holds the lock and waits for the endpoint.
+    until(|| token_requests(&served) > 0).await;
     let pool = pool(folder.path()).await;
-    let until = instant() + Duration::from_secs(30);
-    let want =
-        Want { provider: QWEN.parse().unwrap(), model: "a-model".to_owned(), exclude: Vec::new(), until };
-    let lease = pool.lease(&want).await.expect("the lock is free and the token was not spent");
+    let wanted = want();
+    let (lease, killed_at) = tokio::join!(pool.lease(&wanted), async {
+        let expected = Some(format!("process {}", holder.id()));
+        until(|| pool.snapshot().credentials.iter().any(|view| view.lock_holder == expected)).await;
+        assert_eq!(token_requests(&served), 1, "who waits sends nothing");
+        // SIGKILL leaves it no time to tidy up.
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        instant()
+    });
+    let lease = lease.expect("the lock is free and the token was not spent");
     assert_ne!(lease.bearer.expose(), minted.access);
-    assert!(killed_at.elapsed() < Duration::from_secs(10), "no lease of the lock had to run out");
+    assert_eq!(token_requests(&served), 2);
+    // Giving the holder up would take the request's limit of 15 s, and 5 more.
+    assert!(killed_at.elapsed() < Duration::from_secs(10), "nothing had to run out");
 }
 
 fn token_requests(served: &Served) -> usize {
-    served
-        .vendors
-        .requests()
-        .iter()
-        .filter(|request| request.kind == cortana::sandbox::vendor::Kind::Token)
-        .count()
+    served.vendors.requests().iter().filter(|request| request.kind == Kind::Token).count()
 }
