@@ -110,6 +110,7 @@ impl Scene {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "a test that skips says so aloud")]
 fn has_strace() -> bool {
     let works = Command::new("strace")
         .args(["-f", "-qq", "-o", "/dev/null", "true"])

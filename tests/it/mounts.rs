@@ -35,8 +35,7 @@ impl Scene {
         let login = served.vendors.mint(QWEN, "kim@example.com");
         served.vendors.expire_access(QWEN, "kim@example.com");
         let more = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let path = ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default());
-        let home = Home::new(served.variables().into_iter().chain(more).chain([path]).collect());
+        let home = Home::new(served.variables().into_iter().chain(more).collect());
         let mut file = login.official_file();
         file["expiry_date"] = 1_700_000_000_000_u64.into();
         let path = home.drop_credential("qwen.json", &file);
@@ -83,6 +82,12 @@ impl Scene {
     }
 }
 
+/// Moves a file as its owner does.
+#[expect(clippy::disallowed_methods, reason = "a test plays the person who owns these files")]
+fn move_file(scene: &Scene, from: &str, to: &str) {
+    fs::rename(scene.path(from), scene.path(to)).unwrap();
+}
+
 fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }
@@ -92,6 +97,7 @@ fn namespace() -> &'static str {
     if is_root() { "-m" } else { "-Urm" }
 }
 
+#[expect(clippy::print_stdout, reason = "a test that skips says so aloud")]
 fn may_mount() -> bool {
     let script = "mount -t tmpfs -o size=64k tmpfs /mnt";
     let allowed = Command::new("unshare").args([namespace(), "sh", "-c", script]).output();
@@ -210,7 +216,7 @@ async fn p17_a_single_file_that_is_mounted_is_written_where_it_stands() {
         return;
     }
     let scene = Scene::new(&[]).await;
-    fs::rename(scene.path("credentials/qwen.json"), scene.path("of-the-host.json")).unwrap();
+    move_file(&scene, "credentials/qwen.json", "of-the-host.json");
     let host = scene.path("of-the-host.json");
     let inode = fs::metadata(&host).unwrap().ino();
     let output = scene
@@ -271,9 +277,8 @@ async fn p13_p17_in_a_folder_without_rights_a_file_is_written_where_it_stands_or
 #[tokio::test(flavor = "multi_thread")]
 async fn p17_links_through_folders_stay_links() {
     let scene = Scene::new(&[]).await;
-    let moved = |from: &str, to: &str| fs::rename(scene.path(from), scene.path(to)).unwrap();
     fs::create_dir(scene.path("of-the-tool")).unwrap();
-    moved("credentials/qwen.json", "of-the-tool/oauth_creds.json");
+    move_file(&scene, "credentials/qwen.json", "of-the-tool/oauth_creds.json");
     // A folder that is a link, in it a link to the file.
     symlink("of-the-tool", scene.path("tool")).unwrap();
     symlink("../tool/oauth_creds.json", scene.path("credentials/qwen.json")).unwrap();

@@ -132,6 +132,7 @@ struct Told {
 
 /// Lets `processes` want one expired login at once, each in `tasks` tasks. The endpoint takes 200 ms, or
 /// does what it is told.
+#[expect(clippy::print_stdout, reason = "the count is the result")]
 async fn many(processes: usize, tasks: usize, fault: Option<Act>) -> Told {
     let served = Served::start().await;
     let minted = served.vendors.mint(QWEN, "a@example.com");
