@@ -71,6 +71,8 @@ pub struct PoolSettings {
     pub allow_state_writeback: bool,
     /// `STATE_DIR`.
     pub state_dir: PathBuf,
+    /// `ALERT_MIN_HEALTHY`: fewer credentials that can be lent are an alert.
+    pub alert_min_healthy: usize,
 }
 
 impl Default for PoolSettings {
@@ -83,6 +85,7 @@ impl Default for PoolSettings {
             early: Duration::from_mins(10),
             allow_state_writeback: false,
             state_dir: PathBuf::from("data"),
+            alert_min_healthy: 1,
         }
     }
 }
@@ -110,6 +113,7 @@ impl PoolSettings {
             early: reader.seconds("OAUTH_REFRESH_EARLY_SECS", default.early, 0..=86_400),
             allow_state_writeback: reader.flag("ALLOW_STATE_WRITEBACK"),
             state_dir: reader.path("STATE_DIR", default.state_dir),
+            alert_min_healthy: reader.number("ALERT_MIN_HEALTHY", default.alert_min_healthy, 0..=1000),
         }
     }
 }

@@ -250,7 +250,13 @@ pub const VARIABLES: &[Variable] = &[
         Section::Operation,
         "ADMIN_ADDR",
         "127.0.0.1:9464",
-        "Where /live and /ready are served, and what `cortana health` asks",
+        "Where /live, /ready and /metrics are served, and what `cortana health` asks",
+    ),
+    plain(
+        Section::Operation,
+        "ALERT_MIN_HEALTHY",
+        "1",
+        "Fewer credentials than this that can be lent raise an alert in the log; 0 for never",
     ),
     plain(Section::Operation, "LOG_FORMAT", "pretty", "pretty, or json: one object a line"),
     plain(
@@ -350,7 +356,6 @@ pub const PROVIDER_VARIABLES: &[ProviderVariable] = &[
 /// Variables that belong to later versions: recognised, so that setting one is never silently without effect.
 const OF_A_LATER_VERSION: &[&str] = &[
     "ALERT_CHANNEL_ID",
-    "ALERT_MIN_HEALTHY",
     "ALERT_WEBHOOK_URL",
     "ALLOW_BOTS",
     "AUTO_THREADS",

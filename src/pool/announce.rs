@@ -65,7 +65,10 @@ impl Inner {
                 PoolEvent::Removed { credential, provider } => {
                     tracing::info!(credential.id = %credential, %provider, "A credential's source is gone; leases on it finish");
                 }
-                PoolEvent::Refreshed { .. } | PoolEvent::StateChanged { .. } | PoolEvent::Unsaved { .. } => {}
+                PoolEvent::Refreshed { .. }
+                | PoolEvent::StateChanged { .. }
+                | PoolEvent::Unsaved { .. }
+                | PoolEvent::Alert(_) => {}
             }
         }
         for rejected in newly_bad {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::State;
+use super::{Alert, State};
 use crate::{credential::CredentialId, provider::ProviderId};
 
 /// Why a refresh ran.
@@ -80,4 +80,6 @@ pub enum PoolEvent {
         /// `None`: saved again.
         problem: Option<String>,
     },
+    /// Something that an operator should hear of began, or is over (P34).
+    Alert(Alert),
 }

@@ -3,6 +3,7 @@
 //! A credential's state machine stands in `entry` (pure functions), the set of all in `set` behind one mutex that is never
 //! held across an await, and what takes time in flights (`refresher`, `flight`), which no caller's end can stop.
 
+mod alert;
 mod announce;
 mod at_rest;
 mod by_hand;
@@ -38,6 +39,7 @@ use tokio::{
     time::Instant,
 };
 
+pub use alert::{Alert, AlertKind, Subject};
 pub use cooldown::RestCause;
 pub use error::LeaseError;
 pub use event::{PoolEvent, RefreshCause};
@@ -135,6 +137,7 @@ impl Pool {
             Background::On => {
                 inner.announce_start(&told);
                 drop(inner.parts.shutdown.spawn(schedule::run(Arc::clone(&inner))));
+                drop(inner.parts.shutdown.spawn(alert::run(Arc::clone(&inner))));
                 match inner.parts.settings.watch {
                     WatchMode::Auto | WatchMode::Poll => {
                         drop(inner.parts.shutdown.spawn(watcher::run(Arc::clone(&inner), folders)));
@@ -215,13 +218,7 @@ impl Pool {
 
     /// Everything that can be shown.
     pub fn snapshot(&self) -> Snapshot {
-        let now = self.inner.now();
-        let set = self.inner.set();
-        let credentials = set.entries().iter().map(|entry| entry.view(now));
-        Snapshot {
-            taken_at: now,
-            credentials: credentials.chain(set.rejected().iter().map(unusable)).collect(),
-        }
+        self.inner.snapshot()
     }
 
     /// News from now on.
@@ -243,6 +240,17 @@ impl Inner {
         for event in events {
             // An error says that nobody listens just now.
             drop(self.events.send(event));
+        }
+    }
+
+    /// Everything that can be shown.
+    fn snapshot(&self) -> Snapshot {
+        let now = self.now();
+        let set = self.set();
+        let credentials = set.entries().iter().map(|entry| entry.view(now));
+        Snapshot {
+            taken_at: now,
+            credentials: credentials.chain(set.rejected().iter().map(unusable)).collect(),
         }
     }
 

@@ -27,6 +27,7 @@ mod mounts;
 mod oauth;
 mod oauth_vendor;
 mod pool;
+mod pool_alerts;
 mod pool_health;
 mod pool_machine;
 mod pool_memory;

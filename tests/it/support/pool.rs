@@ -212,6 +212,8 @@ pub(crate) struct World {
 /// A pool as one process has it. Dropping the life ends its tasks.
 pub(crate) struct Process {
     pub(crate) pool: Pool,
+    /// What it counted.
+    pub(crate) metrics: Metrics,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -306,6 +308,7 @@ impl World {
             clock: self.clock.clone(),
         };
         let shutdown = Shutdown::new();
+        let metrics = Metrics::default();
         let pool = Pool::start(PoolParts {
             settings: self.settings.clone(),
             providers,
@@ -313,11 +316,11 @@ impl World {
             refresh: self.endpoint.clone(),
             clock: self.clock.clone(),
             shutdown: shutdown.clone(),
-            metrics: Metrics::default(),
+            metrics: metrics.clone(),
             background,
         })
         .await;
-        Process { pool, shutdown }
+        Process { pool, metrics, shutdown }
     }
 }
 
