@@ -78,7 +78,7 @@ pub(super) fn status(snapshot: &Snapshot, providers: &Catalog, view: &View) -> V
         "footer": { "text": format!("Page {} of {pages}", page + 1) },
         "timestamp": snapshot.taken_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
     });
-    json!({ "content": "", "embeds": [embed], "components": buttons(&view, pages) })
+    json!({ "content": "", "embeds": [embed], "components": [buttons(&view, pages), menu(&view, &shown, snapshot.taken_at)] })
 }
 
 /// What to set when there is nothing.
@@ -113,7 +113,7 @@ fn word(state: State) -> String {
 }
 
 /// State, provider, account.
-fn heading(credential: &CredentialView) -> String {
+pub(super) fn heading(credential: &CredentialView) -> String {
     let provider = credential.provider.as_ref().map_or("unknown provider", ProviderId::as_str);
     format!("{} · {provider} · {}", credential.state.label(), credential.account)
 }
@@ -134,15 +134,7 @@ fn details(credential: &CredentialView, now: DateTime<Utc>) -> String {
     }
     lines.push(expiry(credential, now));
     lines.push(last_refresh(credential));
-    let used = credential
-        .last_used_at
-        .map_or_else(|| "never used".to_owned(), |at| format!("used {}", relative(at)));
-    lines.push(format!(
-        "{} {}, {used}, {} in flight",
-        credential.requests,
-        if credential.requests == 1 { "request" } else { "requests" },
-        credential.in_flight,
-    ));
+    lines.push(used(credential));
     if let Some(holder) = &credential.lock_holder {
         lines.push(format!("Waiting for a lock that {holder} holds"));
     }
@@ -150,7 +142,17 @@ fn details(credential: &CredentialView, now: DateTime<Utc>) -> String {
     lines.join("\n")
 }
 
-fn expiry(credential: &CredentialView, now: DateTime<Utc>) -> String {
+/// How much it is used.
+pub(super) fn used(credential: &CredentialView) -> String {
+    let used = credential
+        .last_used_at
+        .map_or_else(|| "never used".to_owned(), |at| format!("used {}", relative(at)));
+    let noun = if credential.requests == 1 { "request" } else { "requests" };
+    format!("{} {noun}, {used}, {} in flight", credential.requests, credential.in_flight)
+}
+
+/// When it expires.
+pub(super) fn expiry(credential: &CredentialView, now: DateTime<Utc>) -> String {
     match credential.expires_at {
         None => "No expiry known".to_owned(),
         Some(at) if at > now => format!("Expires in {} ({})", hours_minutes(at - now), relative(at)),
@@ -158,7 +160,8 @@ fn expiry(credential: &CredentialView, now: DateTime<Utc>) -> String {
     }
 }
 
-fn last_refresh(credential: &CredentialView) -> String {
+/// When it was last refreshed, how that ended, and how often it was tried.
+pub(super) fn last_refresh(credential: &CredentialView) -> String {
     let attempts = match credential.refresh_attempts {
         1 => "1 attempt".to_owned(),
         attempts => format!("{attempts} attempts"),
@@ -200,7 +203,22 @@ fn buttons(view: &View, pages: usize) -> Value {
         row.push(button("Back", before.id("status-back"), view.page == 0));
         row.push(button("Next", after.id("status-next"), view.page + 1 == pages));
     }
-    json!([{ "type": 1, "components": row }])
+    json!({ "type": 1, "components": row })
+}
+
+/// Picks one of the page's credentials, to see all of it and act on it.
+fn menu(view: &View, shown: &[&CredentialView], now: DateTime<Utc>) -> Value {
+    let options: Vec<Value> = shown
+        .iter()
+        .map(|credential| json!({ "label": choice(credential, now), "value": credential.id.as_str() }))
+        .collect();
+    let menu = json!({
+        "type": 3,
+        "custom_id": view.id("pick"),
+        "placeholder": "Look at one credential, or act on it",
+        "options": options,
+    });
+    json!({ "type": 1, "components": [menu] })
 }
 
 /// An instant as every reader's client shows it: "in 42 minutes".

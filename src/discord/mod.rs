@@ -1,5 +1,6 @@
 //! The bot on Discord: events in, messages and slash commands out. The only room that names serenity and poise.
 
+mod card;
 mod checks;
 mod commands;
 mod data;

@@ -124,9 +124,10 @@ impl Alert {
     fn log(&self) {
         let credential = self.subject.as_ref().map(|subject| tracing::field::display(&subject.credential));
         let (alert, since) = (self.kind.name(), self.since.format("%F %T UTC"));
-        match self.cleared_at {
-            None => tracing::warn!(alert, credential.id = credential, %since, "Alert: {}", self.sentence()),
-            Some(_) => tracing::info!(alert, credential.id = credential, %since, "{}", self.sentence()),
+        if self.cleared_at.is_none() {
+            tracing::warn!(alert, credential.id = credential, %since, "Alert: {}", self.sentence());
+        } else {
+            tracing::info!(alert, credential.id = credential, %since, "{}", self.sentence());
         }
     }
 }
@@ -308,7 +309,7 @@ mod tests {
                 since: at(0),
                 cleared_at: None,
             };
-            assert_eq!(raised, [alert.clone()]);
+            assert_eq!(raised, std::slice::from_ref(&alert));
             assert_eq!(look(&mut alerts, 5, vec![cause]), [""; 0], "{kind:?}: once");
             assert_eq!(look(&mut alerts, 10, vec![credential(State::Ready)]), [""; 0]);
             let over =

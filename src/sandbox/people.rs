@@ -225,6 +225,40 @@ impl Sandbox {
         })
     }
 
+    /// A click as no client of Discord's would send it: whoever, on whatever, with any `custom_id`.
+    pub fn forge_click(&self, user: Id, message: Id, custom_id: &str) -> Id {
+        let channel = self.discord.landmarks().channel;
+        let data = json!({"custom_id": custom_id, "component_type": 2, "id": 1});
+        self.discord
+            .with(|state| state.interact(InteractionKind::Component, user, channel, Some(message), data))
+    }
+
+    /// Somebody picks a value of the menu whose `custom_id` starts with `custom_id`.
+    pub fn choose(&self, user: Id, message: Id, custom_id: &str, value: &str) -> Result<Id, ScriptError> {
+        self.discord.with(|state| {
+            let unknown = ScriptError::Unknown { what: "message", id: message };
+            let found = state.message(message).map_err(|_| unknown)?;
+            if found.visible_to.is_some_and(|person| person != user) {
+                return Err(ScriptError::NotAllowed);
+            }
+            let (channel, menus) = (found.channel_id, found.menus());
+            let menu =
+                menus.iter().filter(|menu| menu.enabled).find(|menu| menu.custom_id.starts_with(custom_id));
+            let Some(menu) = menu.filter(|menu| menu.values.iter().any(|known| known == value)) else {
+                let known = menus.iter().flat_map(|menu| menu.values.iter().cloned());
+                let known = known.collect::<Vec<_>>().join(", ");
+                return Err(ScriptError::NoButton {
+                    message,
+                    custom_id: format!("{custom_id} {value}"),
+                    known,
+                });
+            };
+            allowed(state, channel, user, 0)?;
+            let data = json!({"custom_id": menu.custom_id, "component_type": 3, "id": 1, "values": [value]});
+            Ok(state.interact(InteractionKind::Component, user, channel, Some(message), data))
+        })
+    }
+
     /// A new person in the first server.
     pub fn add_person(&self, name: &str) -> Id {
         let guild = self.discord.landmarks().guild;

@@ -12,6 +12,7 @@ mod credentials_guard;
 mod credentials_writes;
 mod discord_bot;
 mod discord_contract;
+mod discord_credential;
 mod discord_settings;
 mod discord_trouble;
 mod docs_in_sync;

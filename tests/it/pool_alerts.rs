@@ -78,7 +78,7 @@ async fn p34_a_refresh_that_keeps_failing_is_told_before_the_token_is_over() {
     let mut news = bot.pool.subscribe();
     tokio::time::sleep(Duration::from_secs(560)).await;
     assert_eq!(kinds(&alerts(&mut news)), [], "there is time left");
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     let raised = alerts(&mut news);
     assert_eq!(kinds(&raised), [(AlertKind::RefreshFailing, true)]);
     let left = only(&bot).expires_at.unwrap() - raised[0].since;

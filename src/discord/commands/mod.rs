@@ -1,5 +1,6 @@
 //! The slash commands: each parses, checks who asks, calls one plain function, and renders.
 
+mod credential;
 mod help;
 mod oauth_refresh;
 mod oauth_status;
@@ -24,6 +25,7 @@ use crate::{
     provider::{LoginKind, ProviderId},
 };
 
+pub(super) use credential::{pressed, show};
 pub(super) use oauth_refresh::{confirmed, refresh_now};
 pub(super) use report::apology;
 

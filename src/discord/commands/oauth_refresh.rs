@@ -91,7 +91,7 @@ pub(in crate::discord) async fn confirmed(
 }
 
 /// Refreshes and writes the line that an audit looks for.
-async fn refresh(
+pub(super) async fn refresh(
     bot: &Bot,
     user: u64,
     selector: &Selector,

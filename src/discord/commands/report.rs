@@ -90,7 +90,7 @@ fn headline(provider: &ProviderId, reports: &[RefreshReport]) -> String {
 }
 
 /// One credential's line.
-fn line(report: &RefreshReport) -> String {
+pub(super) fn line(report: &RefreshReport) -> String {
     let account = &report.account;
     let until = |at: &Option<chrono::DateTime<chrono::Utc>>| {
         at.map_or_else(|| "no expiry told".to_owned(), |at| format!("expires {}", relative(at)))

@@ -4,14 +4,15 @@
 //! in code.
 
 use super::{
-    Context, answer, defer, demand_served, oauth_refresh::oauth_refresh, oauth_status::oauth_status,
+    Context, answer, credential::credential, defer, demand_served, oauth_refresh::oauth_refresh,
+    oauth_status::oauth_status,
 };
 use crate::discord::{embeds, error::CommandError};
 
 /// Models and credentials of this bot
 #[poise::command(
     slash_command,
-    subcommands("oauth_status", "oauth_refresh", "status"),
+    subcommands("oauth_status", "oauth_refresh", "credential", "status"),
     subcommand_required,
     install_context = "Guild",
     interaction_context = "Guild|BotDm"

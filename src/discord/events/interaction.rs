@@ -9,6 +9,7 @@ use crate::{
     chat::sentence,
     credential::CredentialId,
     discord::{
+        card::Action,
         commands::{self, OPERATORS_ONLY, apology},
         data::{Bot, correlation_id},
         embeds::{self, View},
@@ -29,17 +30,24 @@ enum Button {
     Refresh(View),
     /// Send a refused token once more.
     Confirm(CredentialId),
+    /// Show one credential.
+    Show(CredentialId),
+    /// Do something about one credential.
+    Act(Action, CredentialId),
 }
 
 impl Button {
-    fn parse(id: &str) -> Option<Self> {
+    /// `chosen` is what was picked, where it is a menu.
+    fn parse(id: &str, chosen: Option<&str>) -> Option<Self> {
         let (action, rest) = id.split_once(':')?;
         Some(match action {
             "stop" => Self::Stop(rest.to_owned()),
-            "status-back" | "status-next" => Self::Status(View::parse(rest)?),
+            "status-back" | "status-next" | "status-all" => Self::Status(View::parse(rest)?),
             "refresh" => Self::Refresh(View::parse(rest)?),
             "confirm" => Self::Confirm(CredentialId::new(rest)),
-            _ => return None,
+            "card" => Self::Show(CredentialId::new(rest)),
+            "pick" => Self::Show(CredentialId::new(chosen?)),
+            _ => Self::Act(Action::parse(action)?, CredentialId::new(rest)),
         })
     }
 }
@@ -72,7 +80,12 @@ async fn answer(
     interaction: &Interaction,
 ) -> Result<(), CommandError> {
     let user = click.user.id.get();
-    let Some(button) = Button::parse(&click.data.custom_id) else {
+    let chosen = match &click.data.kind {
+        serenity::ComponentInteractionDataKind::StringSelect { values } => values.first(),
+        _ => None,
+    };
+    let button = Button::parse(&click.data.custom_id, chosen.map(String::as_str));
+    let Some(button) = button else {
         interaction.whisper(bot, "This button is from an older version of me; please ask again.").await?;
         return Ok(());
     };
@@ -91,6 +104,10 @@ async fn answer(
         }
         Button::Refresh(view) => commands::refresh_now(bot, interaction, user, &view).await,
         Button::Confirm(credential) => commands::confirmed(bot, interaction, user, credential).await,
+        Button::Show(credential) => commands::show(bot, interaction, &credential).await,
+        Button::Act(action, credential) => {
+            commands::pressed(bot, interaction, user, (action, credential)).await
+        }
     }
 }
 
@@ -150,14 +167,23 @@ mod tests {
     #[test]
     fn buttons_are_read_back() {
         let view = View { provider: Some("gemini_cli".parse().unwrap()), page: 2 };
-        assert_eq!(Button::parse("stop:0badcafe"), Some(Button::Stop("0badcafe".to_owned())));
-        assert_eq!(Button::parse("status-next:gemini_cli:2"), Some(Button::Status(view.clone())));
-        assert_eq!(Button::parse("refresh:gemini_cli:2"), Some(Button::Refresh(view)));
+        assert_eq!(Button::parse("stop:0badcafe", None), Some(Button::Stop("0badcafe".to_owned())));
+        assert_eq!(Button::parse("status-next:gemini_cli:2", None), Some(Button::Status(view.clone())));
+        assert_eq!(Button::parse("refresh:gemini_cli:2", None), Some(Button::Refresh(view)));
         let all = View { provider: None, page: 0 };
-        assert_eq!(Button::parse("refresh:-:0"), Some(Button::Refresh(all)));
-        assert_eq!(Button::parse("confirm:ab12"), Some(Button::Confirm(CredentialId::new("ab12"))));
-        assert_eq!(Button::parse("refresh:-:x"), None);
-        assert_eq!(Button::parse("other:1"), None);
+        assert_eq!(Button::parse("refresh:-:0", None), Some(Button::Refresh(all)));
+        assert_eq!(Button::parse("confirm:ab12", None), Some(Button::Confirm(CredentialId::new("ab12"))));
+        let one = CredentialId::new("ab12");
+        assert_eq!(Button::parse("card:ab12", None), Some(Button::Show(one.clone())));
+        assert_eq!(Button::parse("pick:-:0", Some("ab12")), Some(Button::Show(one.clone())));
+        assert_eq!(Button::parse("pick:-:0", None), None);
+        assert_eq!(
+            Button::parse("act-clear-cooldown:ab12", None),
+            Some(Button::Act(Action::ClearCooldown, one))
+        );
+        assert_eq!(Button::parse("act-delete:ab12", None), None);
+        assert_eq!(Button::parse("refresh:-:x", None), None);
+        assert_eq!(Button::parse("other:1", None), None);
     }
 
     #[test]

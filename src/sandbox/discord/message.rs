@@ -119,6 +119,17 @@ pub struct Button {
     pub enabled: bool,
 }
 
+/// A menu of strings as a reader sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Menu {
+    /// What a choice sends.
+    pub custom_id: String,
+    /// What can be chosen.
+    pub values: Vec<String>,
+    /// Whether it can be used.
+    pub enabled: bool,
+}
+
 impl Message {
     /// Whether it has not been deleted.
     pub fn exists(&self) -> bool {
@@ -140,13 +151,35 @@ impl Message {
         visible_text(&self.content, &self.embeds)
     }
 
-    /// The buttons on it, in order.
-    pub fn buttons(&self) -> Vec<Button> {
+    /// The components of this type, in order.
+    fn of_type(&self, kind: u64) -> impl Iterator<Item = &Value> {
         self.components
             .iter()
             .filter_map(|row| row.get("components")?.as_array())
             .flatten()
-            .filter(|component| component.get("type").and_then(Value::as_u64) == Some(2))
+            .filter(move |component| component.get("type").and_then(Value::as_u64) == Some(kind))
+    }
+
+    /// The menus of strings on it, in order.
+    pub fn menus(&self) -> Vec<Menu> {
+        let text =
+            |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        self.of_type(3)
+            .map(|menu| Menu {
+                custom_id: text(menu, "custom_id"),
+                values: menu
+                    .get("options")
+                    .and_then(Value::as_array)
+                    .map(|options| options.iter().map(|option| text(option, "value")).collect())
+                    .unwrap_or_default(),
+                enabled: menu.get("disabled").and_then(Value::as_bool) != Some(true),
+            })
+            .collect()
+    }
+
+    /// The buttons on it, in order.
+    pub fn buttons(&self) -> Vec<Button> {
+        self.of_type(2)
             .map(|button| {
                 let part = |pointer: &str| button.pointer(pointer).and_then(Value::as_str);
                 let words = [part("/emoji/name"), part("/label")];
