@@ -113,9 +113,10 @@ async fn p4_a_refused_token_is_sent_once_more_only_after_a_question() {
     let bot = World::new().await.login("gemini_cli", "ann").connect().await;
     let vendors = bot.sandbox().vendors();
     let id = bot.status().await.1.remove(0);
+    bot.ask("hello").await;
     vendors.revoke_refresh("gemini_cli", "ann");
     vendors.expire_access("gemini_cli", "ann");
-    bot.ask("hello").await;
+    bot.ask("hello again").await;
     assert_eq!(vendors.counts_of("gemini_cli").token_requests, 1);
     let line = format!("/settings credential credential:{id} action:\"try a refused token once more\"");
     let question = bot.slash(&line).await.remove(0);
