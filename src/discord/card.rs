@@ -11,6 +11,7 @@ use crate::{
     credential::{CredentialId, Dialect},
     pool::{CredentialView, State},
     provider::ProviderId,
+    secret::Secret,
 };
 
 /// Discord's limits: an embed's title, description and a field's value.
@@ -83,8 +84,14 @@ impl Action {
     }
 }
 
-/// The body of an answer that shows one credential. `note` says what was just done.
-pub(super) fn body(credential: &CredentialView, now: DateTime<Utc>, note: &str) -> Value {
+/// The body of an answer that shows one credential. `note` says what was just done. `link` is the service's own, where it
+/// refuses the account: for operators alone, who are the only ones to see this.
+pub(super) fn body(
+    credential: &CredentialView,
+    link: Option<&Secret>,
+    now: DateTime<Utc>,
+    note: &str,
+) -> Value {
     let field = |name: &str, value: String| json!({ "name": name, "value": cut(&value, FIELD_VALUE), "inline": false });
     let mut fields = vec![
         field("Expires", expires(credential, now)),
@@ -105,6 +112,9 @@ pub(super) fn body(credential: &CredentialView, now: DateTime<Utc>, note: &str) 
     }
     if let Some(holder) = &credential.lock_holder {
         fields.push(field("Lock", format!("held by {holder}")));
+    }
+    if let Some(link) = link {
+        fields.push(field("The service asks you to open", format!("<{}>", link.expose())));
     }
     fields.push(field("Where", format!("{} in {}", credential.dialect, credential.place)));
     fields.push(field("Id", format!("`{}`", credential.id)));

@@ -142,7 +142,8 @@ async fn act(
 }
 
 fn shown(bot: &Bot, id: &CredentialId, note: &str) -> serde_json::Value {
-    view(bot, id).map_or_else(|| card::gone(id), |credential| card::body(&credential, bot.clock.now(), note))
+    let Some(credential) = view(bot, id) else { return card::gone(id) };
+    card::body(&credential, bot.pool.link(id).as_ref(), bot.clock.now(), note)
 }
 
 fn view(bot: &Bot, id: &CredentialId) -> Option<CredentialView> {

@@ -80,9 +80,10 @@ async fn answer(
     interaction: &Interaction,
 ) -> Result<(), CommandError> {
     let user = click.user.id.get();
-    let chosen = match &click.data.kind {
-        serenity::ComponentInteractionDataKind::StringSelect { values } => values.first(),
-        _ => None,
+    let chosen = if let serenity::ComponentInteractionDataKind::StringSelect { values } = &click.data.kind {
+        values.first()
+    } else {
+        None
     };
     let button = Button::parse(&click.data.custom_id, chosen.map(String::as_str));
     let Some(button) = button else {
