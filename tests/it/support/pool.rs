@@ -59,6 +59,7 @@ pub(crate) struct Endpoint {
     down: Mutex<Option<RefreshError>>,
     latency: Mutex<Duration>,
     spent: Mutex<HashSet<String>>,
+    spent_again: AtomicU32,
     sent: Mutex<Vec<String>>,
     serial: AtomicU32,
     at_once: AtomicU32,
@@ -77,6 +78,7 @@ impl Endpoint {
             down: Mutex::default(),
             latency: Mutex::new(Duration::from_millis(200)),
             spent: Mutex::default(),
+            spent_again: AtomicU32::new(0),
             sent: Mutex::default(),
             serial: AtomicU32::new(0),
             at_once: AtomicU32::new(0),
@@ -107,6 +109,11 @@ impl Endpoint {
     /// Token requests so far.
     pub(crate) fn calls(&self) -> usize {
         self.sent.lock().unwrap().len()
+    }
+
+    /// Requests with a token that was spent before.
+    pub(crate) fn spent_again(&self) -> u32 {
+        self.spent_again.load(Ordering::SeqCst)
     }
 
     /// The refresh tokens that were sent, in order.
@@ -150,6 +157,7 @@ impl Refresh for Endpoint {
             }
         };
         if !self.spent.lock().unwrap().insert(token) {
+            self.spent_again.fetch_add(1, Ordering::SeqCst);
             return Err(refused());
         }
         let serial = self.serial.fetch_add(1, Ordering::SeqCst) + 1;
