@@ -303,10 +303,10 @@ impl Pair {
             }
             Op::Leave => {
                 self.world.endpoint.set_latency(Duration::from_millis(200));
-                let left = timeout(Duration::from_millis(50), qwen(&self.process)).await;
+                let asked = timeout(Duration::from_millis(50), qwen(&self.process)).await;
                 sleep(Duration::from_secs(1)).await;
                 self.world.endpoint.set_latency(Duration::ZERO);
-                match left {
+                match asked {
                     Ok(lent) => self.lent(lent),
                     Err(_) => self.listen(),
                 }
@@ -315,10 +315,9 @@ impl Pair {
                 let out = self.out.swap_remove(which % self.out.len());
                 self.returned(out, *how);
             }
-            Op::Return(..) => {}
             Op::Refresh(number) => self.refresh(*number).await,
             Op::LogIn(number) if !self.known[*number].disabled => self.log_in(*number).await,
-            Op::LogIn(_) => {}
+            Op::Return(..) | Op::LogIn(_) => {}
             Op::Disable(number) => {
                 self.process.pool.disable(&self.view(*number).id).unwrap();
                 self.known[*number].disabled = true;
