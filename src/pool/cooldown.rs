@@ -336,7 +336,73 @@ mod tests {
         assert_eq!(told(999_999), Duration::from_hours(1));
     }
 
+    /// What befalls a rest.
+    #[derive(Debug, Clone)]
+    enum Event {
+        Pass(i64),
+        /// Somebody asks, and goes if the rest lets them.
+        Ask,
+        /// One of those that went comes back: stopped, or failed otherwise, or refused with such a hint.
+        Stopped(usize),
+        Failed(usize),
+        Refused(usize, u64),
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            (0_i64..2000).prop_map(Event::Pass),
+            Just(Event::Ask),
+            Just(Event::Ask),
+            any::<usize>().prop_map(Event::Stopped),
+            any::<usize>().prop_map(Event::Failed),
+            (any::<usize>(), 0_u64..20_000).prop_map(|(which, wait)| Event::Refused(which, wait)),
+        ]
+    }
+
     proptest! {
+        #[test]
+        fn p22_while_it_rests_at_most_one_tries_and_never_within_a_quarter_of_an_hour_of_a_failure(
+            events in proptest::collection::vec(event(), 1..80),
+        ) {
+            let mut rest = Rest::after_hit(None, hit(seconds(10_000), 1, 2), at(0));
+            let (mut now, mut mark, mut failed_at) = (at(0), 2, at(0));
+            // Those under way, with the instant at which they went.
+            let mut out: Vec<(Mark, DateTime<Utc>)> = Vec::new();
+            for event in events {
+                mark += 1;
+                match event {
+                    Event::Pass(passed) => now += chrono::TimeDelta::seconds(passed),
+                    Event::Ask => match rest.verdict(now) {
+                        Verdict::Try => {
+                            let others = out.iter().filter(|(_, at)| rest.is_running(now) || now < after(*at, TRIAL));
+                            prop_assert_eq!(others.count(), 0, "one at a time");
+                            prop_assert!(!rest.is_running(now) || now >= after(failed_at, PROBE));
+                            rest.try_by(mark, now);
+                            out.push((mark, now));
+                        }
+                        Verdict::Until(until) => prop_assert!(until > now),
+                    },
+                    Event::Stopped(which) if !out.is_empty() => {
+                        let (taken, _) = out.remove(which % out.len());
+                        rest.give_back(taken);
+                    }
+                    Event::Failed(which) if !out.is_empty() => {
+                        let (taken, _) = out.remove(which % out.len());
+                        if rest.put_off(taken, now) {
+                            failed_at = now;
+                        }
+                    }
+                    Event::Refused(which, wait) if out.len() == 1 => {
+                        let (taken, _) = out.remove(which % out.len());
+                        rest.put_off(taken, now);
+                        rest = Rest::after_hit(Some(rest), hit(seconds(wait), taken, mark), now);
+                        failed_at = now;
+                    }
+                    Event::Stopped(_) | Event::Failed(_) | Event::Refused(..) => {}
+                }
+            }
+        }
+
         #[test]
         fn p28_a_longer_rest_extends_and_a_shorter_never_shortens(
             hints in proptest::collection::vec((0_u64..5_000_000, 0_i64..100, any::<bool>()), 1..20),

@@ -95,7 +95,7 @@ async fn p22_after_a_rest_one_goes_first_and_the_others_follow_when_it_is_answer
     assert!(lease(&process).await.is_ok(), "long before the answer ends");
     second.complete(quota(60));
     assert!(lease(&process).await.is_err());
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     let slow = lease(&process).await.unwrap();
     sleep(Duration::from_secs(9)).await;
     assert!(lease(&process).await.is_err());

@@ -164,6 +164,22 @@ async fn p25_a_slow_credential_rests_after_three_chats_and_a_slow_model_never() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn p25_a_provider_that_falls_silent_is_waited_for_in_three_chats_and_then_rests() {
+    let life = Shutdown::new();
+    let silent = Upstream::serve(&life, |_| Answer::text("late").after(Duration::from_hours(1))).await;
+    let quick = Upstream::serve(&life, |_| Answer::text("Hello")).await;
+    let rows = vec![row("openai", "one", &silent), row("openai", "two", &quick)];
+    let world = world(&life, rows, &[("one", "sk-FAKE-1"), ("two", "sk-FAKE-2")]).await;
+    let mut waits = Vec::new();
+    for _ in 0..4 {
+        let said = quick.on_virtual_time(world.ask_for(Some("one/gpt-5"))).await;
+        assert_eq!(said.answer(), "Hello");
+        waits.push(seconds(&said));
+    }
+    assert_eq!(waits, [30, 30, 30, 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn p29_all_resting_is_said_within_two_seconds_and_waited_for_where_it_fits() {
     for (back, waits) in [("20", true), ("90", false)] {
         let life = Shutdown::new();
@@ -202,9 +218,9 @@ async fn the_next_provider_answers_with_the_equivalent_else_its_default_and_says
         assert_eq!(said.answer(), "Hello");
         assert_eq!(said.finished.as_ref().map(|(_, model)| model.as_str()), Some(expected));
         let lines: Vec<String> = said.notices.iter().map(cortana::chat::sentence::notice).collect();
-        let line =
+        let small =
             format!("-# Answered by `{expected}`, because `gemini_cli/gemini-2.5-pro` was not available.");
-        assert_eq!(lines, [line]);
+        assert_eq!(lines, [small]);
         assert!(said.took < Duration::from_millis(50), "{:?}", said.took);
     }
 }
