@@ -149,6 +149,7 @@ impl Inner {
         drop(set);
         self.publish(news);
         self.wake.notify_one();
+        self.openings.send_modify(|count| *count += 1);
         Ok(())
     }
 }

@@ -70,6 +70,8 @@ pub(super) struct Rest {
     probe_at: Option<DateTime<Utc>>,
     /// The request that tries it now.
     probe: Option<Probe>,
+    /// The service began to answer somebody: anybody may go. Kept for the step until an answer is complete.
+    open: bool,
     /// Why.
     pub(super) cause: RestCause,
     /// The reason code.
@@ -129,7 +131,7 @@ impl Rest {
             RetryHint::None if burst => None,
             RetryHint::None => Some(after(now, hit.cause.rest(step))),
         };
-        let running = current.filter(|rest| rest.until > now);
+        let running = current.filter(|rest| rest.is_running(now));
         let (until, cause, reason, probe_at) = match (asked, running) {
             (Some(asked), Some(running)) if running.until >= asked => {
                 // It was a probe that failed, or one of the burst: the next try keeps its distance.
@@ -144,12 +146,12 @@ impl Rest {
             }
             (None, None) => (now, hit.cause, hit.reason.to_owned(), None),
         };
-        Self { until, probe_at, probe, cause, reason, step, since }
+        Self { until, probe_at, probe, open: false, cause, reason, step, since }
     }
 
     /// Whether it is still under way; one that has ended is kept for its step.
     pub(super) fn is_running(&self, now: DateTime<Utc>) -> bool {
-        now < self.until
+        !self.open && now < self.until
     }
 
     /// What it says to a request now.
@@ -164,7 +166,16 @@ impl Rest {
 
     /// This lease tries it: nobody else does until it comes back, or until it has taken long after the end of the rest.
     pub(super) fn try_by(&mut self, taken: Mark, now: DateTime<Utc>) {
-        self.probe = Some(Probe { taken, until: self.until.max(after(now, TRIAL)) });
+        if !self.open {
+            self.probe = Some(Probe { taken, until: self.until.max(after(now, TRIAL)) });
+        }
+    }
+
+    /// The service has begun to answer a later lease: it is over for everybody. Whether somebody kept the others away.
+    pub(super) fn open(&mut self, now: DateTime<Utc>) -> bool {
+        self.until = self.until.min(now);
+        self.open = true;
+        self.probe.take().is_some()
     }
 
     /// The lease came back without a word on what rests: somebody else may try. Whether it was the one that tried.
@@ -181,7 +192,7 @@ impl Rest {
         tried
     }
 
-    /// Whether a success of a lease with this mark ends it (P29): one that was lent before it began says nothing.
+    /// Whether an answer to a lease with this mark ends it (P29): one that was lent before it began says nothing.
     pub(super) fn is_cleared_by(&self, taken: Mark) -> bool {
         taken >= self.since
     }

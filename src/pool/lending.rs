@@ -122,7 +122,7 @@ impl Inner {
         let now = self.now();
         let mut set = self.set();
         let Some(entry) = set.get_mut(credential) else { return };
-        let tried = entry.answering(model, taken);
+        let tried = entry.answering(model, taken, now);
         let news = set.sweep_one(credential, now);
         drop(set);
         if tried {

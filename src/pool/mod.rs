@@ -111,7 +111,7 @@ struct Inner {
     events: broadcast::Sender<PoolEvent>,
     /// Wakes the schedule.
     wake: Notify,
-    /// Counts the ends of requests that kept others away from what had rested.
+    /// Counts the ends of requests that kept others away from what had rested, and what operators changed.
     openings: watch::Sender<u64>,
 }
 
@@ -210,8 +210,8 @@ impl Pool {
         self.inner.set().get(credential)?.refusal.as_ref()?.link.clone()
     }
 
-    /// Changes whenever a request that others waited for has ended, or has begun to be answered: somebody who found
-    /// everything resting may look again.
+    /// Changes whenever a request that others waited for has ended, or has begun to be answered, and when an operator
+    /// changed a credential: somebody who found everything resting may look again.
     pub fn openings(&self) -> watch::Receiver<u64> {
         self.inner.openings.subscribe()
     }

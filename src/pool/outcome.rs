@@ -91,24 +91,24 @@ impl Entry {
         tried
     }
 
-    /// The service has begun to answer: what rests since before this lease is over (P29). Whether it had kept others away.
-    pub(super) fn answering(&mut self, model: &str, taken: Mark) -> bool {
+    /// The service has begun to answer: what rests since before this lease is over, and its step is kept until an answer
+    /// is complete. Whether others had been kept away.
+    pub(super) fn answering(&mut self, model: &str, taken: Mark, now: DateTime<Utc>) -> bool {
         let mut tried = false;
         for rest in [self.rest.as_mut(), self.models.get_mut(model)].into_iter().flatten() {
-            tried |= rest.give_back(taken);
-        }
-        self.rest.take_if(|rest| rest.is_cleared_by(taken));
-        if self.models.get(model).is_some_and(|rest| rest.is_cleared_by(taken)) {
-            self.models.remove(model);
+            tried |= rest.is_cleared_by(taken) && rest.open(now);
         }
         tried
     }
 
-    /// A request was answered to its end.
+    /// A request was answered to its end: what rested since before is over, and so is its escalation (P29).
     fn succeed(&mut self, model: &str, bearer: Fingerprint, taken: Mark) {
         self.faults = Faults::default();
         self.forced = self.forced.filter(|forced| *forced != bearer);
-        self.answering(model, taken);
+        self.rest.take_if(|rest| rest.is_cleared_by(taken));
+        if self.models.get(model).is_some_and(|rest| rest.is_cleared_by(taken)) {
+            self.models.remove(model);
+        }
     }
 
     fn is_current(&self, bearer: Fingerprint) -> bool {

@@ -19,12 +19,7 @@ use super::{
     attempt::{Patience, Progress},
     catalog, tally,
 };
-use crate::{
-    credential::CredentialId,
-    pool::Lease,
-    provider::{ModelRef, ProviderId},
-    telemetry::metrics,
-};
+use crate::{credential::CredentialId, pool::Lease, provider::ProviderId, telemetry::metrics};
 
 /// Upstream requests of one chat that may fail by 5xx, timeout or a broken stream (P24).
 const FAULT_LIMIT: u8 = 4;

@@ -148,6 +148,30 @@ async fn p29_returns_out_of_order_clear_only_what_began_before_they_were_lent() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn p29_an_answer_that_begins_opens_and_one_that_ends_clears_the_escalation() {
+    let mut world = pool::World::new();
+    world.keys(1);
+    let process = world.process().await;
+    let refused = || Outcome::CredentialCooling { hint: RetryHint::None, reason: "HTTP 429".to_owned() };
+    let rests = |seconds| Some(world.now() + Duration::from_secs(seconds));
+    lease(&process).await.unwrap().complete(refused());
+    assert_eq!(only(&process).cooling_until, rests(30));
+    sleep(Duration::from_secs(30)).await;
+    let begun = lease(&process).await.unwrap();
+    begun.answering();
+    begun.complete(refused());
+    assert_eq!(only(&process).cooling_until, rests(60), "it broke off: the second step");
+    sleep(Duration::from_mins(1)).await;
+    lease(&process).await.unwrap().complete(Outcome::Success);
+    lease(&process).await.unwrap().complete(refused());
+    assert_eq!(only(&process).cooling_until, rests(30), "the first step again");
+    let openings = process.pool.openings();
+    process.pool.clear_cooldown(&only(&process).id).unwrap();
+    assert!(openings.has_changed().unwrap(), "whoever waits looks again");
+    assert!(lease(&process).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn p21_the_link_of_a_refusal_is_for_operators_alone() {
     let mut world = pool::World::new();
     world.keys(1);

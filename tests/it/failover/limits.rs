@@ -62,6 +62,22 @@ async fn p24_nobody_to_connect_to_is_tried_four_times_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn p24_every_base_of_a_provider_counts() {
+    let life = Shutdown::new();
+    let [first, second] = [
+        Upstream::serve(&life, |_| Answer::refusal(503, "down")).await,
+        Upstream::serve(&life, |_| Answer::refusal(502, "down")).await,
+    ];
+    let mut both = row("openai", "one", &first);
+    both.api_bases.push(second.base.parse().unwrap());
+    let keys = [("one", "sk-FAKE-1"), ("one", "sk-FAKE-2"), ("one", "sk-FAKE-3")];
+    let world = world(&life, vec![both], &keys).await;
+    let said = first.on_virtual_time(world.ask()).await;
+    assert_eq!(said.failed().0, FailureClass::ProviderDown);
+    assert_eq!((first.calls().len(), second.calls().len()), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn p24_the_last_try_belongs_to_a_provider_that_only_rests() {
     let life = Shutdown::new();
     let down = Upstream::serve(&life, |_| Answer::refusal(503, "down")).await;
