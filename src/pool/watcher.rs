@@ -267,10 +267,14 @@ impl Watch {
 
     fn follow(&mut self, folders: &[PathBuf]) {
         let Some(watcher) = &mut self.watcher else { return };
+        let wanted: HashSet<PathBuf> = folders.iter().cloned().collect();
+        for folder in self.followed.difference(&wanted) {
+            // An error says that the folder is gone, and what followed it too.
+            drop(watcher.unwatch(folder));
+        }
+        self.followed.retain(|folder| wanted.contains(folder));
         for folder in folders {
-            if self.followed.contains(folder) {
-                continue;
-            }
+            // Those that are followed already too: a folder that was made anew is another one.
             match watcher.watch(folder, RecursiveMode::NonRecursive) {
                 Ok(()) => {
                     self.followed.insert(folder.clone());

@@ -71,6 +71,9 @@ fn filter(directives: &str) -> (EnvFilter, Option<String>) {
             ours.push(format!("cortana={directive}"));
         } else if directive.starts_with("cortana") || is_quiet(directive) {
             ours.push(directive.to_owned());
+        } else if !directive.contains('=') {
+            // Taken for the name of a target, as which nobody meant `verbose`.
+            mistake = Some(directive.to_owned());
         }
     }
     if ours.is_empty() {
@@ -106,6 +109,14 @@ mod tests {
         assert!(text.contains("serenity=warn") && !text.contains("serenity=trace"), "{text}");
         assert!(!text.contains("protocol=trace"), "{text}");
         assert!(text.contains("hyper=error"), "{text}");
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_is_a_mistake() {
+        for text in ["verbose", "info,loud", "cortana=verbose"] {
+            assert!(filter(text).1.is_some(), "{text}");
+        }
+        assert_eq!(filter("debug,cortana::pool=trace,serenity=debug,hyper=off").1, None);
     }
 
     #[test]

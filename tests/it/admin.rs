@@ -59,6 +59,15 @@ async fn p36_ready_needs_a_usable_credential_and_discord_while_live_needs_nothin
     *world.lock().unwrap() = (snapshot(&[State::NeedsLogin, State::Early]), Connection::Up);
     assert_eq!(ask(address, "/ready").await, (200, json!({ "status": "ready" })));
 
+    for state in State::ALL {
+        *world.lock().unwrap() = (snapshot(&[state]), Connection::Up);
+        let (status, body) = ask(address, "/ready").await;
+        let usable = matches!(state, State::Ready | State::Early | State::Refreshing);
+        assert_eq!(status, if usable { 200 } else { 503 }, "{state:?}: {body}");
+        *world.lock().unwrap() = (snapshot(&[state]), Connection::Down);
+        assert_eq!(ask(address, "/ready").await.0, 503, "{state:?} without Discord");
+    }
+
     assert!(shutdown.drain(std::time::Duration::from_secs(5)).await);
     assert!(server.await.unwrap().is_ok());
 }

@@ -5,16 +5,20 @@ use std::{
     fmt::Write as _,
     fs,
     net::TcpListener,
-    path::Path,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE},
+};
 use cortana::sandbox::{
     discord::Message,
     vendor::{Act, Fault, Reply},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::bot::{SOON, World};
 
@@ -103,14 +107,53 @@ fn secrets(folder: &Path) -> BTreeSet<String> {
     found
 }
 
-/// A secret as it might be written somewhere: plain, hex, base64, percent-encoded.
-fn notations(secret: &str) -> [String; 4] {
+/// A secret as it might be written somewhere: plain, hex, percent-encoded, within JSON, and base64 of a text that it stands
+/// in, which reads differently by where it begins.
+fn notations(secret: &str) -> Vec<String> {
     let hex = secret.bytes().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a String takes everything");
         text
     });
     let percent: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-    [secret.to_owned(), hex, STANDARD.encode(secret).trim_end_matches('=').to_owned(), percent]
+    let json = serde_json::to_string(secret).expect("a text is JSON");
+    let mut found = vec![secret.to_owned(), hex, percent, json.trim_matches('"').to_owned()];
+    for before in 0..3 {
+        let text = [&vec![b' '; before], secret.as_bytes()].concat();
+        for encoded in [STANDARD.encode(&text), URL_SAFE.encode(&text)] {
+            // The ends depend on what stands beside the secret.
+            let whole = encoded.trim_end_matches('=');
+            let first = if before == 0 { 0 } else { 4 };
+            found.push(whole.chars().skip(first).take(whole.len() - first - 4).collect());
+        }
+    }
+    found
+}
+
+#[test]
+fn p33_the_search_finds_a_secret_in_every_notation() {
+    let secret = "FAKE-canary/\"quoted\"-of-a-secret";
+    for before in ["", "x", "xy", "xyz"] {
+        let text = format!("{before}{secret} and more");
+        for hidden in
+            [STANDARD.encode(&text), URL_SAFE.encode(&text), json!({ "key": text }).to_string(), text]
+        {
+            assert!(notations(secret).iter().any(|notation| hidden.contains(notation)), "{hidden}");
+        }
+    }
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Whether a file may hold secrets: a credential's own, its `.new`, its journal and its entry in `STATE_DIR/tokens`.
+fn may_hold_secrets(home: &Path, path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_within = |folder: &str| path.parent() == Some(&home.join(folder));
+    (is_within("credentials") && (name.ends_with(".json") || name.ends_with(".new")))
+        || is_within("data/tokens")
 }
 
 fn is_finished(answers: &[Message]) -> bool {
@@ -121,16 +164,28 @@ async fn world() -> World {
     World::new().await.login("qwen_code", "kim@example.com").login("gemini_cli", "ada@example.com")
 }
 
+/// A person drops a file, for nobody else to read.
+#[expect(clippy::disallowed_methods, reason = "a person drops a file")]
+fn drop_file(path: &Path, text: &str) {
+    fs::write(path, text).expect("a written file");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("its owner may");
+}
+
 /// Chats, refreshes, refusals and failures at the loudest log level leave no secret in the log, and none in any
 /// message.
 #[tokio::test(flavor = "multi_thread")]
 async fn p33_d17_no_secret_reaches_a_log_or_a_message() {
     let world = world().await;
     let key = world.sandbox.vendors().mint_key("openai");
-    let world = world.with("OPENAI_API_KEY", &key);
+    let webhook = "https://discord.com/api/webhooks/1/FAKE-canary-of-a-webhook";
+    let world = world.with("OPENAI_API_KEY", &key).with("ALERT_WEBHOOK_URL", webhook);
     let folder = world.home().join("credentials");
+    let foreign = r#"{"access_token":"FAKE-canary-foreign-access","refresh_token":"FAKE-canary-foreign-refresh",
+        "token_uri":"https://evil.example/token","client_id":"x","client_secret":"FAKE-canary-foreign-secret"}"#;
+    drop_file(&folder.join("gemini-foreign.json"), foreign);
     let mut canaries = secrets(&folder);
-    canaries.insert(key);
+    drop_file(&folder.join("gemini-broken.json"), r#"{"refresh_token":"FAKE-canary-of-a-broken-file""#);
+    canaries.extend([key, "FAKE-canary-of-a-broken-file".to_owned(), "FAKE-canary-of-a-webhook".to_owned()]);
     canaries.extend(
         world.environment().into_iter().filter(|(name, _)| name.ends_with("_SECRET")).map(|(_, it)| it),
     );
@@ -154,22 +209,42 @@ async fn p33_d17_no_secret_reaches_a_log_or_a_message() {
         let question = world.sandbox.ask("hello").expect("people may write");
         world.sandbox.settled(question, SOON, is_finished).await.expect("an answer");
     }
-    for line in
-        ["/settings oauth-refresh qwen_code", "/settings oauth-refresh gemini_cli", "/settings oauth-status"]
-    {
+    vendors.fault("gemini_cli", Fault::token(Act::web_page(502)));
+    for line in [
+        "/settings oauth-refresh qwen_code",
+        "/settings oauth-refresh gemini_cli",
+        "/settings oauth-status",
+        "/settings status",
+    ] {
         let asked = world.sandbox.slash(landmarks.owner, landmarks.channel, line).expect("a command");
         world.sandbox.settled(asked, SOON, is_finished).await.expect("an answer");
     }
+    let mut places = Vec::new();
+    for endpoint in ["metrics", "ready", "live"] {
+        let answer = reqwest::get(format!("http://{}/{endpoint}", process.admin)).await.expect("an answer");
+        places.push((format!("/{endpoint}"), answer.text().await.expect("a text")));
+    }
     let output = process.terminate().await;
+    fs::remove_file(folder.join("gemini-broken.json")).expect("it is there");
     canaries.extend(secrets(&folder));
-    assert!(canaries.len() >= 8, "the canaries are there: {}", canaries.len());
+    assert!(canaries.len() >= 14, "the canaries are there: {}", canaries.len());
 
     let log =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(log.contains("Loaded OAuth credential") && log.contains("\"DEBUG\""), "the log is loud: {log}");
-    let mut places = vec![("the log".to_owned(), log)];
+    places.push(("the log".to_owned(), log));
     for request in world.sandbox.recorded_requests() {
         places.push((format!("{} {}", request.method, request.path), request.body.to_string()));
+    }
+    for path in files(world.home()) {
+        let bytes = fs::read(&path).expect("a file");
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if may_hold_secrets(world.home(), &path) {
+            let mode = fs::metadata(&path).expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+        } else {
+            places.push((path.display().to_string(), text));
+        }
     }
     for canary in &canaries {
         for notation in notations(canary) {

@@ -1,0 +1,98 @@
+//! What holds a secret shows none, in `Debug` and in a panic that prints what it holds (P33).
+
+use std::{fmt::Debug, panic::UnwindSafe};
+
+use cortana::{
+    config::{CredentialValue, NamedCredential},
+    credential::{
+        Credential, CredentialId, Dialect, Facts, Fingerprint, Login, OAuthLogin, Place, SourceSpec, Tokens,
+    },
+    llm::classify::{Fault, Scope},
+    oauth::{Grant, RefreshError},
+    pool::{AccessToken, Lease, Lent, Outcome, RefreshReport, RefreshResult},
+    provider::{OAuthClient, ProviderId},
+    secret::Secret,
+};
+
+const CANARY: &str = "FAKE-canary-of-a-secret";
+
+fn canary() -> Secret {
+    Secret::new(CANARY)
+}
+
+fn provider() -> ProviderId {
+    "qwen_code".parse().unwrap()
+}
+
+/// Every way in which a value gets printed without somebody asking for its secret.
+fn shows_nothing<T: Debug + UnwindSafe>(value: T) {
+    let mut texts = vec![format!("{value:?}"), format!("{value:#?}")];
+    let panic = std::panic::catch_unwind(|| Err::<(), T>(value).unwrap()).unwrap_err();
+    texts.push(panic.downcast::<String>().map(|text| *text).expect("unwrap panics with a text"));
+    for text in texts {
+        assert!(!text.contains("canary"), "{text}");
+    }
+}
+
+#[test]
+fn p33_what_holds_a_secret_shows_none_in_debug_or_in_a_panic() {
+    let facts = Facts { api_key: Some(canary()), ..Facts::default() };
+    let tokens = Tokens { access: Some(canary()), refresh: Some(canary()), ..Tokens::default() };
+    let client = OAuthClient { id: "an-id".to_owned(), secret: Some(canary()) };
+    let login = OAuthLogin {
+        tokens: tokens.clone(),
+        client: Some(client.clone()),
+        facts: facts.clone(),
+        ..OAuthLogin::default()
+    };
+    let lent = Lent {
+        credential: CredentialId::new("c0ffee"),
+        provider: provider(),
+        model: "a-model".to_owned(),
+        account: "an…".to_owned(),
+        bearer: canary(),
+        facts: facts.clone(),
+    };
+    let credential = |login| Credential {
+        id: CredentialId::new("c0ffee"),
+        provider: provider(),
+        dialect: Dialect::Simple,
+        place: Place::Inline { variable: "QWEN_CODE_OAUTH_CREDENTIALS".to_owned() },
+        login,
+        disabled: None,
+    };
+    let refused = RefreshError::Refused { reason: "VALIDATION_REQUIRED".to_owned(), link: Some(canary()) };
+    let variable = || "QWEN_CODE_OAUTH_CREDENTIALS".to_owned();
+    shows_nothing(canary());
+    shows_nothing(Fingerprint::of(&canary()));
+    shows_nothing(tokens);
+    shows_nothing(facts.clone());
+    shows_nothing(client);
+    shows_nothing(credential(Login::ApiKey(canary())));
+    shows_nothing(credential(Login::OAuth(Box::new(login))));
+    shows_nothing(lent.clone());
+    shows_nothing(std::panic::AssertUnwindSafe(Lease::unattached(lent)));
+    shows_nothing(AccessToken { credential: CredentialId::new("c0ffee"), token: canary(), expires_at: None });
+    shows_nothing(Grant {
+        access: canary(),
+        refresh: Some(canary()),
+        lifetime: None,
+        facts,
+        foreign_host: None,
+    });
+    assert!(!refused.to_string().contains("canary"), "{refused}");
+    shows_nothing(refused.clone());
+    shows_nothing(RefreshReport {
+        credential: CredentialId::new("c0ffee"),
+        provider: provider(),
+        account: "an…".to_owned(),
+        result: RefreshResult::Failed(refused),
+    });
+    shows_nothing(Outcome::Refused { reason: "TOS_VIOLATION".to_owned(), link: Some(canary()) });
+    shows_nothing(Fault::new(Scope::Refused(Some(canary())), "TOS_VIOLATION"));
+    shows_nothing(SourceSpec::Inline { variable: variable(), provider: provider(), json: canary() });
+    shows_nothing(SourceSpec::Key { variable: variable(), provider: provider(), key: canary() });
+    for value in [CredentialValue::Inline(canary()), CredentialValue::ApiKey(canary())] {
+        shows_nothing(NamedCredential { variable: variable(), provider: provider(), value });
+    }
+}
