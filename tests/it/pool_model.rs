@@ -4,6 +4,9 @@
 //! The model knows logins, rests, what an operator or a service said, and nothing of how the pool does it. 401s and faults
 //! without a hint are left to `pool::tests` and `pool_machine`. `PROPTEST_CASES` raises the number of cases.
 
+mod known;
+mod steps;
+
 use std::{collections::HashSet, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,7 +14,7 @@ use cortana::{
     fs::Step,
     oauth::RefreshError,
     pool::{
-        CredentialView, Lease, LeaseError, Outcome, PoolEvent, RefreshResult, Refused, RetryHint, Selector,
+        CredentialView, Lease, LeaseError, PoolEvent, RefreshResult, Refused, Selector,
         State,
     },
 };
@@ -22,181 +25,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use self::{
+    known::{Known, Rest},
+    steps::{Answers, How, Op, Writes, how, op},
+};
 use crate::support::pool::{Process, World, qwen, unavailable};
 
 const CREDENTIALS: usize = 3;
-/// A refresh is early by so much, and up to this much more.
-const EARLY: TimeDelta = TimeDelta::seconds(600);
-const JITTER: TimeDelta = TimeDelta::seconds(61);
-const HARD: TimeDelta = TimeDelta::seconds(30);
-/// A token's life begins when it is asked for, a moment before it comes.
-const SLACK: TimeDelta = TimeDelta::seconds(2);
-/// A rest that was asked to be longer than this is tried on the way, each such while.
-const TRIED: TimeDelta = TimeDelta::seconds(900);
-
-/// One step.
-#[derive(Debug, Clone)]
-enum Op {
-    Pass(u32),
-    /// What the token endpoint does from now on.
-    Endpoint(Answers),
-    /// Whether a new token can be saved from now on.
-    Saves(Writes),
-    Lend,
-    /// Somebody asks, and leaves before a refresh could end.
-    Leave,
-    Return(usize, How),
-    Refresh(usize),
-    LogIn(usize),
-    Disable(usize),
-    Enable(usize),
-    Clear(usize),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answers {
-    Grants,
-    Fails,
-    Refuses,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Writes {
-    Succeed,
-    Fail,
-}
-
-/// How a request ended, with the seconds to wait.
-#[derive(Debug, Clone, Copy)]
-enum How {
-    Answered,
-    Stopped,
-    Quota(u32),
-    ModelQuota(u32),
-    AccountRefused,
-}
-
-impl How {
-    fn outcome(self) -> Outcome {
-        let hint = |seconds| RetryHint::After(Duration::from_secs(u64::from(seconds)));
-        let reason = "QUOTA".to_owned();
-        match self {
-            Self::Answered => Outcome::Success,
-            Self::Stopped => Outcome::Neutral,
-            Self::Quota(seconds) => Outcome::CredentialCooling { hint: hint(seconds), reason },
-            Self::ModelQuota(seconds) => Outcome::ModelCooling { hint: hint(seconds), reason },
-            Self::AccountRefused => Outcome::Refused { reason: "TOS_VIOLATION".to_owned(), link: None },
-        }
-    }
-}
-
-fn how() -> impl Strategy<Value = How> {
-    let wait = || prop_oneof![3 => 0_u32..120, 1 => 800_u32..10_000];
-    prop_oneof![
-        4 => Just(How::Answered),
-        1 => Just(How::Stopped),
-        3 => wait().prop_map(How::Quota),
-        2 => wait().prop_map(How::ModelQuota),
-        1 => Just(How::AccountRefused),
-    ]
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let which = || 0..CREDENTIALS;
-    prop_oneof![
-        5 => prop_oneof![1_u32..100, 100_u32..4000].prop_map(Op::Pass),
-        2 => prop_oneof![3 => Just(Answers::Grants), 1 => Just(Answers::Fails), 1 => Just(Answers::Refuses)].prop_map(Op::Endpoint),
-        1 => prop_oneof![2 => Just(Writes::Succeed), 1 => Just(Writes::Fail)].prop_map(Op::Saves),
-        8 => Just(Op::Lend),
-        1 => Just(Op::Leave),
-        6 => (0_usize..8, how()).prop_map(|(which, how)| Op::Return(which, how)),
-        2 => which().prop_map(Op::Refresh),
-        1 => which().prop_map(Op::LogIn),
-        1 => which().prop_map(Op::Disable),
-        2 => which().prop_map(Op::Enable),
-        1 => which().prop_map(Op::Clear),
-    ]
-}
-
-/// A rest as the model has it.
-#[derive(Debug, Clone, Copy)]
-struct Rest {
-    until: DateTime<Utc>,
-    /// The step of the model at which it last grew worse.
-    since: u64,
-    /// From when one request may try it although it runs.
-    tried_at: Option<DateTime<Utc>>,
-}
-
-impl Rest {
-    fn is_running(&self, now: DateTime<Utc>) -> bool {
-        now < self.until
-    }
-
-    /// After a refusal with this wait (P22, P28).
-    fn hit(current: Option<Self>, wait: u32, taken: u64, step: u64, now: DateTime<Utc>) -> Self {
-        let asked = now + TimeDelta::seconds(i64::from(wait.max(1)));
-        let since = current.map(|rest| rest.since).filter(|since| taken < *since).unwrap_or(step);
-        match current.filter(|rest| rest.is_running(now) && rest.until >= asked) {
-            Some(rest) => Self { since, tried_at: rest.tried_at.map(|at| at.max(now + TRIED)), ..rest },
-            None => Self { until: asked, since, tried_at: Some(now + TRIED).filter(|at| *at < asked) },
-        }
-    }
-}
-
-/// A credential as the model has it.
-#[derive(Debug)]
-struct Known {
-    access: String,
-    refresh: String,
-    expires_at: DateTime<Utc>,
-    refused_login: bool,
-    refused: bool,
-    disabled: bool,
-    whole: Option<Rest>,
-    model: Option<Rest>,
-    out: u32,
-    /// The state that was last told.
-    told: State,
-}
-
-impl Known {
-    /// The states that it may be in: two where jitter decides, or the clock stands on the edge.
-    fn states(&self, now: DateTime<Utc>) -> Vec<State> {
-        let left = self.expires_at - now;
-        let edge = (left - HARD).abs() <= SLACK;
-        let by_age = |hard: bool| {
-            if self.disabled {
-                vec![State::Disabled]
-            } else if self.refused {
-                vec![State::Refused]
-            } else if hard && self.refused_login {
-                vec![State::NeedsLogin]
-            } else if self.whole.is_some_and(|rest| rest.is_running(now)) {
-                vec![State::Cooling]
-            } else if hard {
-                vec![State::Expired]
-            } else if left > EARLY + JITTER {
-                vec![State::Ready]
-            } else if left > EARLY {
-                vec![State::Ready, State::Early]
-            } else {
-                vec![State::Early]
-            }
-        };
-        let mut states = by_age(left <= HARD);
-        if edge {
-            states.extend(by_age(left > HARD));
-        }
-        states
-    }
-
-    /// Whether nothing at all speaks against lending it.
-    fn is_spotless(&self, now: DateTime<Utc>) -> bool {
-        let live = self.expires_at - now > HARD + SLACK;
-        live && !self.disabled && !self.refused && self.whole.is_none() && self.model.is_none()
-    }
-}
 
 /// A lease that is out: whose, when it was taken, with which token.
 struct Out {
