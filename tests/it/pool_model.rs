@@ -13,10 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use cortana::{
     fs::Step,
     oauth::RefreshError,
-    pool::{
-        CredentialView, Lease, LeaseError, PoolEvent, RefreshResult, Refused, Selector,
-        State,
-    },
+    pool::{CredentialView, Lease, LeaseError, PoolEvent, RefreshResult, Refused, Selector, State},
 };
 use proptest::prelude::*;
 use serde_json::json;

@@ -91,4 +91,3 @@ impl Known {
         live && !self.disabled && !self.refused && self.whole.is_none() && self.model.is_none()
     }
 }
-

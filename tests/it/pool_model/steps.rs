@@ -90,4 +90,3 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         1 => which().prop_map(Op::Clear),
     ]
 }
-
