@@ -1,14 +1,9 @@
 //! What rested is tried by one request before the others follow (P22, P28, P29).
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use cortana::{
+    clock::instant,
     llm::FailureClass,
     pool::{Lease, LeaseError, Outcome, RestCause, RetryHint, State},
     secret::Secret,
@@ -192,12 +187,14 @@ async fn p21_the_link_of_a_refusal_is_for_operators_alone() {
 async fn p22_a_burst_that_waited_for_a_return_costs_one_refusal() {
     const BURST: usize = 20;
     let life = cortana::shutdown::Shutdown::new();
-    let heard = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&heard);
-    // The burst is refused as it comes; so is the first who comes back. From then on the quota is there.
-    let upstream = Upstream::serve(&life, move |_| match count.fetch_add(1, Ordering::SeqCst) {
-        0..=BURST => Answer::refusal(429, "{}").with_header("retry-after", "5"),
-        _ => Answer::text("Hello"),
+    // The burst is refused as it comes; so is whoever tries five seconds later. At ten the quota is there.
+    let started_at = instant();
+    let upstream = Upstream::serve(&life, move |_| {
+        if started_at.elapsed() < Duration::from_secs(8) {
+            Answer::refusal(429, "{}").with_header("retry-after", "5")
+        } else {
+            Answer::text("Hello")
+        }
     })
     .await;
     let mut plan = Plan::new(vec![row("openai", "one", &upstream)], &[("one", "sk-FAKE-1")]);
@@ -208,7 +205,7 @@ async fn p22_a_burst_that_waited_for_a_return_costs_one_refusal() {
         assert_eq!(said.answer(), "Hello");
         assert!(said.took < Duration::from_secs(12), "{:?}: two rests of five seconds", said.took);
     }
-    assert_eq!(heard.load(Ordering::SeqCst), BURST + 1 + BURST);
+    assert_eq!(upstream.calls().len(), BURST + 1 + BURST);
 }
 
 #[tokio::test(start_paused = true)]

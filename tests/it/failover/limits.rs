@@ -28,20 +28,23 @@ fn states(world: &World) -> Vec<State> {
 
 #[tokio::test(start_paused = true)]
 async fn p24_a_provider_with_one_credential_that_is_down_fails_within_a_second() {
-    let life = Shutdown::new();
-    let one = Upstream::serve(&life, |_| Answer::refusal(503, "down")).await;
-    let world = world(&life, vec![row("openai", "one", &one)], &[("one", "sk-FAKE-1")]).await;
-    let said = one.on_virtual_time(world.ask()).await;
-    assert_eq!(said.failed(), (FailureClass::ProviderDown, "HTTP 503"));
-    assert_eq!((one.calls().len(), said.notices.len()), (3, 0));
-    assert!(said.took < Duration::from_secs(1), "{:?}", said.took);
+    let broken = Answer::parts([Part::Break]);
+    for (answer, code) in [(Answer::refusal(503, "down"), "HTTP 503"), (broken, "CONNECTION_BROKEN")] {
+        let life = Shutdown::new();
+        let one = Upstream::serve(&life, move |_| answer.clone()).await;
+        let world = world(&life, vec![row("openai", "one", &one)], &[("one", "sk-FAKE-1")]).await;
+        let said = one.on_virtual_time(world.ask()).await;
+        assert_eq!(said.failed(), (FailureClass::ProviderDown, code));
+        assert_eq!((one.calls().len(), said.notices.len()), (3, 0));
+        assert!(said.took < Duration::from_secs(1), "{:?}", said.took);
 
-    // It rests now. The next chat is told so, waits for it, and ends with its first failure.
-    let said = one.on_virtual_time(world.ask()).await;
-    assert_eq!(said.failed(), (FailureClass::ProviderDown, "HTTP 503"));
-    assert!(matches!(said.notices.as_slice(), [Notice::Resting { .. }]), "{:?}", said.notices);
-    assert_eq!(one.calls().len(), 4);
-    assert!((14..=15).contains(&seconds(&said)), "{:?}", said.took);
+        // It rests now. The next chat is told so, waits for it, and ends with its first failure.
+        let said = one.on_virtual_time(world.ask()).await;
+        assert_eq!(said.failed(), (FailureClass::ProviderDown, code));
+        assert!(matches!(said.notices.as_slice(), [Notice::Resting { .. }]), "{:?}", said.notices);
+        assert_eq!(one.calls().len(), 4);
+        assert!((14..=15).contains(&seconds(&said)), "{:?}", said.took);
+    }
 }
 
 #[tokio::test(start_paused = true)]
