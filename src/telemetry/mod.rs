@@ -116,7 +116,7 @@ mod tests {
         for text in ["verbose", "info,loud", "cortana=verbose"] {
             assert!(filter(text).1.is_some(), "{text}");
         }
-        assert_eq!(filter("debug,cortana::pool=trace,serenity=debug,hyper=off").1, None);
+        assert_eq!(filter("debug,cortana::http=trace,serenity=debug,hyper=off").1, None);
     }
 
     #[test]

@@ -6,7 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cortana::{config::variables, telemetry::metrics};
+use chrono::DateTime;
+use cortana::{
+    config::variables,
+    credential::CredentialId,
+    pool::{CoolingModel, CredentialView, LastRefresh, State},
+    telemetry::metrics,
+};
 
 const VARIABLES: (&str, &str) = ("<!-- variables -->\n", "<!-- /variables -->");
 const METRICS: (&str, &str) = ("<!-- metrics -->\n", "<!-- /metrics -->");
@@ -69,6 +75,31 @@ fn p36_the_page_on_operating_has_every_metric() {
             metrics::ALL.iter().any(|metric| metric.name == name),
             "the rules name {name}, which is no metric"
         );
+    }
+}
+
+#[test]
+fn p32_every_field_of_the_status_is_documented() {
+    let id = CredentialId::new("c0ffee");
+    let view = CredentialView {
+        cooling_models: vec![CoolingModel {
+            model: String::new(),
+            until: DateTime::UNIX_EPOCH,
+            reason: String::new(),
+        }],
+        last_refresh: Some(LastRefresh { at: DateTime::UNIX_EPOCH, failure: None }),
+        ..CredentialView::unknown(id, "gemini.json", State::Ready)
+    };
+    let text = read(PAGE_OF_METRICS);
+    let view = serde_json::to_value(view).expect("JSON");
+    let parts = [view.clone(), view["cooling_models"][0].clone(), view["last_refresh"].clone()];
+    for part in parts {
+        for field in part.as_object().expect("an object").keys() {
+            assert!(text.contains(&format!("`{field}`")), "{PAGE_OF_METRICS} lacks {field}");
+        }
+    }
+    for state in State::ALL {
+        assert_eq!(serde_json::to_value(state).expect("JSON"), state.name());
     }
 }
 
