@@ -7,7 +7,7 @@
 //! | 0, leaves | [`secret`] [`clock`] [`fs`] [`http`] [`shutdown`] [`telemetry`] |
 //! | 1 | [`provider`] |
 //! | 2 | [`config`] [`credential`] |
-//! | 3 | [`oauth`] |
+//! | 3 | [`oauth`] [`storage`] |
 //! | 4 | [`pool`] |
 //! | 5 | [`llm`] [`admin`] |
 //! | 6 | [`chat`] |
@@ -28,6 +28,7 @@ pub mod config;
 pub mod credential;
 
 pub mod oauth;
+pub mod storage;
 
 pub mod pool;
 

@@ -4,6 +4,7 @@
 //! finishes the refreshes in flight (a token that was rotated must reach its file), then the process may go.
 
 mod error;
+mod memory;
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,6 +12,7 @@ use chrono::{DateTime, Utc};
 use tokio::{net::TcpListener, sync::watch};
 
 pub use error::AppError;
+pub use memory::StoredState;
 
 use crate::{
     admin::{self, Connection, Questions, Readiness},
@@ -54,6 +56,7 @@ pub async fn build_pool(
         providers: Arc::clone(&settings.providers),
         store: Arc::new(build_store(settings, Arc::clone(&clock))),
         refresh: Arc::new(HttpRefresh::new(http, Arc::clone(&clock))),
+        state: Arc::new(StoredState::new(settings.storage.clone())),
         clock,
         shutdown: shutdown.clone(),
         metrics: metrics.clone(),

@@ -10,6 +10,7 @@ mod pool;
 mod providers;
 mod reader;
 mod source;
+mod storage;
 mod telemetry;
 mod urls;
 pub mod variables;
@@ -22,6 +23,7 @@ pub use environment::{Environment, environment};
 pub use names::nearest;
 pub use pool::{CredentialValue, NamedCredential, PoolSettings, Strategy, WatchMode};
 pub use source::{MapSource, Source};
+pub use storage::{Database, StorageSettings};
 pub use telemetry::TelemetrySettings;
 
 use url::Url;
@@ -44,6 +46,8 @@ pub struct Settings {
     pub providers: Arc<Catalog>,
     /// How chats are run.
     pub chat: ChatSettings,
+    /// Where the bot keeps what must outlive a process.
+    pub storage: StorageSettings,
     /// Logs and the admin endpoint.
     pub telemetry: TelemetrySettings,
     /// How our HTTP clients are built.
@@ -59,9 +63,12 @@ pub fn load(source: &dyn Source) -> Result<Settings, Mistakes> {
     let mut reader = Reader::new(source);
     let hosts = HttpHosts::read(&mut reader);
     let catalog = providers::catalog(&mut reader, &hosts);
+    let discord = DiscordSettings::read(&mut reader);
+    let pool = PoolSettings::read(&mut reader, &catalog);
     let mut settings = Settings {
-        discord: DiscordSettings::read(&mut reader),
-        pool: PoolSettings::read(&mut reader, &catalog),
+        discord,
+        storage: StorageSettings::read(&mut reader, &pool.state_dir),
+        pool,
         chat: ChatSettings::read(&mut reader, &catalog),
         telemetry: TelemetrySettings::read(&mut reader),
         http: HttpOptions { proxy: proxy(&mut reader), reach: Reach::Anywhere },

@@ -246,6 +246,11 @@ pub const VARIABLES: &[Variable] = &[
         "The proxy for every https connection; http to this machine or to ALLOW_HTTP_HOSTS is direct; it may carry a password",
     ),
     plain(Section::Operation, "STATE_DIR", "data", "The folder for the bot's own state; made when missing"),
+    secret(
+        Section::Operation,
+        "DATABASE_URL",
+        "sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE; empty: sqlite://STATE_DIR/cortana.db, made when missing",
+    ),
     plain(
         Section::Operation,
         "ADMIN_ADDR",
@@ -361,7 +366,6 @@ const OF_A_LATER_VERSION: &[&str] = &[
     "AUTO_THREADS",
     "CREDENTIALS_IDENTITY_FILE",
     "CREDENTIALS_PASSPHRASE_FILE",
-    "DATABASE_URL",
     "DISCORD_SHARDS",
     "GUILD_MODELS",
     "PERSONAS_DIR",

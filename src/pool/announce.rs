@@ -109,7 +109,8 @@ fn loaded(entry: &Entry) {
                 .window
                 .expires_at()
                 .map_or_else(|| "unknown".to_owned(), |at| at.format("%F %T UTC").to_string());
-            let disabled = entry.disabled();
+            let reason = entry.disabled();
+            let disabled = reason.as_deref();
             tracing::info!(credential.id = %id, %provider, account, dialect, expiry, disabled, "Loaded OAuth credential");
         }
         Login::ApiKey(_) => {

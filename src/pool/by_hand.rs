@@ -26,9 +26,7 @@ impl Inner {
         let set = self.set();
         let all = set.entries().iter();
         let is_meant = |entry: &&Entry| match selector {
-            Selector::Provider(provider) => {
-                entry.credential.provider == *provider && entry.disabled().is_none()
-            }
+            Selector::Provider(provider) => entry.credential.provider == *provider && !entry.is_disabled(),
             Selector::Credential(id) => entry.credential.id == *id,
         };
         all.filter(is_meant).map(|entry| entry.credential.id.clone()).collect()
@@ -70,7 +68,7 @@ impl Inner {
                 let now = self.now();
                 let entry = set.get_mut(id)?;
                 if let Some(reason) = entry.disabled() {
-                    return Some(RefreshResult::Disabled { reason: reason.to_owned() });
+                    return Some(RefreshResult::Disabled { reason: reason.into_owned() });
                 }
                 match &entry.credential.login {
                     Login::ApiKey(_) => return Some(RefreshResult::NothingToRefresh),
@@ -101,7 +99,18 @@ impl Inner {
         let mut set = self.set();
         let entry = set.get_mut(id)?;
         let expires_at = entry.window.expires_at();
-        let asked = matches!(ended, Ended::Refreshed | Ended::Failed { .. });
+        let asked = match &ended {
+            // That token is not sent again but by a confirmation, and the one that follows must not have to wait.
+            Ended::Failed { error: RefreshError::InvalidGrant { .. }, .. } => refused == Refused::TryOnce,
+            Ended::Refreshed | Ended::Failed { .. } => true,
+            Ended::Adopted
+            | Ended::Nothing
+            | Ended::RefusedBefore(_)
+            | Ended::Waiting { .. }
+            | Ended::Hopeless
+            | Ended::Store(_)
+            | Ended::Gone => false,
+        };
         if asked {
             entry.by_hand_at = Some(now);
         }
@@ -150,6 +159,7 @@ impl Inner {
         self.publish(news);
         self.wake.notify_one();
         self.openings.send_modify(|count| *count += 1);
+        self.remember.notify_one();
         Ok(())
     }
 }

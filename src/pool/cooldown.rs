@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use backoff::{ExponentialBackoffBuilder, backoff::Backoff};
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::{RetryHint, window::after};
 
@@ -20,7 +21,8 @@ const SHORTEST: Duration = Duration::from_secs(1);
 const TRIAL: Duration = Duration::from_secs(10);
 
 /// Why something rests, which says how long without a hint, and what a person is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RestCause {
     /// 429 without a word of when.
     Quota,
@@ -67,24 +69,24 @@ pub(super) struct Rest {
     /// Until when.
     pub(super) until: DateTime<Utc>,
     /// When one real request may try although it rests.
-    probe_at: Option<DateTime<Utc>>,
+    pub(super) probe_at: Option<DateTime<Utc>>,
     /// The request that tries it now.
-    probe: Option<Probe>,
+    pub(super) probe: Option<Probe>,
     /// The service began to answer somebody: anybody may go. Kept for the step until an answer is complete.
-    open: bool,
+    pub(super) open: bool,
     /// Why.
     pub(super) cause: RestCause,
     /// The reason code.
     pub(super) reason: String,
     /// How many times it escalated.
-    step: usize,
+    pub(super) step: usize,
     /// The mark at its last escalation.
-    since: Mark,
+    pub(super) since: Mark,
 }
 
 /// The one request that tries what rests, or rested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Probe {
+pub(super) struct Probe {
     taken: Mark,
     /// Until when the others wait for its end.
     until: DateTime<Utc>,

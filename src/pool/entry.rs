@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use super::{
     LastRefresh, State,
     cooldown::{Mark, Rest},
+    line::{Counts, SwitchedOff},
     outcome::Faults,
     refresher::{Ended, Errand},
     single_flight,
@@ -144,8 +145,8 @@ pub(super) struct Entry {
     /// The tokens that the place held when it was last read or written. Apart from those that were replaced: while nothing
     /// can be saved, any number of refreshes leaves the file as it is.
     at_rest: [Option<Fingerprint>; 2],
-    /// Disabled by an operator, in memory.
-    pub(super) switched_off: bool,
+    /// Disabled by an operator.
+    pub(super) switched_off: Option<SwitchedOff>,
     /// The refresh token that was refused (P4).
     pub(super) refused_login: Option<Fingerprint>,
     /// A bearer that the service rejects while the refresh is failing: as good as expired.
@@ -190,6 +191,12 @@ pub(super) struct Entry {
     pub(super) last_used_at: Option<DateTime<Utc>>,
     /// How often it was lent.
     pub(super) requests: u64,
+    /// How many of those spoke against it.
+    pub(super) failures: u64,
+    /// What other processes and earlier lives counted.
+    pub(super) earlier: Counts,
+    /// Whether what is remembered of it was taken in.
+    pub(super) is_remembered: bool,
     /// Leases out.
     pub(super) in_flight: u32,
     /// The state that was last made known.
@@ -220,7 +227,7 @@ impl Entry {
             bearer: None,
             replaced: VecDeque::new(),
             at_rest,
-            switched_off: false,
+            switched_off: None,
             refused_login: None,
             rejected_bearer: None,
             forced: None,
@@ -243,6 +250,9 @@ impl Entry {
             lock_holder: None,
             last_used_at: None,
             requests: 0,
+            failures: 0,
+            earlier: Counts::default(),
+            is_remembered: false,
             in_flight: 0,
             shown: State::Ready,
         };

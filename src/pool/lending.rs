@@ -233,7 +233,7 @@ enum Live {
 fn live_token(set: &Set, id: &CredentialId, now: chrono::DateTime<chrono::Utc>) -> Live {
     let Some(entry) = set.get(id) else { return Live::No("the credential is gone".to_owned()) };
     if let Some(reason) = entry.disabled() {
-        return Live::No(reason.to_owned());
+        return Live::No(reason.into_owned());
     }
     let token = match &entry.credential.login {
         Login::ApiKey(key) => Some(key.clone()),
@@ -342,6 +342,7 @@ mod tests {
             store: Arc::new(Store::new(options)),
             refresh: refresh.clone(),
             clock,
+            state: Arc::new(crate::pool::Forgetful),
             shutdown: Shutdown::new(),
             metrics: Metrics::default(),
             background: Background::Off,

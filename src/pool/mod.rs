@@ -14,24 +14,31 @@ mod event;
 mod facts;
 mod flight;
 mod lease;
+mod ledger;
 mod lending;
+mod line;
 mod measure;
 mod outcome;
 mod reason;
 mod refresher;
+mod remember;
 mod schedule;
 mod selection;
 mod set;
 mod single_flight;
 mod snapshot;
 mod standing;
+mod state_store;
 mod strategy;
 #[cfg(test)]
 mod tests;
 mod watcher;
 mod window;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use tokio::{
@@ -44,15 +51,19 @@ pub use cooldown::RestCause;
 pub use error::LeaseError;
 pub use event::{PoolEvent, RefreshCause};
 pub use lease::{Lease, Lent, Outcome, RetryHint, Want};
+pub use line::{Counts, Decision, RefreshLine, RefusalLine, RefusedToken, Rests, Span, SwitchedOff, Value};
 pub use selection::{AccessToken, NoSuchCredential, RefreshReport, RefreshResult, Refused, Selector};
 pub use snapshot::{CoolingModel, CredentialView, LastRefresh, Snapshot, State};
+pub use state_store::{Batch, Changes, Forgetful, Item, Line, StateStore, StateStoreError};
 
 use self::{
     announce::Told,
     at_rest::at_rest,
+    ledger::{Ledger, Presence},
     measure::Counted,
     outcome::Faults,
     reason::unusable,
+    remember::Exchange,
     set::Set,
     watcher::{Kept, Quiet, Stamps},
 };
@@ -67,6 +78,9 @@ use crate::{
     telemetry::metrics::Metrics,
 };
 
+/// How long a command waits for the state store.
+const SETTLE: Duration = Duration::from_secs(5);
+
 /// What a pool is built from.
 pub struct PoolParts {
     /// Sources, strategy, early window.
@@ -77,6 +91,8 @@ pub struct PoolParts {
     pub store: Arc<Store>,
     /// The exchange.
     pub refresh: Arc<dyn Refresh>,
+    /// What remembers beyond the life of a process.
+    pub state: Arc<dyn StateStore>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The life of its tasks.
@@ -113,6 +129,10 @@ struct Inner {
     wake: Notify,
     /// Counts the ends of requests that kept others away from what had rested, and what operators changed.
     openings: watch::Sender<u64>,
+    /// What is remembered. Its holder waits for the store; nobody else does.
+    ledger: tokio::sync::Mutex<Ledger>,
+    /// Wakes the task that remembers.
+    remember: Notify,
 }
 
 impl Pool {
@@ -122,8 +142,21 @@ impl Pool {
         let (events, _) = broadcast::channel(256);
         let sources = sources(&parts.settings);
         let (openings, _) = watch::channel(0);
-        let (set, stamps, wake) = (Mutex::default(), Stamps::default(), Notify::new());
-        let inner = Arc::new(Inner { parts, sources, set, stamps, events, wake, openings });
+        let presence = match parts.background {
+            Background::On => Presence::Told,
+            Background::Off => Presence::Untold,
+        };
+        let inner = Arc::new(Inner {
+            parts,
+            sources,
+            set: Mutex::default(),
+            stamps: Stamps::default(),
+            events,
+            wake: Notify::new(),
+            openings,
+            ledger: tokio::sync::Mutex::new(Ledger::new(uuid::Uuid::new_v4().to_string(), presence)),
+            remember: Notify::new(),
+        });
         let loader = Arc::clone(&inner);
         let inventory = at_rest(move || {
             loader.stamps.prime(&loader.parts.settings);
@@ -133,9 +166,11 @@ impl Pool {
         let folders = inventory.watch.clone();
         let told = Told::of(&inventory);
         inner.apply(inventory, &[], &Quiet::default());
+        let first = inner.exchange(Exchange::Both, remember::AT_START).await;
         match inner.parts.background {
             Background::On => {
                 inner.announce_start(&told);
+                drop(inner.parts.shutdown.spawn(remember::run(Arc::clone(&inner), first)));
                 drop(inner.parts.shutdown.spawn(schedule::run(Arc::clone(&inner))));
                 drop(inner.parts.shutdown.spawn(alert::run(Arc::clone(&inner))));
                 match inner.parts.settings.watch {
@@ -145,7 +180,7 @@ impl Pool {
                     WatchMode::Off => {}
                 }
             }
-            Background::Off => {}
+            Background::Off => drop(inner.parts.shutdown.spawn(remember::run_at_end(Arc::clone(&inner)))),
         }
         Self { inner }
     }
@@ -181,16 +216,17 @@ impl Pool {
         self.inner.access_token(selector, until).await
     }
 
-    /// Takes a credential out of service until [`Pool::enable`], in memory. Leases on it finish.
-    pub fn disable(&self, credential: &CredentialId) -> Result<(), NoSuchCredential> {
-        self.inner.change(credential, |entry| entry.switched_off = true)
+    /// Takes a credential out of service until [`Pool::enable`], for every process that shares the state store. Leases on
+    /// it finish. The reason is shown with its state.
+    pub fn disable(&self, credential: &CredentialId, reason: Option<String>) -> Result<(), NoSuchCredential> {
+        self.inner.change(credential, |entry| entry.switched_off = Some(SwitchedOff { reason }))
     }
 
     /// Puts a credential back into service: an operator's disabling and a refusal by the service are lifted. What its
     /// file or unaccepted terms disable stays disabled.
     pub fn enable(&self, credential: &CredentialId) -> Result<(), NoSuchCredential> {
         self.inner.change(credential, |entry| {
-            entry.switched_off = false;
+            entry.switched_off = None;
             entry.refusal = None;
         })
     }
@@ -214,6 +250,11 @@ impl Pool {
     /// changed a credential: somebody who found everything resting may look again.
     pub fn openings(&self) -> watch::Receiver<u64> {
         self.inner.openings.subscribe()
+    }
+
+    /// Writes what changed and takes in what others wrote, now: for commands that must know that it was saved.
+    pub async fn settle(&self) -> Result<(), StateStoreError> {
+        self.inner.exchange(Exchange::Both, SETTLE).await
     }
 
     /// Everything that can be shown.

@@ -63,6 +63,9 @@ impl Entry {
             };
         }
         let hit = |hint, cause, reason| Hit { hint, cause, reason, taken, mark };
+        if !matches!(outcome, Outcome::Success | Outcome::Neutral) {
+            self.failures += 1;
+        }
         match outcome {
             Outcome::Success => self.succeed(model, bearer, taken),
             Outcome::ModelCooling { hint, reason } => {

@@ -1,5 +1,7 @@
 //! Why a credential is in its state, and what to do about it: one sentence, never a secret.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 
 use super::{
@@ -36,7 +38,7 @@ impl Entry {
                     refusal.reason
                 ),
             }),
-            State::Disabled => self.disabled().map(str::to_owned),
+            State::Disabled => self.disabled().map(Cow::into_owned),
             State::Unusable => self.foreign.as_ref().map(|host| {
                 format!("foreign endpoint {host}: not a host of this provider; log in again with the provider's own tool")
             }),
@@ -140,9 +142,13 @@ impl Entry {
             cooling_until: if state == State::Cooling { self.resting_until(now) } else { None },
             cooling_models,
             last_refresh: self.last_refresh.clone(),
-            refresh_attempts: self.refresh_attempts,
+            refresh_attempts: self
+                .refresh_attempts
+                .saturating_add(u32::try_from(self.earlier.refresh_attempts).unwrap_or(u32::MAX)),
             last_used_at: self.last_used_at,
-            requests: self.requests,
+            requests: self.requests.saturating_add(self.earlier.requests),
+            failures: self.failures.saturating_add(self.earlier.failures),
+            counted_since: self.earlier.since.and_then(DateTime::from_timestamp_millis),
             in_flight: self.in_flight,
             lock_holder: self.lock_holder.clone(),
         }

@@ -123,12 +123,16 @@ pub struct CredentialView {
     pub cooling_models: Vec<CoolingModel>,
     /// The last refresh.
     pub last_refresh: Option<LastRefresh>,
-    /// Token requests since the start.
+    /// Token requests, of every process that shares the state store.
     pub refresh_attempts: u32,
     /// When it was last leased.
     pub last_used_at: Option<DateTime<Utc>>,
-    /// Requests since the start.
+    /// How often it was leased, by every process that shares the state store.
     pub requests: u64,
+    /// How many of those spoke against it.
+    pub failures: u64,
+    /// Since when these are counted; `None`: since the start.
+    pub counted_since: Option<DateTime<Utc>>,
     /// Leases out now.
     pub in_flight: u32,
     /// Who holds its lock, when a refresh waits for it.
@@ -154,6 +158,8 @@ impl CredentialView {
             refresh_attempts: 0,
             last_used_at: None,
             requests: 0,
+            failures: 0,
+            counted_since: None,
             in_flight: 0,
             lock_holder: None,
         }

@@ -1,8 +1,13 @@
 //! Where a credential stands at an instant: its phase, whether it can be lent, its state as shown, what is due.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 
-use super::{RestCause, State, cooldown::Verdict, entry::Entry, refresher::Errand, window::Phase};
+use super::{
+    RestCause, State, cooldown::Verdict, entry::Entry, line::SwitchedOff, refresher::Errand,
+    window::Phase,
+};
 use crate::provider::AfterGrant;
 
 /// Whether and when a credential can be lent.
@@ -55,12 +60,22 @@ impl Entry {
         }
     }
 
+    /// Whether it is disabled.
+    pub(super) fn is_disabled(&self) -> bool {
+        self.switched_off.is_some() || self.credential.disabled.is_some()
+    }
+
     /// Why it is disabled, by its file, its terms or an operator.
-    pub(super) fn disabled(&self) -> Option<&str> {
-        if self.switched_off {
-            return Some("disabled by an operator; enable it to use it again");
+    pub(super) fn disabled(&self) -> Option<Cow<'_, str>> {
+        match &self.switched_off {
+            Some(SwitchedOff { reason: None }) => {
+                Some("disabled by an operator; enable it to use it again".into())
+            }
+            Some(SwitchedOff { reason: Some(reason) }) => {
+                Some(format!("disabled by an operator ({reason}); enable it to use it again").into())
+            }
+            None => self.credential.disabled.as_deref().map(Cow::Borrowed),
         }
-        self.credential.disabled.as_deref()
     }
 
     /// Whether what fails for now still does.
@@ -75,7 +90,7 @@ impl Entry {
 
     /// Whether it can be lent for a model.
     pub(super) fn readiness(&self, model: &str, now: DateTime<Utc>) -> Readiness {
-        if self.disabled().is_some() || self.refusal.is_some() || self.foreign.is_some() {
+        if self.is_disabled() || self.refusal.is_some() || self.foreign.is_some() {
             return Readiness::Blocked;
         }
         for rest in [self.rest.as_ref(), self.models.get(model)].into_iter().flatten() {
@@ -100,7 +115,7 @@ impl Entry {
         let resting = self.rest.as_ref().is_some_and(|rest| rest.is_running(now));
         let refreshing =
             self.flight.as_ref().is_some_and(|flight| matches!(flight.errand, Errand::Refresh { .. }));
-        if self.disabled().is_some() {
+        if self.is_disabled() {
             State::Disabled
         } else if self.foreign.is_some() {
             State::Unusable
@@ -129,7 +144,7 @@ impl Entry {
         };
         wanted
             && self.flight.is_none()
-            && self.disabled().is_none()
+            && !self.is_disabled()
             && self.refusal.is_none()
             && self.foreign.is_none()
             && self.refused_client().is_none()

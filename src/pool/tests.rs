@@ -9,6 +9,7 @@ use super::{
     Outcome, RefreshCause, Refused, RetryHint, State,
     entry::{Entry, Origin},
     flight::Decision,
+    line::SwitchedOff,
     outcome::Returned,
     refresher::{Ended, Errand, take_in},
     standing::Readiness,
@@ -343,9 +344,9 @@ proptest! {
                     entry.adopt(found, Origin::File, now);
                     prop_assert!(entry.can_refresh() && entry.refusal.is_none(), "P4: another token lifts it");
                 }
-                Event::SwitchedOff => entry.switched_off = true,
+                Event::SwitchedOff => entry.switched_off = Some(SwitchedOff::default()),
                 Event::Enabled => {
-                    entry.switched_off = false;
+                    entry.switched_off = None;
                     entry.refusal = None;
                 }
                 Event::Cleared => {

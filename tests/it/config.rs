@@ -311,7 +311,7 @@ fn tokens_never_go_over_http_beyond_this_machine() {
 #[test]
 fn what_nobody_reads_is_said() {
     let settings = settings([
-        ("DATABASE_URL", "postgres://canary@db/x"),
+        ("ALERT_WEBHOOK_URL", "https://canary@example.com/x"),
         ("GEMINI_API_KEY", "canary"),
         ("AZURE_CLIENT_SECRET_FILE", "/x"),
         ("DISCORD_TOKN", "canary"),
@@ -327,9 +327,9 @@ fn what_nobody_reads_is_said() {
     assert_eq!(
         settings.warnings,
         [
+            "ALERT_WEBHOOK_URL is set, but is not used by this version",
             "ALLOW_DM is not a variable of Cortana; did you mean ALLOW_DMS?",
             "AZURE_CLIENT_SECRET_FILE is set, but is not used by this version",
-            "DATABASE_URL is set, but is not used by this version",
             "DISCORD_COLOUR is not a variable of Cortana and has no effect",
             "DISCORD_TOKN is not a variable of Cortana; did you mean DISCORD_TOKEN?",
             "GEMINI_API_KEY is set, but is not used by this version",

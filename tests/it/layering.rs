@@ -14,12 +14,16 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["provider"]),
     ("credential", &["provider"]),
     ("oauth", &["credential", "config", "provider"]),
+    ("storage", &["config"]),
     ("pool", &["oauth", "credential", "config", "provider"]),
     ("llm", &["pool", "provider", "config", "credential", "oauth"]),
     ("admin", &["pool", "config"]),
     ("chat", &["llm", "config", "provider"]),
     ("discord", &["chat", "llm", "pool", "oauth", "credential", "provider", "config"]),
-    ("app", &["discord", "chat", "llm", "admin", "pool", "oauth", "credential", "provider", "config"]),
+    (
+        "app",
+        &["discord", "chat", "llm", "admin", "storage", "pool", "oauth", "credential", "provider", "config"],
+    ),
     (
         "cli",
         &[
@@ -28,6 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "chat",
             "llm",
             "admin",
+            "storage",
             "pool",
             "oauth",
             "credential",
@@ -163,6 +168,7 @@ fn libraries_stay_in_their_rooms() {
         ("notify::", &["pool"]),
         ("clap::", &["cli"]),
         ("metrics_exporter_prometheus::", &["telemetry"]),
+        ("sqlx::", &["storage"]),
     ];
     let mut broken = Vec::new();
     for (path, text) in sources() {

@@ -98,10 +98,10 @@ async fn p34_news_that_nobody_could_hear_cost_no_alert() {
     let mut news = bot.pool.subscribe();
     // More news than the channel holds, without a chance for anybody to hear them.
     for _ in 0..400 {
-        bot.pool.disable(&id).unwrap();
+        bot.pool.disable(&id, None).unwrap();
         bot.pool.enable(&id).unwrap();
     }
-    bot.pool.disable(&id).unwrap();
+    bot.pool.disable(&id, None).unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(kinds(&alerts(&mut news)), [(AlertKind::FewHealthy, true)]);
     assert!(Scrape::parse(&bot.metrics.render()).sum("cortana_pool_events_dropped_total", &[]) > 0.0);

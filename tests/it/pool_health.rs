@@ -198,7 +198,7 @@ async fn leases_say_why_there_is_none() {
     let id = only(&process).id;
     let tried = Want { exclude: vec![id.clone()], ..key_want() };
     assert_eq!(process.pool.lease(&tried).await.unwrap_err(), LeaseError::AllTried);
-    process.pool.disable(&id).unwrap();
+    process.pool.disable(&id, None).unwrap();
     assert!(matches!(process.pool.lease(&key_want()).await, Err(LeaseError::NeedsOperator { .. })));
     assert_eq!(only(&process).state, State::Disabled);
     process.pool.enable(&id).unwrap();

@@ -66,7 +66,7 @@ const EVENTS: &[(&str, Event)] = &[
     ("another process refreshes it", Event::Written(FIRST)),
     ("a person logs in anew", Event::Written("FAKE-refresh-anew")),
     ("its file is removed", Event::Removed),
-    ("an operator disables it", Event::ByHand(|life| life.process.pool.disable(&life.view.id).unwrap())),
+    ("an operator disables it", Event::ByHand(|life| life.process.pool.disable(&life.view.id, None).unwrap())),
     ("an operator enables it", Event::ByHand(|life| life.process.pool.enable(&life.view.id).unwrap())),
     (
         "an operator clears its cooldown",
@@ -178,7 +178,7 @@ impl Life {
                 self.give_back(Outcome::CredentialCooling { hint, reason: code("HTTP 429") });
             }
             State::Refused => self.give_back(Outcome::Refused { reason: code("TOS_VIOLATION"), link: None }),
-            State::Disabled => self.process.pool.disable(&self.view.id).unwrap(),
+            State::Disabled => self.process.pool.disable(&self.view.id, None).unwrap(),
         }
     }
 

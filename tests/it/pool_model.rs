@@ -151,7 +151,7 @@ impl Pair {
             Op::LogIn(number) if !self.known[*number].disabled => self.log_in(*number).await,
             Op::Return(..) | Op::LogIn(_) => {}
             Op::Disable(number) => {
-                self.process.pool.disable(&self.view(*number).id).unwrap();
+                self.process.pool.disable(&self.view(*number).id, None).unwrap();
                 self.known[*number].disabled = true;
                 self.told(*number);
             }

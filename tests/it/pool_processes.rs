@@ -72,6 +72,7 @@ async fn pool(folder: &Path) -> Pool {
         providers,
         store: Arc::new(store),
         refresh: Arc::new(HttpRefresh::new(http, clock.clone())),
+        state: Arc::new(cortana::pool::Forgetful),
         clock,
         shutdown: Shutdown::new(),
         metrics: Metrics::default(),

@@ -3,7 +3,9 @@
 pub(crate) mod bench;
 pub(crate) mod binary;
 pub(crate) mod bot;
+pub(crate) mod memory;
 pub(crate) mod pool;
+pub(crate) mod postgres;
 pub(crate) mod prometheus;
 pub(crate) mod samples;
 pub(crate) mod upstream;

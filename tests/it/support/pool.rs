@@ -19,7 +19,7 @@ use cortana::{
     credential::{Facts, OAuthLogin, Store, StoreOptions},
     fs::{Disk, Faults, Step},
     oauth::{Grant, Refresh, RefreshError},
-    pool::{Background, CredentialView, Lease, LeaseError, Pool, PoolParts, Want},
+    pool::{Background, CredentialView, Forgetful, Lease, LeaseError, Pool, PoolParts, StateStore, Want},
     provider::{Catalog, Provider, ProviderId},
     secret::Secret,
     shutdown::Shutdown,
@@ -215,6 +215,8 @@ pub(crate) struct World {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) steps: Arc<Steps>,
     pub(crate) settings: PoolSettings,
+    /// What its processes share; forgetful unless a test says otherwise.
+    pub(crate) state: Arc<dyn StateStore>,
 }
 
 /// A pool as one process has it. Dropping the life ends its tasks.
@@ -249,6 +251,7 @@ impl World {
             endpoint: Arc::new(Endpoint::new()),
             steps: Arc::default(),
             settings,
+            state: Arc::new(Forgetful),
         }
     }
 
@@ -322,6 +325,7 @@ impl World {
             providers,
             store: Arc::new(Store::with_disk(options, Disk::with_faults(self.steps.clone()))),
             refresh: self.endpoint.clone(),
+            state: Arc::clone(&self.state),
             clock: self.clock.clone(),
             shutdown: shutdown.clone(),
             metrics: metrics.clone(),

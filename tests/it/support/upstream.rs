@@ -315,6 +315,7 @@ impl World {
             providers: providers.clone(),
             store: Arc::new(store),
             refresh: plan.refresh,
+            state: Arc::new(cortana::pool::Forgetful),
             clock: clock.clone(),
             shutdown: life.clone(),
             metrics: Metrics::default(),

@@ -1,0 +1,484 @@
+//! What this process knows of what is remembered, and how it follows the live set.
+//!
+//! Nothing in the pool has to say that it changed: a look compares each entry with its lines, by references, and writes
+//! down what differs. So a lease costs nothing for being remembered, and a store that hangs is never in its way.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    LastRefresh,
+    cooldown::{Mark, Rest},
+    entry::{Entry, Refusal, RefusalKind},
+    line::{AFTERLIFE, Counts, Decision, RefreshLine, RefusalLine, RefusedToken, Rests, Span, SwitchedOff, Value},
+    set::Set,
+    state_store::{Batch, Changes, Item, Line},
+};
+use crate::credential::{CredentialId, Fingerprint};
+
+/// A credential is seen again after this long, in milliseconds.
+const DAY: i64 = 86_400_000;
+
+/// Whether this process says which credentials it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It runs for long.
+    Told,
+    /// It looks once and ends.
+    Untold,
+}
+
+/// What is known of all credentials, and what of it is still to be written.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    /// This process's name among writers.
+    writer: String,
+    presence: Presence,
+    serial: i64,
+    revision: i64,
+    known: HashMap<CredentialId, Known>,
+    /// Sent, but perhaps not received: sent again as it is.
+    pending: Option<Batch>,
+}
+
+/// What is known of one.
+#[derive(Debug, Default)]
+struct Known {
+    rest: Rests,
+    models: BTreeMap<String, Rests>,
+    refused: BTreeMap<Fingerprint, Decision<RefusedToken>>,
+    refusal: Decision<RefusalLine>,
+    switch: Decision<SwitchedOff>,
+    /// The sum, as the store has it.
+    counts: Counts,
+    /// What is to be added to it.
+    unsent: Counts,
+    /// The entry's own counters at the last look.
+    own: Own,
+    /// What the entry had at the last look.
+    had: Had,
+    /// Lines to be written.
+    changed: BTreeSet<Item>,
+}
+
+/// The counters of an entry, which begin with it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Own {
+    requests: u64,
+    failures: u64,
+    refresh_attempts: u64,
+}
+
+/// What an entry had, to tell its end from its never having been.
+#[derive(Debug, Default)]
+struct Had {
+    refused: Option<Fingerprint>,
+    refusal: bool,
+}
+
+impl Ledger {
+    /// An empty one.
+    pub(super) fn new(writer: String, presence: Presence) -> Self {
+        Self { writer, presence, serial: 0, revision: 0, known: HashMap::new(), pending: None }
+    }
+
+    /// After which revision to read.
+    pub(super) fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    /// Writes down what changed in the set since the last look. A credential that is new takes in what is known first.
+    pub(super) fn look(&mut self, set: &mut Set, now: DateTime<Utc>) {
+        let mark = set.next_mark();
+        let at = now.timestamp_millis();
+        for entry in set.entries_mut() {
+            if !self.known.contains_key(&entry.credential.id) {
+                self.known.insert(entry.credential.id.clone(), Known::default());
+            }
+            let Some(known) = self.known.get_mut(&entry.credential.id) else { continue };
+            if entry.is_remembered {
+                known.follow(entry, &self.writer, at);
+                known.hold_back(entry);
+            } else {
+                known.begin(entry, mark, at);
+            }
+            if self.presence == Presence::Told
+                && known.unsent.seen_at.max(known.counts.seen_at).is_none_or(|seen| at - seen > DAY)
+            {
+                known.unsent.seen_at = Some(at);
+                known.changed.insert(Item::Counts);
+            }
+        }
+    }
+
+    /// What is to be written now: what may not have been received before, else what changed.
+    pub(super) fn batch(&mut self, now: DateTime<Utc>) -> Option<Batch> {
+        if self.pending.is_none() {
+            let at = now.timestamp_millis();
+            let mut lines = Vec::new();
+            for (credential, known) in &mut self.known {
+                for item in std::mem::take(&mut known.changed) {
+                    let Some(value) = known.value(&item) else { continue };
+                    lines.push(Line { credential: credential.clone(), item, value });
+                }
+            }
+            if !lines.is_empty() {
+                self.serial += 1;
+                self.pending = Some(Batch { writer: self.writer.clone(), serial: self.serial, at, lines });
+            }
+        }
+        self.pending.clone()
+    }
+
+    /// The batch was received.
+    pub(super) fn written(&mut self) {
+        for line in self.pending.take().into_iter().flat_map(|batch| batch.lines) {
+            if let (Some(known), Value::Counts(change)) = (self.known.get_mut(&line.credential), line.value) {
+                known.counts = known.counts.plus(&change);
+            }
+        }
+    }
+
+    /// Takes in what others wrote.
+    pub(super) fn take_in(&mut self, set: &mut Set, changes: Changes, now: DateTime<Utc>) {
+        self.look(set, now);
+        self.revision = self.revision.max(changes.revision);
+        let mut touched: BTreeSet<CredentialId> = BTreeSet::new();
+        for Line { credential, item, value } in changes.lines {
+            let known = self.known.entry(credential.clone()).or_default();
+            known.learn(item, value);
+            touched.insert(credential);
+        }
+        let mark = set.next_mark();
+        let at = now.timestamp_millis();
+        for id in touched {
+            if let (Some(entry), Some(known)) = (set.get_mut(&id), self.known.get_mut(&id)) {
+                known.show(entry, mark, at);
+            }
+        }
+    }
+}
+
+impl Known {
+    /// A new entry takes in what is known of its credential.
+    fn begin(&mut self, entry: &mut Entry, mark: Mark, at: i64) {
+        self.own = Own::default();
+        self.had = Had::default();
+        self.show(entry, mark, at);
+        entry.is_remembered = true;
+    }
+
+    /// Writes down what changed in an entry.
+    fn follow(&mut self, entry: &Entry, writer: &str, at: i64) {
+        if follow_rest(&mut self.rest, entry.rest.as_ref(), at) {
+            self.changed.insert(Item::Rest);
+        }
+        for (model, rest) in &entry.models {
+            if !self.models.contains_key(model) {
+                self.models.insert(model.clone(), Rests::default());
+            }
+            if let Some(rests) = self.models.get_mut(model)
+                && follow_rest(rests, Some(rest), at)
+            {
+                self.changed.insert(Item::ModelRest(model.clone()));
+            }
+        }
+        for (model, rests) in &mut self.models {
+            if !entry.models.contains_key(model) && follow_rest(rests, None, at) {
+                self.changed.insert(Item::ModelRest(model.clone()));
+            }
+        }
+        self.models.retain(|model, rests| {
+            rests.ends_at() > at || self.changed.contains(&Item::ModelRest(model.clone()))
+        });
+        if self.switch.holds != entry.switched_off {
+            self.switch.decide(entry.switched_off.clone(), writer, at);
+            self.changed.insert(Item::Switch);
+        }
+        self.follow_refusals(entry, writer, at);
+        self.follow_counts(entry, at);
+    }
+
+    fn follow_refusals(&mut self, entry: &Entry, writer: &str, at: i64) {
+        let holds = |known: &Self, token| known.refused.get(&token).is_some_and(|it| it.holds.is_some());
+        if entry.refused_login != self.had.refused {
+            if let Some(token) = entry.refused_login.filter(|token| !holds(self, *token)) {
+                self.refused.entry(token).or_default().decide(Some(RefusedToken {}), writer, at);
+                self.changed.insert(Item::RefusedToken(token));
+            }
+            // It was accepted after all. Where another token took its place, it stays refused.
+            let lifted = self.had.refused.filter(|_| entry.refused_login.is_none());
+            if let Some(token) =
+                lifted.filter(|token| entry.refresh_print() == Some(*token) && holds(self, *token))
+            {
+                self.refused.entry(token).or_default().decide(None, writer, at);
+                self.changed.insert(Item::RefusedToken(token));
+            }
+            self.had.refused = entry.refused_login;
+        }
+        match (&entry.refusal, &self.refusal.holds) {
+            (Some(refusal), known) => {
+                let same = known.as_ref().is_some_and(|line| {
+                    line.reason == refusal.reason && line.account == (refusal.kind == RefusalKind::Account)
+                });
+                if !self.had.refusal || !same {
+                    let line = refusal_line(entry, refusal);
+                    if line != self.refusal.holds {
+                        self.refusal.decide(line, writer, at);
+                        self.changed.insert(Item::Refusal);
+                    }
+                }
+            }
+            (None, Some(line)) if self.had.refusal => {
+                if judged(entry, line) {
+                    self.refusal.decide(None, writer, at);
+                    self.changed.insert(Item::Refusal);
+                }
+            }
+            (None, _) => {}
+        }
+        self.had.refusal = entry.refusal.is_some();
+    }
+
+    fn follow_counts(&mut self, entry: &Entry, at: i64) {
+        let own = own(entry);
+        let since = |now: u64, then: u64| now.checked_sub(then).unwrap_or(now);
+        let change = Counts {
+            requests: since(own.requests, self.own.requests),
+            failures: since(own.failures, self.own.failures),
+            refresh_attempts: since(own.refresh_attempts, self.own.refresh_attempts),
+            ..Counts::default()
+        };
+        self.own = own;
+        let last_used_at = entry.last_used_at.map(|at| at.timestamp_millis());
+        let by_hand_at = entry.by_hand_at.map(|at| at.timestamp_millis());
+        let refreshed_at = entry.last_refresh.as_ref().map(|last| last.at.timestamp_millis());
+        let newest = |known: &Self| {
+            let refresh = |counts: &Counts| counts.last_refresh.as_ref().map(|last| last.at);
+            (
+                known.counts.last_used_at.max(known.unsent.last_used_at),
+                known.counts.by_hand_at.max(known.unsent.by_hand_at),
+                refresh(&known.counts).max(refresh(&known.unsent)),
+            )
+        };
+        let (used, by_hand, refreshed) = newest(self);
+        if change == Counts::default()
+            && last_used_at <= used
+            && by_hand_at <= by_hand
+            && refreshed_at <= refreshed
+        {
+            return;
+        }
+        let last_refresh = entry.last_refresh.as_ref().map(|last| refresh_line(entry, last));
+        let since = self.counts.since.or(self.unsent.since).or(Some(at));
+        let change = Counts { since, last_used_at, last_refresh, by_hand_at, ..change };
+        self.unsent = self.unsent.plus(&change);
+        self.changed.insert(Item::Counts);
+    }
+
+    /// What is to be written of an item; counts are handed over.
+    fn value(&mut self, item: &Item) -> Option<Value> {
+        Some(match item {
+            Item::Rest => Value::Rests(self.rest.clone()),
+            Item::ModelRest(model) => Value::Rests(self.models.get(model)?.clone()),
+            Item::RefusedToken(token) => Value::RefusedToken(self.refused.get(token)?.clone()),
+            Item::Refusal => Value::Refusal(self.refusal.clone()),
+            Item::Switch => Value::Switch(self.switch.clone()),
+            Item::Counts => Value::Counts(std::mem::take(&mut self.unsent)),
+        })
+    }
+
+    /// Takes in a line from the store. A kind that does not fit its item comes from a later version and says nothing here.
+    fn learn(&mut self, item: Item, value: Value) {
+        match (item, value) {
+            (Item::Rest, Value::Rests(rests)) => self.rest = self.rest.join(&rests),
+            (Item::ModelRest(model), Value::Rests(rests)) => {
+                let known = self.models.entry(model).or_default();
+                *known = known.join(&rests);
+            }
+            (Item::RefusedToken(token), Value::RefusedToken(decision)) => {
+                let known = self.refused.entry(token).or_default();
+                *known = known.join(&decision);
+            }
+            (Item::Refusal, Value::Refusal(decision)) => self.refusal = self.refusal.join(&decision),
+            (Item::Switch, Value::Switch(decision)) => self.switch = self.switch.join(&decision),
+            (Item::Counts, Value::Counts(counts)) => self.counts = counts,
+            (
+                Item::Rest
+                | Item::ModelRest(_)
+                | Item::RefusedToken(_)
+                | Item::Refusal
+                | Item::Switch
+                | Item::Counts,
+                _,
+            ) => {}
+        }
+    }
+
+    /// Puts what is known into the entry.
+    fn show(&mut self, entry: &mut Entry, mark: Mark, at: i64) {
+        show_rest(&self.rest, &mut entry.rest, mark, at);
+        for (model, rests) in &self.models {
+            let mut rest = entry.models.remove(model);
+            show_rest(rests, &mut rest, mark, at);
+            if let Some(rest) = rest {
+                entry.models.insert(model.clone(), rest);
+            }
+        }
+        entry.switched_off.clone_from(&self.switch.holds);
+        if let Some(token) = entry.refused_login
+            && self.refused.get(&token).is_some_and(|decision| decision.holds.is_none())
+        {
+            entry.refused_login = None;
+            self.had.refused = None;
+        }
+        if self.refusal.holds.is_none() {
+            entry.refusal = None;
+            self.had.refusal = false;
+        }
+        self.hold_back(entry);
+        let newest = self.counts.plus(&self.unsent);
+        let own = own(entry);
+        entry.earlier = Counts {
+            requests: newest.requests.saturating_sub(own.requests),
+            failures: newest.failures.saturating_sub(own.failures),
+            refresh_attempts: newest.refresh_attempts.saturating_sub(own.refresh_attempts),
+            since: newest.since,
+            ..Counts::default()
+        };
+        let later = |ours: &mut Option<DateTime<Utc>>, known: Option<i64>| {
+            if known > ours.map(|at| at.timestamp_millis()) {
+                *ours = known.and_then(DateTime::from_timestamp_millis);
+            }
+        };
+        later(&mut entry.last_used_at, newest.last_used_at);
+        later(&mut entry.by_hand_at, newest.by_hand_at);
+        if let Some(RefreshLine { at, failure }) = newest.last_refresh
+            && entry.last_refresh.as_ref().is_none_or(|last| last.at.timestamp_millis() < at)
+            && let Some(at) = DateTime::from_timestamp_millis(at)
+        {
+            entry.last_refresh = Some(LastRefresh { at, failure });
+        }
+    }
+
+    /// Holds the entry's token back where that one is known to be refused: it may have come after the refusal did.
+    fn hold_back(&mut self, entry: &mut Entry) {
+        if self.refused.values().any(|decision| decision.holds.is_some())
+            && let Some(token) = entry.refresh_print()
+            && entry.refused_login != Some(token)
+            && self.refused.get(&token).is_some_and(|decision| decision.holds.is_some())
+        {
+            entry.refused_login = Some(token);
+            self.had.refused = Some(token);
+        }
+        if entry.refusal.is_none()
+            && let Some(line) = &self.refusal.holds
+            && judged(entry, line)
+        {
+            entry.refusal = Some(Refusal { reason: line.reason.clone(), kind: kind(line), link: None });
+            self.had.refusal = true;
+        }
+    }
+}
+
+fn own(entry: &Entry) -> Own {
+    Own {
+        requests: entry.requests,
+        failures: entry.failures,
+        refresh_attempts: u64::from(entry.refresh_attempts),
+    }
+}
+
+/// The token that a refusal holds for: the account's is its refresh token, which lives longest.
+fn judged_token(entry: &Entry, kind: RefusalKind) -> Option<Fingerprint> {
+    let bearer = entry.bearer().map(|(_, token)| *token);
+    match kind {
+        RefusalKind::Account => entry.refresh_print().or(bearer),
+        RefusalKind::Token => bearer,
+    }
+}
+
+fn refusal_line(entry: &Entry, refusal: &Refusal) -> Option<RefusalLine> {
+    let token = judged_token(entry, refusal.kind)?.to_string();
+    let account = refusal.kind == RefusalKind::Account;
+    Some(RefusalLine { token, account, reason: refusal.reason.clone() })
+}
+
+fn kind(line: &RefusalLine) -> RefusalKind {
+    if line.account { RefusalKind::Account } else { RefusalKind::Token }
+}
+
+/// Whether a refusal is of the token that the entry has.
+fn judged(entry: &Entry, line: &RefusalLine) -> bool {
+    judged_token(entry, kind(line)).is_some_and(|token| token.to_string() == line.token)
+}
+
+/// Writes down a rest that is not the known one; whether it was.
+fn follow_rest(known: &mut Rests, rest: Option<&Rest>, at: i64) -> bool {
+    let is_over = |until: i64| until.saturating_add(AFTERLIFE) < at;
+    let rest = rest.filter(|rest| !is_over(rest.until.timestamp_millis()));
+    let current = known.current().filter(|span| !is_over(span.until));
+    match (rest, current) {
+        (None, None) => false,
+        (None, Some(_)) => {
+            known.clear(at);
+            true
+        }
+        (Some(rest), Some(span)) if is_same(rest, span) => false,
+        (Some(rest), _) => {
+            known.set(span(rest, at), at);
+            true
+        }
+    }
+}
+
+fn is_same(rest: &Rest, span: &Span) -> bool {
+    rest.until.timestamp_millis() == span.until
+        && rest.step == span.step
+        && rest.probe_at.map(|at| at.timestamp_millis()) == span.probe_at
+        && rest.cause == span.cause
+        && rest.reason == span.reason
+}
+
+fn span(rest: &Rest, at: i64) -> Span {
+    Span {
+        until: rest.until.timestamp_millis(),
+        set_at: at,
+        step: rest.step,
+        probe_at: rest.probe_at.map(|at| at.timestamp_millis()),
+        cause: rest.cause,
+        reason: rest.reason.clone(),
+    }
+}
+
+/// Puts the known rest in the place of another. A success of a lease that is taken from now on ends it.
+fn show_rest(known: &Rests, rest: &mut Option<Rest>, mark: Mark, at: i64) {
+    let current = known.current().filter(|span| span.until.saturating_add(AFTERLIFE) >= at);
+    match (current, rest.as_ref()) {
+        (None, _) => *rest = None,
+        (Some(span), Some(rest)) if is_same(rest, span) => {}
+        (Some(span), _) => {
+            let instant = |at| DateTime::from_timestamp_millis(at).unwrap_or_default();
+            let same = rest.as_ref().filter(|rest| rest.until.timestamp_millis() == span.until);
+            *rest = Some(Rest {
+                until: instant(span.until),
+                probe_at: span.probe_at.map(instant),
+                // A request of ours that tries it is under way whatever others say.
+                probe: rest.as_ref().and_then(|rest| rest.probe),
+                open: false,
+                cause: span.cause,
+                reason: span.reason.clone(),
+                step: span.step,
+                since: same.map_or(mark, |rest| rest.since),
+            });
+        }
+    }
+}
+
+/// How a refresh ended, without names: a failure may quote the file that it met.
+fn refresh_line(entry: &Entry, last: &LastRefresh) -> RefreshLine {
+    let label = entry.credential.place.label();
+    let failure = last.failure.as_ref().map(|failure| failure.replace(&label, "its file"));
+    RefreshLine { at: last.at.timestamp_millis(), failure }
+}

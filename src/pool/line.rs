@@ -1,0 +1,269 @@
+//! What is remembered, and how two versions of it become one.
+//!
+//! Processes write without asking each other, so every rule gives the same result in whatever order, and however often,
+//! versions meet ([`Value::join`] is commutative, associative and idempotent):
+//!
+//! - A **rest** holds until the latest `until` of all that were set after the latest clearing. So a longer rest extends, a
+//!   shorter never shortens (P28), and clearing ends what was set before it. What only a later clearing could bring to
+//!   light (a shorter rest that was set later) is kept beside it.
+//! - A **decision** (disabled, or a refusal, or its end) counts by its instant; of two at one instant the one that lifts
+//!   counts, then the greater writer's name. Whoever decides knowing another decision is later than that, whatever the
+//!   clocks say. A refusal names the fingerprint that it holds for: another token is not held back by it.
+//! - **Counts** are sums: a change is added to what stands there ([`Value::take`]), and a store takes each batch once.
+//!   Instants in them ("last used", "refreshed by hand") are the latest, the beginning of the count the earliest.
+//!
+//! Instants are milliseconds since 1970. There is no secret in a line, no account and no file name.
+
+use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
+
+use super::RestCause;
+
+/// How long a rest is remembered after its end, for its step, and a clearing, for those who have not heard of it.
+pub(super) const AFTERLIFE: i64 = 3_600_000;
+
+/// One rest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Span {
+    /// Until when.
+    pub until: i64,
+    /// When it was set or last changed.
+    pub set_at: i64,
+    /// How many times it escalated.
+    pub step: usize,
+    /// When one real request may try.
+    pub probe_at: Option<i64>,
+    /// Why.
+    pub cause: RestCause,
+    /// The reason code.
+    pub reason: String,
+}
+
+impl Span {
+    /// Whether it says all that the other does, whatever is cleared.
+    fn covers(&self, other: &Self) -> bool {
+        self.until >= other.until && self.set_at >= other.set_at && self >= other
+    }
+}
+
+/// The rests of a credential or a model on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Rests {
+    /// Whatever was set up to here has ended.
+    pub cleared_at: i64,
+    /// What was set since: the longest first, then shorter ones that were set later.
+    pub spans: Vec<Span>,
+}
+
+impl Rests {
+    /// The one that holds.
+    pub fn current(&self) -> Option<&Span> {
+        self.spans.first()
+    }
+
+    /// Ends everything that is known.
+    pub fn clear(&mut self, now: i64) {
+        let newest = self.spans.iter().map(|span| span.set_at).max().unwrap_or(now);
+        self.cleared_at = self.cleared_at.max(now).max(newest);
+        self.spans.clear();
+    }
+
+    /// Sets a rest; a shorter one than the current says that the current had ended.
+    pub fn set(&mut self, mut span: Span, now: i64) {
+        if self.current().is_some_and(|current| current.until > span.until) {
+            self.clear(now);
+        }
+        span.set_at = span.set_at.max(self.cleared_at + 1);
+        *self = self.join(&Self { cleared_at: self.cleared_at, spans: vec![span] });
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn join(&self, other: &Self) -> Self {
+        let cleared_at = self.cleared_at.max(other.cleared_at);
+        let mut all: Vec<&Span> =
+            self.spans.iter().chain(&other.spans).filter(|span| span.set_at > cleared_at).collect();
+        all.sort();
+        all.dedup();
+        let covered = |span: &Span| all.iter().any(|other| *other != span && other.covers(span));
+        let spans = all.iter().rev().filter(|span| !covered(span)).map(|span| (*span).clone()).collect();
+        Self { cleared_at, spans }
+    }
+
+    /// From when nobody needs it.
+    pub fn ends_at(&self) -> i64 {
+        self.current()
+            .map_or(self.cleared_at, |span| span.until.max(self.cleared_at))
+            .saturating_add(AFTERLIFE)
+    }
+}
+
+/// What was decided last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision<T> {
+    /// When; 0: never.
+    pub at: i64,
+    /// By which process.
+    pub writer: String,
+    /// What holds; `None`: it was lifted.
+    pub holds: Option<T>,
+}
+
+impl<T> Default for Decision<T> {
+    fn default() -> Self {
+        Self { at: 0, writer: String::new(), holds: None }
+    }
+}
+
+impl<T: Ord + Clone> Decision<T> {
+    /// Decides anew, later than what is known.
+    pub fn decide(&mut self, holds: Option<T>, writer: &str, now: i64) {
+        *self = Self { at: now.max(self.at + 1), writer: writer.to_owned(), holds };
+    }
+
+    /// The later one.
+    #[must_use]
+    pub fn join(&self, other: &Self) -> Self {
+        if self.order(other) == Ordering::Less { other.clone() } else { self.clone() }
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        let key = |decision: &Self| (decision.at, decision.holds.is_none());
+        key(self)
+            .cmp(&key(other))
+            .then_with(|| self.writer.cmp(&other.writer))
+            .then_with(|| self.holds.cmp(&other.holds))
+    }
+}
+
+/// An operator's decision to take a credential out of service.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct SwitchedOff {
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+}
+
+/// A refresh token that was refused; which, is the line's item. (Not `()`: JSON could not tell it from its absence.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RefusedToken {}
+
+/// A refusal by the service, of a token or of the account behind it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RefusalLine {
+    /// The fingerprint of the token it holds for.
+    pub token: String,
+    /// Whether it is the account that is refused.
+    pub account: bool,
+    /// The reason code.
+    pub reason: String,
+}
+
+/// How a refresh ended.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RefreshLine {
+    /// When.
+    pub at: i64,
+    /// Why it failed.
+    pub failure: Option<String>,
+}
+
+/// What is counted of a credential.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// How often it was lent.
+    #[serde(default)]
+    pub requests: u64,
+    /// How many of those spoke against it.
+    #[serde(default)]
+    pub failures: u64,
+    /// Token requests.
+    #[serde(default)]
+    pub refresh_attempts: u64,
+    /// Since when this is counted.
+    #[serde(default)]
+    pub since: Option<i64>,
+    /// When it was last lent.
+    #[serde(default)]
+    pub last_used_at: Option<i64>,
+    /// The last refresh.
+    #[serde(default)]
+    pub last_refresh: Option<RefreshLine>,
+    /// When it was last refreshed by hand.
+    #[serde(default)]
+    pub by_hand_at: Option<i64>,
+    /// When a process last had it, to the day: lines of credentials that nobody has are forgotten.
+    #[serde(default)]
+    pub seen_at: Option<i64>,
+}
+
+impl Counts {
+    /// With a change added.
+    #[must_use]
+    pub fn plus(&self, change: &Self) -> Self {
+        Self {
+            requests: self.requests.saturating_add(change.requests),
+            failures: self.failures.saturating_add(change.failures),
+            refresh_attempts: self.refresh_attempts.saturating_add(change.refresh_attempts),
+            since: self.since.into_iter().chain(change.since).min(),
+            last_used_at: self.last_used_at.max(change.last_used_at),
+            last_refresh: self.last_refresh.clone().max(change.last_refresh.clone()),
+            by_hand_at: self.by_hand_at.max(change.by_hand_at),
+            seen_at: self.seen_at.max(change.seen_at),
+        }
+    }
+}
+
+/// What a line says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    /// Rests.
+    Rests(Rests),
+    /// A refused refresh token; its fingerprint is the line's item.
+    RefusedToken(Decision<RefusedToken>),
+    /// A refusal by the service.
+    Refusal(Decision<RefusalLine>),
+    /// Disabled by an operator.
+    Switch(Decision<SwitchedOff>),
+    /// Counts: in a store the sum, in a batch what is added.
+    Counts(Counts),
+}
+
+impl Value {
+    /// Two versions of one line as one; counts are not versions and stay as they are. Values of different kinds, which
+    /// only a later version could have written, leave the first.
+    #[must_use]
+    pub fn join(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Rests(one), Self::Rests(other)) => Self::Rests(one.join(other)),
+            (Self::RefusedToken(one), Self::RefusedToken(other)) => Self::RefusedToken(one.join(other)),
+            (Self::Refusal(one), Self::Refusal(other)) => Self::Refusal(one.join(other)),
+            (Self::Switch(one), Self::Switch(other)) => Self::Switch(one.join(other)),
+            (
+                Self::Rests(_) | Self::RefusedToken(_) | Self::Refusal(_) | Self::Switch(_) | Self::Counts(_),
+                Self::Rests(_) | Self::RefusedToken(_) | Self::Refusal(_) | Self::Switch(_) | Self::Counts(_),
+            ) => self.clone(),
+        }
+    }
+
+    /// What stands in a store after a change.
+    #[must_use]
+    pub fn take(&self, change: &Self) -> Self {
+        match (self, change) {
+            (Self::Counts(sum), Self::Counts(change)) => Self::Counts(sum.plus(change)),
+            (_, change) => self.join(change),
+        }
+    }
+
+    /// From when it may be forgotten; `None`: with its credential.
+    pub fn ends_at(&self) -> Option<i64> {
+        match self {
+            Self::Rests(rests) => Some(rests.ends_at()),
+            Self::RefusedToken(decision) if decision.holds.is_none() => {
+                Some(decision.at.saturating_add(AFTERLIFE))
+            }
+            Self::RefusedToken(_) | Self::Refusal(_) | Self::Switch(_) | Self::Counts(_) => None,
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The steps that bring a database up to date, in the program itself.
+
+use sqlx::{
+    AnyPool, SqlSafeStr as _,
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+/// Version, what it is for, the statements. Never changed once released: their hashes are kept in the database.
+const STEPS: &[(i64, &str, &str)] = &[(1, "ledger", include_str!("../../migrations/0001_ledger.sql"))];
+
+/// Applies what is missing. PostgreSQL takes an advisory lock meanwhile; for SQLite the caller holds one.
+pub(super) async fn run(pool: &AnyPool) -> Result<(), sqlx::migrate::MigrateError> {
+    let steps = STEPS.iter().map(|(version, name, sql)| {
+        Migration::new(*version, (*name).into(), MigrationType::Simple, (*sql).into_sql_str(), false)
+    });
+    Migrator::with_migrations(steps.collect()).run(pool).await
+}

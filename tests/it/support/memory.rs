@@ -1,0 +1,93 @@
+//! A state store in memory that several pools share, and that hangs or fails when told to. It keeps text, as a real one.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use cortana::{
+    credential::CredentialId,
+    pool::{Batch, Changes, Item, Line, StateStore, StateStoreError, Value},
+};
+
+/// How it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Manner {
+    /// At once.
+    #[default]
+    Well,
+    /// Never.
+    Hangs,
+    /// With an error.
+    Fails,
+    /// Takes a batch in, then says that it did not.
+    LosesReceipts,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct SharedState {
+    manner: Mutex<Manner>,
+    lines: Mutex<BTreeMap<(CredentialId, Item), (String, i64)>>,
+    revision: Mutex<i64>,
+    serials: Mutex<HashMap<String, i64>>,
+    pub(crate) writes: AtomicU32,
+    pub(crate) calls: AtomicU32,
+}
+
+impl SharedState {
+    pub(crate) fn set(&self, manner: Manner) {
+        *self.manner.lock().unwrap() = manner;
+    }
+
+    async fn manner(&self) -> Result<Manner, StateStoreError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let manner = *self.manner.lock().unwrap();
+        match manner {
+            Manner::Hangs => std::future::pending().await,
+            Manner::Fails => Err(StateStoreError("the disk is on fire".to_owned())),
+            Manner::Well | Manner::LosesReceipts => Ok(manner),
+        }
+    }
+}
+
+#[async_trait]
+impl StateStore for SharedState {
+    async fn read(&self, after: i64) -> Result<Changes, StateStoreError> {
+        self.manner().await?;
+        let lines = self.lines.lock().unwrap();
+        let newer = lines.iter().filter(|(_, (_, revision))| *revision > after);
+        let lines = newer
+            .map(|((credential, item), (value, _))| Line {
+                credential: credential.clone(),
+                item: item.clone(),
+                value: serde_json::from_str(value).unwrap(),
+            })
+            .collect();
+        Ok(Changes { lines, revision: *self.revision.lock().unwrap() })
+    }
+
+    async fn write(&self, batch: &Batch) -> Result<(), StateStoreError> {
+        let manner = self.manner().await?;
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        let last = self.serials.lock().unwrap().insert(batch.writer.clone(), batch.serial);
+        if last.is_none_or(|last| last < batch.serial) {
+            let mut revision = self.revision.lock().unwrap();
+            *revision += 1;
+            let mut lines = self.lines.lock().unwrap();
+            for Line { credential, item, value } in batch.lines.clone() {
+                let there = lines.get(&(credential.clone(), item.clone()));
+                let there = there.map(|(there, _)| serde_json::from_str::<Value>(there).unwrap());
+                let value = there.map_or(value.clone(), |there| there.take(&value));
+                lines.insert((credential, item), (serde_json::to_string(&value).unwrap(), *revision));
+            }
+        }
+        match manner {
+            Manner::LosesReceipts => Err(StateStoreError("the receipt was lost".to_owned())),
+            Manner::Well | Manner::Hangs | Manner::Fails => Ok(()),
+        }
+    }
+}
