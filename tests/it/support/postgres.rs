@@ -1,4 +1,5 @@
 //! A database of one test's own on the server that `TEST_POSTGRES_URL` names, and statements of tests.
+#![expect(clippy::print_stdout, reason = "a test that skips says so aloud")]
 
 use std::{
     path::Path,
