@@ -11,7 +11,9 @@ use super::{
     LastRefresh,
     cooldown::{Mark, Rest},
     entry::{Entry, Refusal, RefusalKind},
-    line::{AFTERLIFE, Counts, Decision, RefreshLine, RefusalLine, RefusedToken, Rests, Span, SwitchedOff, Value},
+    line::{
+        AFTERLIFE, Counts, Decision, RefreshLine, RefusalLine, RefusedToken, Rests, Span, SwitchedOff, Value,
+    },
     set::Set,
     state_store::{Batch, Changes, Item, Line},
 };

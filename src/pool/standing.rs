@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 
 use super::{
-    RestCause, State, cooldown::Verdict, entry::Entry, line::SwitchedOff, refresher::Errand,
-    window::Phase,
+    RestCause, State, cooldown::Verdict, entry::Entry, line::SwitchedOff, refresher::Errand, window::Phase,
 };
 use crate::provider::AfterGrant;
 

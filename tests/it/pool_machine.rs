@@ -66,7 +66,10 @@ const EVENTS: &[(&str, Event)] = &[
     ("another process refreshes it", Event::Written(FIRST)),
     ("a person logs in anew", Event::Written("FAKE-refresh-anew")),
     ("its file is removed", Event::Removed),
-    ("an operator disables it", Event::ByHand(|life| life.process.pool.disable(&life.view.id, None).unwrap())),
+    (
+        "an operator disables it",
+        Event::ByHand(|life| life.process.pool.disable(&life.view.id, None).unwrap()),
+    ),
     ("an operator enables it", Event::ByHand(|life| life.process.pool.enable(&life.view.id).unwrap())),
     (
         "an operator clears its cooldown",

@@ -11,7 +11,10 @@ use cortana::{
     app::StoredState,
     config::{Database, StorageSettings},
     credential::{CredentialId, Fingerprint},
-    pool::{Batch, Counts, Decision, Item, Line, RefusedToken, RestCause, Rests, Span, StateStore as _, SwitchedOff, Value},
+    pool::{
+        Batch, Counts, Decision, Item, Line, RefusedToken, RestCause, Rests, Span, StateStore as _,
+        SwitchedOff, Value,
+    },
     secret::Secret,
     storage::{Storage, StorageError},
 };
@@ -73,7 +76,11 @@ async fn p30_what_is_written_is_read_by_the_next_process() {
             line(
                 "b",
                 Item::RefusedToken(Fingerprint::of_bytes(b"x")),
-                Value::RefusedToken(Decision { at: 5, writer: "one".to_owned(), holds: Some(RefusedToken {}) }),
+                Value::RefusedToken(Decision {
+                    at: 5,
+                    writer: "one".to_owned(),
+                    holds: Some(RefusedToken {}),
+                }),
             ),
             line("b", Item::Counts, counts(3)),
         ];

@@ -121,7 +121,9 @@ async fn act(
             }
             return shown(bot, id, &report::line(first));
         }
-        Action::Disable => bot.pool.disable(id, None).map(|()| "⛔ Disabled. Requests that are under way finish."),
+        Action::Disable => {
+            bot.pool.disable(id, None).map(|()| "⛔ Disabled. Requests that are under way finish.")
+        }
         Action::Enable => bot.pool.enable(id).map(|()| "✅ Enabled."),
         Action::ClearCooldown => bot.pool.clear_cooldown(id).map(|()| "✅ It rests no longer."),
     };
