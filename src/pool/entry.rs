@@ -141,6 +141,8 @@ pub(super) struct Entry {
     jitter: f64,
     /// What authorises chats, with its fingerprint.
     pub(super) bearer: Option<(Secret, Fingerprint)>,
+    /// Kept, since every look of the schedule asks for it.
+    refresh_token: Option<Fingerprint>,
     replaced: VecDeque<Fingerprint>,
     /// The tokens that the place held when it was last read or written. Apart from those that were replaced: while nothing
     /// can be saved, any number of refreshes leaves the file as it is.
@@ -225,6 +227,7 @@ impl Entry {
             window: Window::Missing,
             jitter,
             bearer: None,
+            refresh_token: None,
             replaced: VecDeque::new(),
             at_rest,
             switched_off: None,
@@ -271,7 +274,7 @@ impl Entry {
 
     /// What its refresh token is known by.
     pub(super) fn refresh_print(&self) -> Option<Fingerprint> {
-        self.login().and_then(|login| login.tokens.refresh.as_ref()).map(Fingerprint::of)
+        self.refresh_token
     }
 
     /// What authorises chats now, with its fingerprint.
@@ -419,6 +422,8 @@ impl Entry {
     /// Works out what follows from the login.
     fn settle(&mut self, now: DateTime<Utc>) {
         self.account = self.credential.account();
+        self.refresh_token =
+            self.login().and_then(|login| login.tokens.refresh.as_ref()).map(Fingerprint::of);
         let bearer = match &self.credential.login {
             Login::ApiKey(key) => {
                 self.window = Window::Endless;

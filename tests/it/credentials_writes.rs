@@ -274,7 +274,7 @@ fn p14_a_new_login_in_the_file_beats_an_old_journal() {
 
 #[test]
 fn p15_a_reader_at_full_speed_never_sees_half_a_file() {
-    const WRITES: usize = 3_000;
+    const WRITES: usize = 10_000;
     let bench = Bench::in_memory();
     let path = bench.put("qwen.json", SIMPLE);
     let mut guard = bench.lock();

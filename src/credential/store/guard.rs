@@ -255,7 +255,7 @@ impl Guard {
             });
         }
         // What an earlier failure left is in the file now, or older than it.
-        if let Err(error) = self.store.remove_journal(target) {
+        if let Err(error) = self.store.remove_journal(target, replaced) {
             tracing::warn!(file = %fs::file_name(target), problem = %fs::problem(&error), "An old recovery journal could not be removed");
         }
         self.store.remove_state(&self.credential.id);
@@ -266,7 +266,7 @@ impl Guard {
     fn write_in_place(&self, target: &Path, replaced: Fingerprint, text: &str) -> io::Result<()> {
         self.store.write_journal(target, replaced, text, Reason::InPlace)?;
         self.store.disk.write_in_place(target, text.as_bytes())?;
-        self.store.remove_journal(target)
+        self.store.remove_journal(target, replaced)
     }
 
     fn save_in_state(&self, login: &OAuthLogin, row: &Provider) -> Result<Saved, StoreError> {

@@ -150,15 +150,20 @@ impl Store {
 
     fn has_leftovers(&self, target: &Path, source: &Result<Source, Unread>) -> bool {
         let orphaned = |source: &Source| {
-            (0..source.accounts())
-                .filter_map(|index| source.token(index))
-                .any(|token| temporary(target, token).exists())
+            (0..source.accounts()).filter_map(|index| source.token(index)).any(|token| {
+                temporary(target, token).exists() || self.orphaned_journal(target, token).exists()
+            })
         };
         source.as_ref().is_ok_and(orphaned) || self.has_journal(target)
     }
 
     /// Finishes what an earlier process began. The caller holds the lock.
     fn settle(&self, target: &Path) {
+        if let (false, Ok(standing)) = (self.has_journal(target), read_plain(target)) {
+            for token in (0..standing.accounts()).filter_map(|index| standing.token(index)) {
+                self.adopt_journal(target, token);
+            }
+        }
         if let Some(journal) = self.journal(target) {
             let finished = match read_plain(target) {
                 Ok(standing) => {
@@ -176,7 +181,12 @@ impl Store {
                 }
                 Err(Unread::Unusable(_) | Unread::Gone) => return,
             };
-            match finished.and_then(|()| self.remove_journal(target)) {
+            let done = finished.and_then(|()| {
+                self.remove_journal(target, journal.replaces)?;
+                // Of a name that could not be taken.
+                self.disk.remove(&temporary(target, journal.replaces))
+            });
+            match done {
                 Ok(()) => tracing::info!(file = %fs::file_name(target), "Replayed the recovery journal"),
                 Err(error) => tracing::warn!(
                     file = %fs::file_name(target), problem = %fs::problem(&error),

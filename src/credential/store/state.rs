@@ -144,11 +144,26 @@ impl Store {
         self.journal_path(target).exists()
     }
 
+    /// A journal that was written and had not yet taken its name, by the token that it replaces: from its last byte on, it
+    /// is as good as one that had.
+    pub(super) fn orphaned_journal(&self, target: &Path, replaces: Fingerprint) -> PathBuf {
+        source::temporary(&self.journal_path(target), replaces)
+    }
+
+    /// Gives an orphaned journal its name. The caller holds the target's lock. One that does not parse was cut before it was
+    /// complete; the next has its name.
+    pub(super) fn adopt_journal(&self, target: &Path, replaces: Fingerprint) {
+        let orphan = self.orphaned_journal(target, replaces);
+        if read_journal(&orphan).is_some()
+            && let Err(error) = self.disk.rename(&orphan, &self.journal_path(target))
+        {
+            tracing::warn!(file = %fs::file_name(target), problem = %fs::problem(&error), "An unfinished recovery journal stays as it is");
+        }
+    }
+
     /// The unfinished write of a target.
     pub(super) fn journal(&self, target: &Path) -> Option<Journal> {
-        let text = std::fs::read_to_string(self.journal_path(target)).ok()?;
-        let JournalFile { replaces, in_place, text, .. } = serde_json::from_str(&text).ok()?;
-        Some(Journal { replaces: Fingerprint::parse(&replaces)?, in_place, text })
+        read_journal(&self.journal_path(target))
     }
 
     /// Notes a write that is to follow, or that failed, durably. Says where.
@@ -189,9 +204,14 @@ impl Store {
         }
     }
 
-    /// Forgets the unfinished write of a target.
-    pub(super) fn remove_journal(&self, target: &Path) -> io::Result<()> {
-        if self.has_journal(target) { self.disk.remove(&self.journal_path(target)) } else { Ok(()) }
+    /// Forgets the unfinished write of a target over this token.
+    pub(super) fn remove_journal(&self, target: &Path, replaced: Fingerprint) -> io::Result<()> {
+        for path in [self.journal_path(target), self.orphaned_journal(target, replaced)] {
+            if path.exists() {
+                self.disk.remove(&path)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -209,6 +229,12 @@ pub(super) enum Reason {
     InPlace,
     /// The file could not be written.
     Failed,
+}
+
+fn read_journal(path: &Path) -> Option<Journal> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let JournalFile { replaces, in_place, text, .. } = serde_json::from_str(&text).ok()?;
+    Some(Journal { replaces: Fingerprint::parse(&replaces)?, in_place, text })
 }
 
 fn belongs_to(kept: &Source, origin: Fingerprint) -> bool {

@@ -27,6 +27,7 @@ use cortana::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 /// Qwen's row: refresh tokens rotate, nothing follows a grant.
 pub(crate) const QWEN: &str = "qwen_code";
@@ -60,7 +61,7 @@ pub(crate) struct Endpoint {
     latency: Mutex<Duration>,
     spent: Mutex<HashSet<String>>,
     spent_again: AtomicU32,
-    sent: Mutex<Vec<String>>,
+    sent: Mutex<Vec<(String, Instant)>>,
     serial: AtomicU32,
     at_once: AtomicU32,
     /// The most requests that were under way together.
@@ -118,7 +119,12 @@ impl Endpoint {
 
     /// The refresh tokens that were sent, in order.
     pub(crate) fn sent(&self) -> Vec<String> {
-        self.sent.lock().unwrap().clone()
+        self.sent.lock().unwrap().iter().map(|(token, _)| token.clone()).collect()
+    }
+
+    /// When they were sent.
+    pub(crate) fn sent_at(&self) -> Vec<Instant> {
+        self.sent.lock().unwrap().iter().map(|(_, at)| *at).collect()
     }
 }
 
@@ -127,7 +133,7 @@ impl Refresh for Endpoint {
     async fn refresh(&self, _provider: &Provider, login: &OAuthLogin) -> Result<Grant, RefreshError> {
         let token =
             login.tokens.refresh.as_ref().expect("only logins with one are refreshed").expose().to_owned();
-        self.sent.lock().unwrap().push(token.clone());
+        self.sent.lock().unwrap().push((token.clone(), instant()));
         let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_at_once.fetch_max(now, Ordering::SeqCst);
         let latency = *self.latency.lock().unwrap();
@@ -235,7 +241,15 @@ impl Drop for Process {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let folder = TempDir::new().unwrap();
+        Self::over(TempDir::new().unwrap())
+    }
+
+    /// One in memory, where the machine has such a place: for many files.
+    pub(crate) fn in_memory() -> Self {
+        TempDir::new_in("/dev/shm").map_or_else(|_| Self::new(), Self::over)
+    }
+
+    fn over(folder: TempDir) -> Self {
         let credentials_dir = folder.path().join("credentials");
         fs::create_dir(&credentials_dir).unwrap();
         let epoch = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
