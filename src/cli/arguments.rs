@@ -54,9 +54,15 @@ pub(super) enum Command {
     Run,
     /// Show every credential: state and expiry
     ///
-    /// Reads the same files and lock files as the running bot and sends nothing. Rests, counters and the last refresh live
-    /// in the running bot: /settings oauth-status shows them.
+    /// Reads the same files, lock files and state store as the running bot and sends nothing. What the bot did in the last
+    /// second may be missing.
     Status(StatusOptions),
+    /// Look at one credential, take it out of service and back, end its rest, send a refused token once more
+    ///
+    /// A credential is named by its id, the beginning of its id (3 characters or more), or its file. A running bot that
+    /// shares the state store (DATABASE_URL) follows within two seconds.
+    #[command(subcommand)]
+    Credential(CredentialCommand),
     /// Refresh credentials now
     ///
     /// Takes the same lock as the running bot, so that a login is never refreshed twice at once.
@@ -124,6 +130,52 @@ pub(super) struct StatusOptions {
     /// Print JSON instead of a table
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// What can be done to one credential.
+#[derive(Debug, Subcommand)]
+pub(super) enum CredentialCommand {
+    /// Every credential, as `cortana status`
+    List(StatusOptions),
+    /// Everything about one
+    Show {
+        /// Which
+        #[arg(value_name = "CREDENTIAL")]
+        which: String,
+        /// Print JSON instead of lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take it out of service until it is enabled; requests under way finish
+    Disable {
+        /// Which
+        #[arg(value_name = "CREDENTIAL")]
+        which: String,
+        /// Why; shown with its state
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Put it back into service; lifts a refusal by the service too
+    Enable {
+        /// Which
+        #[arg(value_name = "CREDENTIAL")]
+        which: String,
+    },
+    /// End its rests, of the whole and by model
+    ClearCooldown {
+        /// Which
+        #[arg(value_name = "CREDENTIAL")]
+        which: String,
+    },
+    /// Send a refresh token once more that was refused; asks first
+    Retry {
+        /// Which
+        #[arg(value_name = "CREDENTIAL")]
+        which: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// Options of `refresh`.

@@ -3,6 +3,7 @@
 //! Exit codes: 0 success, 1 failure, 2 a mistake in the configuration or in the call.
 
 mod arguments;
+mod credential;
 mod doctor;
 mod failure;
 mod health;
@@ -53,6 +54,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command.unwrap_or(Command::Run) {
         Command::Run => run::run(settings(env_file)?).await,
         Command::Status(options) => status::run(&settings(env_file)?, &options).await,
+        Command::Credential(command) => credential::run(&settings(env_file)?, &command).await,
         Command::Refresh(options) => refresh::run(&settings(env_file)?, &options).await,
         Command::Token(options) => token::run(&settings(env_file)?, &options).await,
         Command::Import(options) => import::run(&settings(env_file)?, &options),

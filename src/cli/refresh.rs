@@ -24,14 +24,19 @@ pub(super) async fn run(settings: &Settings, options: &RefreshOptions) -> Result
         Ok(pool.refresh(&selector, refused).await)
     })
     .await?;
+    show(settings, &options.which, &reports)
+}
+
+/// One line a credential; whether all went well.
+pub(super) fn show(settings: &Settings, which: &str, reports: &[RefreshReport]) -> Result<(), Failure> {
     if reports.is_empty() {
         return Err(Failure::Failed(anyhow::anyhow!(
             "there is nothing to refresh for {}: every credential of it is disabled or unusable; see `cortana status`",
-            options.which
+            which
         )));
     }
     let mut failed = false;
-    for report in &reports {
+    for report in reports {
         let who = format!("{} {} ({})", report.provider, report.account, report.credential);
         match told(settings, report) {
             Ok(text) => print(&format!("✅ {who}: {text}"))?,

@@ -7,7 +7,7 @@ use super::{
     arguments::StatusOptions,
     failure::Failure,
     one_shot,
-    output::{print, print_json},
+    output::{print, print_json, remark},
 };
 use crate::{
     config::Settings,
@@ -16,7 +16,14 @@ use crate::{
 };
 
 pub(super) async fn run(settings: &Settings, options: &StatusOptions) -> Result<(), Failure> {
-    let snapshot = one_shot::with_pool(settings, async |pool| Ok(pool.snapshot())).await?;
+    let (snapshot, trouble) = one_shot::with_pool(settings, async |pool| {
+        let trouble = pool.settle().await.err();
+        Ok((pool.snapshot(), trouble))
+    })
+    .await?;
+    if let Some(trouble) = trouble {
+        remark(&format!("What the running bot counted, rested and disabled is not shown: {trouble}"));
+    }
     if options.json {
         return print_json(&snapshot);
     }
@@ -66,6 +73,41 @@ fn table(snapshot: &Snapshot) -> String {
         notes(view, snapshot.taken_at).into_iter().map(|note| format!("{}: {note}", view.id))
     });
     std::iter::once(table.trim_fmt()).chain(notes).collect::<Vec<_>>().join("\n")
+}
+
+/// Everything about one, a line each.
+pub(super) fn one(view: &CredentialView) -> String {
+    let instant = |at: Option<DateTime<Utc>>| {
+        at.map_or_else(|| "never".to_owned(), |at| at.format("%F %T UTC").to_string())
+    };
+    let mut lines = vec![
+        format!("id            {}", view.id),
+        format!(
+            "provider      {}",
+            view.provider.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string)
+        ),
+        format!("account       {}", view.account),
+        format!("where         {} ({})", view.place, view.dialect),
+        format!("state         {}", state(view)),
+        format!(
+            "expires       {}",
+            view.expires_at.map_or_else(|| "no expiry known".to_owned(), |at| instant(Some(at)))
+        ),
+        format!("last refresh  {}", instant(view.last_refresh.as_ref().map(|last| last.at))),
+        format!("attempts      {}", view.refresh_attempts),
+        format!("last used     {}", instant(view.last_used_at)),
+        format!("requests      {}, {} failed", view.requests, view.failures),
+        format!(
+            "counted since {}",
+            view.counted_since.map_or_else(|| "the start".to_owned(), |at| instant(Some(at)))
+        ),
+    ];
+    lines.extend(view.cooling_until.map(|until| format!("rests until   {}", instant(Some(until)))));
+    lines.extend(view.cooling_models.iter().map(|model| {
+        format!("rests         {} until {} ({})", model.model, instant(Some(model.until)), model.reason)
+    }));
+    lines.extend(view.reason.iter().map(|reason| format!("why           {reason}")));
+    lines.join("\n")
 }
 
 fn state(view: &CredentialView) -> String {

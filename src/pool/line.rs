@@ -267,3 +267,109 @@ impl Value {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn spans() -> impl Strategy<Value = Span> {
+        (0_i64..12, 1_i64..12, 0_usize..3).prop_map(|(until, set_at, step)| Span {
+            until,
+            set_at,
+            step,
+            probe_at: None,
+            cause: RestCause::Quota,
+            reason: "HTTP 429".to_owned(),
+        })
+    }
+
+    /// As a process makes them: what is set comes after what was cleared.
+    fn rests() -> impl Strategy<Value = Rests> {
+        (0_i64..12, proptest::collection::vec(spans(), 0..5)).prop_map(|(cleared_at, spans)| {
+            let none = Rests { cleared_at, spans: Vec::new() };
+            spans
+                .into_iter()
+                .fold(none, |rests, span| rests.join(&Rests { cleared_at: 0, spans: vec![span] }))
+        })
+    }
+
+    fn decisions() -> impl Strategy<Value = Decision<SwitchedOff>> {
+        (0_i64..4, "[ab]", proptest::option::of(proptest::option::of("[xy]"))).prop_map(
+            |(at, writer, holds)| Decision { at, writer, holds: holds.map(|reason| SwitchedOff { reason }) },
+        )
+    }
+
+    fn values() -> impl Strategy<Value = (super::Value, super::Value, super::Value)> {
+        use super::Value::{Rests as R, Switch as S};
+        prop_oneof![
+            (rests(), rests(), rests()).prop_map(|(a, b, c)| (R(a), R(b), R(c))),
+            (decisions(), decisions(), decisions()).prop_map(|(a, b, c)| (S(a), S(b), S(c))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn p30_versions_join_to_the_same_in_any_order_and_however_often((a, b, c) in values()) {
+            prop_assert_eq!(a.join(&b), b.join(&a));
+            prop_assert_eq!(a.join(&b).join(&c), a.join(&b.join(&c)));
+            prop_assert_eq!(a.join(&b).join(&b).join(&a), a.join(&b));
+        }
+
+        #[test]
+        fn p30_what_holds_is_the_longest_rest_set_after_the_latest_clearing(
+            parts in proptest::collection::vec(prop_oneof![
+                spans().prop_map(|span| Rests { cleared_at: 0, spans: vec![span] }),
+                (0_i64..12).prop_map(|cleared_at| Rests { cleared_at, spans: Vec::new() }),
+            ], 1..8),
+        ) {
+            let joined = parts.iter().fold(Rests::default(), |rests, part| rests.join(part));
+            let cleared = parts.iter().map(|part| part.cleared_at).max().unwrap_or(0);
+            let longest = parts.iter().flat_map(|part| &part.spans).filter(|span| span.set_at > cleared);
+            prop_assert_eq!(joined.current().map(|span| span.until), longest.map(|span| span.until).max());
+        }
+
+        #[test]
+        fn p30_a_decision_that_knew_another_is_later_whatever_the_clock_says(
+            known in decisions(),
+            now in -5_i64..5,
+        ) {
+            let mut mine = known.clone();
+            mine.decide(None, "0", now);
+            prop_assert_eq!(known.join(&mine), mine);
+        }
+
+        #[test]
+        fn p30_a_line_survives_its_store(value in values().prop_map(|(value, ..)| value)) {
+            let text = serde_json::to_string(&value).unwrap();
+            prop_assert_eq!(serde_json::from_str::<super::Value>(&text).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn p30_clearing_ends_what_is_known_even_from_a_clock_ahead() {
+        let mut rests = Rests::default();
+        let ahead = Span {
+            until: 900,
+            set_at: 500,
+            step: 0,
+            probe_at: None,
+            cause: RestCause::Quota,
+            reason: String::new(),
+        };
+        rests.set(ahead.clone(), 500);
+        rests.clear(100);
+        assert_eq!(rests.current(), None);
+        rests.set(Span { until: 800, set_at: 101, ..ahead }, 101);
+        assert_eq!(rests.current().map(|span| span.until), Some(800), "and a new one holds");
+    }
+
+    #[test]
+    fn p30_a_refused_token_survives_its_store() {
+        let decision = Decision { at: 1, writer: "w".to_owned(), holds: Some(RefusedToken {}) };
+        let value = super::Value::RefusedToken(decision);
+        let text = serde_json::to_string(&value).unwrap();
+        assert_eq!(serde_json::from_str::<super::Value>(&text).unwrap(), value);
+    }
+}

@@ -6,6 +6,7 @@ mod chat;
 mod cli;
 mod cli_credentials;
 mod cli_sandbox;
+mod cli_state;
 mod config;
 mod credentials;
 mod credentials_faults;

@@ -13,7 +13,11 @@ use super::{
     one_shot,
     output::{print, print_json},
 };
-use crate::{config::Settings, pool};
+use crate::{
+    config::Settings,
+    pool,
+    storage::{Health, Storage},
+};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -83,6 +87,7 @@ pub(super) async fn run(settings: &Settings, options: &DoctorOptions) -> Result<
     let inventory = store.load(&pool::sources(&settings.pool));
     let snapshot = one_shot::with_pool(settings, async |pool| Ok(pool.snapshot())).await?;
     findings.extend(credentials::check(settings, &store, &inventory, &snapshot));
+    findings.push(state_store(settings).await);
     findings.extend(clock::check(settings));
     findings.extend(machine::admin_address(settings.telemetry.admin_addr).await?);
 
@@ -95,6 +100,27 @@ pub(super) async fn run(settings: &Settings, options: &DoctorOptions) -> Result<
         print(&lines(&report))?;
     }
     if failures > 0 { Err(Failure::Shown) } else { Ok(()) }
+}
+
+/// Whether the state store answers, can be written, and is of this version.
+async fn state_store(settings: &Settings) -> Finding {
+    const CHECK: &str = "state store";
+    let health = async {
+        let storage = Storage::open(&settings.storage).await?;
+        let health = storage.health().await;
+        storage.close().await;
+        health
+    };
+    match health.await {
+        Ok(Health { kind, version }) => {
+            Finding::pass(CHECK, format!("{kind} answers and can be written, migration {version}"))
+        }
+        Err(error) => Finding::fail(
+            CHECK,
+            error.to_string(),
+            "the bot runs without it, but forgets cooldowns, counters and disabled credentials at each start",
+        ),
+    }
 }
 
 fn configuration(settings: &Settings) -> Vec<Finding> {

@@ -1,0 +1,93 @@
+//! `cortana credential`: the real binary changes a credential, and a pool in another process follows.
+
+use std::{process::Output, sync::Arc, time::Duration};
+
+use cortana::{
+    app::StoredState,
+    clock::instant,
+    config::StorageSettings,
+    pool::{Outcome, RetryHint, State},
+};
+
+use crate::support::{
+    binary::Home,
+    pool::{Process, World, only, put, want},
+};
+
+/// A pool with one key over the home's database, and the binary beside it.
+async fn bot(home: &Home) -> Process {
+    let mut world = World::new();
+    world.keys(1);
+    world.state = Arc::new(StoredState::new(StorageSettings::in_folder(&home.path().join("data"))));
+    world.bot().await
+}
+
+fn home() -> Home {
+    Home::new(vec![("OPENAI_API_KEY_1".to_owned(), "sk-FAKE-1".to_owned())])
+}
+
+fn said(output: &Output) -> (Option<i32>, String) {
+    let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    (output.status.code(), text.concat())
+}
+
+async fn until(process: &Process, state: State) {
+    let deadline = instant() + Duration::from_secs(20);
+    while only(process).state != state {
+        assert!(instant() < deadline, "it stayed {:?}", only(process).state);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p30_a_command_reaches_a_running_pool_through_the_store() {
+    let home = home();
+    let bot = bot(&home).await;
+    let id = only(&bot).id.to_string();
+    let cortana = |arguments: &[&str]| said(&home.cortana(arguments));
+    let (code, text) = cortana(&["credential", "disable", &id, "--reason", "spare"]);
+    assert_eq!(code, Some(0), "{text}");
+    until(&bot, State::Disabled).await;
+    assert!(only(&bot).reason.unwrap().contains("spare"));
+    let (_, status) = cortana(&["status"]);
+    assert!(status.contains("Disabled") && status.contains("spare"), "another process shows it: {status}");
+    let beginning: String = id.chars().take(5).collect();
+    assert_eq!(cortana(&["credential", "enable", &beginning]).0, Some(0));
+    until(&bot, State::Ready).await;
+
+    let hint = RetryHint::After(Duration::from_hours(1));
+    let resting = Outcome::CredentialCooling { hint, reason: "QUOTA_EXHAUSTED".to_owned() };
+    bot.pool.lease(&want("openai", Duration::ZERO)).await.unwrap().complete(resting);
+    bot.pool.settle().await.unwrap();
+    let (_, shown) = cortana(&["credential", "show", &id]);
+    assert!(shown.contains("requests      1, 1 failed"), "{shown}");
+    assert_eq!(cortana(&["credential", "clear-cooldown", &id]).0, Some(0));
+    until(&bot, State::Ready).await;
+}
+
+#[test]
+fn a_credential_that_is_not_there_is_a_mistake_that_names_those_that_are() {
+    let home = home();
+    let (code, text) = said(&home.cortana(&["credential", "disable", "zzzzzz"]));
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("OPENAI_API_KEY_1"), "{text}");
+    let (code, text) = said(&home.cortana(&["credential", "disable", "openai"]));
+    assert_eq!(code, Some(2), "{text}");
+    let (code, text) = said(&home.cortana(&["credential", "retry", "OPENAI_API_KEY_1"]));
+    assert_eq!(code, Some(2), "nobody confirms: {text}");
+    assert!(text.contains("--yes"), "{text}");
+}
+
+#[test]
+fn p30_without_a_database_commands_say_so_and_change_nothing() {
+    let home = home();
+    put(&home.path().join("data"), "a file where the folder should be");
+    let (code, text) = said(&home.cortana(&["credential", "disable", "OPENAI_API_KEY_1"]));
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("nothing was changed"), "{text}");
+    let (code, text) = said(&home.cortana(&["status"]));
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("Valid") && text.contains("not shown"), "{text}");
+    let (_, text) = said(&home.cortana(&["doctor"]));
+    assert!(text.contains("state store"), "{text}");
+}
