@@ -4,7 +4,7 @@ use std::{process::Output, sync::Arc, time::Duration};
 
 use cortana::{
     app::StoredState,
-    clock::instant,
+    clock::{Clock as _, SystemClock, VirtualClock, instant},
     config::StorageSettings,
     pool::{Outcome, RetryHint, State},
 };
@@ -17,6 +17,8 @@ use crate::support::{
 /// A pool with one key over the home's database, and the binary beside it.
 async fn bot(home: &Home) -> Process {
     let mut world = World::new();
+    // The binary's clock.
+    world.clock = Arc::new(VirtualClock::starting_at(SystemClock.now()));
     world.keys(1);
     world.state = Arc::new(StoredState::new(StorageSettings::in_folder(&home.path().join("data"))));
     world.bot().await
@@ -24,6 +26,11 @@ async fn bot(home: &Home) -> Process {
 
 fn home() -> Home {
     Home::new(vec![("OPENAI_API_KEY_1".to_owned(), "sk-FAKE-1".to_owned())])
+}
+
+fn run(home: &Home, arguments: &[&str]) -> Output {
+    let mut command = home.command(env!("CARGO_BIN_EXE_cortana"));
+    command.args(arguments).output().expect("cortana starts")
 }
 
 fn said(output: &Output) -> (Option<i32>, String) {
@@ -44,7 +51,7 @@ async fn p30_a_command_reaches_a_running_pool_through_the_store() {
     let home = home();
     let bot = bot(&home).await;
     let id = only(&bot).id.to_string();
-    let cortana = |arguments: &[&str]| said(&home.cortana(arguments));
+    let cortana = |arguments: &[&str]| said(&run(&home, arguments));
     let (code, text) = cortana(&["credential", "disable", &id, "--reason", "spare"]);
     assert_eq!(code, Some(0), "{text}");
     until(&bot, State::Disabled).await;
@@ -68,12 +75,12 @@ async fn p30_a_command_reaches_a_running_pool_through_the_store() {
 #[test]
 fn a_credential_that_is_not_there_is_a_mistake_that_names_those_that_are() {
     let home = home();
-    let (code, text) = said(&home.cortana(&["credential", "disable", "zzzzzz"]));
+    let (code, text) = said(&run(&home, &["credential", "disable", "zzzzzz"]));
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("OPENAI_API_KEY_1"), "{text}");
-    let (code, text) = said(&home.cortana(&["credential", "disable", "openai"]));
+    let (code, text) = said(&run(&home, &["credential", "disable", "openai"]));
     assert_eq!(code, Some(2), "{text}");
-    let (code, text) = said(&home.cortana(&["credential", "retry", "OPENAI_API_KEY_1"]));
+    let (code, text) = said(&run(&home, &["credential", "retry", "OPENAI_API_KEY_1"]));
     assert_eq!(code, Some(2), "nobody confirms: {text}");
     assert!(text.contains("--yes"), "{text}");
 }
@@ -82,12 +89,12 @@ fn a_credential_that_is_not_there_is_a_mistake_that_names_those_that_are() {
 fn p30_without_a_database_commands_say_so_and_change_nothing() {
     let home = home();
     put(&home.path().join("data"), "a file where the folder should be");
-    let (code, text) = said(&home.cortana(&["credential", "disable", "OPENAI_API_KEY_1"]));
+    let (code, text) = said(&run(&home, &["credential", "disable", "OPENAI_API_KEY_1"]));
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("nothing was changed"), "{text}");
-    let (code, text) = said(&home.cortana(&["status"]));
+    let (code, text) = said(&run(&home, &["status"]));
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("Valid") && text.contains("not shown"), "{text}");
-    let (_, text) = said(&home.cortana(&["doctor"]));
+    let (_, text) = said(&run(&home, &["doctor"]));
     assert!(text.contains("state store"), "{text}");
 }
