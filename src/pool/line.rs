@@ -301,8 +301,8 @@ mod tests {
         )
     }
 
-    fn values() -> impl Strategy<Value = (super::Value, super::Value, super::Value)> {
-        use super::Value::{Rests as R, Switch as S};
+    fn values() -> impl Strategy<Value = (Value, Value, Value)> {
+        use Value::{Rests as R, Switch as S};
         prop_oneof![
             (rests(), rests(), rests()).prop_map(|(a, b, c)| (R(a), R(b), R(c))),
             (decisions(), decisions(), decisions()).prop_map(|(a, b, c)| (S(a), S(b), S(c))),
@@ -343,7 +343,7 @@ mod tests {
         #[test]
         fn p30_a_line_survives_its_store(value in values().prop_map(|(value, ..)| value)) {
             let text = serde_json::to_string(&value).unwrap();
-            prop_assert_eq!(serde_json::from_str::<super::Value>(&text).unwrap(), value);
+            prop_assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
         }
     }
 
@@ -368,8 +368,8 @@ mod tests {
     #[test]
     fn p30_a_refused_token_survives_its_store() {
         let decision = Decision { at: 1, writer: "w".to_owned(), holds: Some(RefusedToken {}) };
-        let value = super::Value::RefusedToken(decision);
+        let value = Value::RefusedToken(decision);
         let text = serde_json::to_string(&value).unwrap();
-        assert_eq!(serde_json::from_str::<super::Value>(&text).unwrap(), value);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 }
