@@ -31,8 +31,7 @@ pub(super) async fn run(settings: &Settings, options: &RefreshOptions) -> Result
 pub(super) fn show(settings: &Settings, which: &str, reports: &[RefreshReport]) -> Result<(), Failure> {
     if reports.is_empty() {
         return Err(Failure::Failed(anyhow::anyhow!(
-            "there is nothing to refresh for {}: every credential of it is disabled or unusable; see `cortana status`",
-            which
+            "there is nothing to refresh for {which}: every credential of it is disabled or unusable; see `cortana status`"
         )));
     }
     let mut failed = false;
