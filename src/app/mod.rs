@@ -69,6 +69,15 @@ pub async fn build_pool(
 ///
 /// The admin address is bound before anything else starts, so that one in use is told at once.
 pub async fn run(settings: Settings, stop: Shutdown) -> Result<(), AppError> {
+    run_observed(settings, stop, |_| {}).await
+}
+
+/// The same, and shows its pool to whoever looks on, once it is loaded.
+pub async fn run_observed(
+    settings: Settings,
+    stop: Shutdown,
+    observe: impl FnOnce(&Pool) + Send,
+) -> Result<(), AppError> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
@@ -82,6 +91,7 @@ pub async fn run(settings: Settings, stop: Shutdown) -> Result<(), AppError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = started(clock.as_ref());
     let pool = build_pool(&settings, Background::On, &metrics, &pool_life).await?;
+    observe(&pool);
     let http = Http::new(&settings.http)?;
     let llm = Llm::new(LlmParts {
         settings: settings.chat.clone(),

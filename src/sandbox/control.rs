@@ -1,22 +1,27 @@
 //! The control API over HTTP: what people do, what is to be seen, and what goes wrong. `docs/sandbox.md` describes it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use axum::{
     Json, Router,
     extract::{FromRequest, Path, Query, Request, State as Extracted},
-    http::{StatusCode, header},
-    middleware::{self, Next},
+    http::StatusCode,
+    middleware,
     response::{IntoResponse, Response},
     routing::{get, patch, post, put},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Sandbox, ScriptError,
+    File, Reacting, Sandbox, ScriptError,
     discord::{GatewayFault, Id, RestFault},
     vendor::{Act, Fault, Hint, Reply, Vendors},
+    web,
 };
 
 /// A refusal with a sentence.
@@ -65,11 +70,15 @@ pub(super) fn router(sandbox: &Sandbox) -> Router {
         .route("/", get(world))
         .route("/messages", get(messages).post(say))
         .route("/messages/{id}", patch(rewrite).get(message).delete(remove))
+        .route("/messages/{id}/reactions", put(react).delete(unreact))
         .route("/answers/{id}", get(answers))
         .route("/slash", post(slash))
         .route("/context", post(context))
         .route("/autocomplete", post(autocomplete))
         .route("/click", post(click))
+        .route("/select", post(select))
+        .route("/modal", post(submit))
+        .route("/threads", post(thread))
         .route("/interactions/{id}", get(interaction))
         .route("/transcript", get(transcript))
         .route("/requests", get(requests))
@@ -85,19 +94,8 @@ pub(super) fn router(sandbox: &Sandbox) -> Router {
         .route("/{provider}/{what}", post(vendor));
     Router::new()
         .nest("/control", discord.nest("/vendors", vendors))
-        .layer(middleware::from_fn_with_state(sandbox.clone(), authorised))
+        .layer(middleware::from_fn_with_state(sandbox.clone(), web::demand_token))
         .with_state(sandbox.clone())
-}
-
-async fn authorised(Extracted(sandbox): Extracted<Sandbox>, request: Request, next: Next) -> Response {
-    let expected = format!("Bearer {}", sandbox.control_token);
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if given == Some(expected.as_str()) {
-        next.run(request).await
-    } else {
-        let hint = "send `Authorization: Bearer <control_token>`, as printed at the start";
-        Refusal(StatusCode::UNAUTHORIZED, hint.to_owned()).into_response()
-    }
 }
 
 fn done(value: impl serde::Serialize) -> Outcome {
@@ -139,15 +137,40 @@ struct Say {
     /// In the direct channel with the bot instead.
     #[serde(default)]
     direct: bool,
+    #[serde(default)]
+    files: Vec<Attached>,
+}
+
+/// A file, its content as base64.
+#[derive(Debug, Deserialize)]
+struct Attached {
+    filename: String,
+    content_type: Option<String>,
+    base64: String,
+}
+
+impl TryFrom<Attached> for File {
+    type Error = Refusal;
+
+    fn try_from(attached: Attached) -> Result<Self, Refusal> {
+        let Attached { filename, content_type, base64 } = attached;
+        let bytes = STANDARD.decode(base64).map_err(|_| {
+            Refusal(StatusCode::BAD_REQUEST, format!("the content of {filename} is no base64"))
+        })?;
+        Ok(Self { filename, content_type, bytes: bytes.into() })
+    }
 }
 
 async fn say(Extracted(sandbox): Extracted<Sandbox>, Sent(say): Sent<Say>) -> Outcome {
     let user = say.actor.user(&sandbox);
-    let id = match say.reply_to {
-        Some(message) => sandbox.reply_to(message, user, &say.content)?,
-        None if say.direct => sandbox.dm(user, &say.content)?,
-        None => sandbox.say(say.actor.channel(&sandbox), user, &say.content)?,
+    let replied = say.reply_to.and_then(|id| sandbox.message(id));
+    let channel = match (replied, say.direct) {
+        (Some(message), _) => message.channel_id,
+        (None, true) => sandbox.direct_channel(user),
+        (None, false) => say.actor.channel(&sandbox),
     };
+    let files = say.files.into_iter().map(File::try_from).collect::<Result<_, _>>()?;
+    let id = sandbox.say_with(channel, user, &say.content, say.reply_to, files)?;
     done(json!({"id": id}))
 }
 
@@ -236,6 +259,71 @@ struct Click {
 async fn click(Extracted(sandbox): Extracted<Sandbox>, Sent(click): Sent<Click>) -> Outcome {
     let user = click.actor.user(&sandbox);
     done(json!({"interaction_id": sandbox.click(user, click.message_id, &click.custom_id)?}))
+}
+
+#[derive(Debug, Deserialize)]
+struct Select {
+    #[serde(flatten)]
+    actor: Actor,
+    message_id: Id,
+    custom_id: String,
+    values: Vec<String>,
+}
+
+async fn select(Extracted(sandbox): Extracted<Sandbox>, Sent(select): Sent<Select>) -> Outcome {
+    let Select { actor, message_id, custom_id, values } = select;
+    let user = actor.user(&sandbox);
+    done(json!({"interaction_id": sandbox.choose(user, message_id, &custom_id, &values)?}))
+}
+
+#[derive(Debug, Deserialize)]
+struct Filled {
+    #[serde(flatten)]
+    actor: Actor,
+    interaction_id: Id,
+    values: BTreeMap<String, String>,
+}
+
+async fn submit(Extracted(sandbox): Extracted<Sandbox>, Sent(filled): Sent<Filled>) -> Outcome {
+    let user = filled.actor.user(&sandbox);
+    done(json!({"interaction_id": sandbox.submit(user, filled.interaction_id, &filled.values)?}))
+}
+
+#[derive(Debug, Deserialize)]
+struct Emoji {
+    #[serde(flatten)]
+    actor: Actor,
+    emoji: String,
+}
+
+async fn react(
+    Extracted(sandbox): Extracted<Sandbox>,
+    Path(id): Path<Id>,
+    Sent(emoji): Sent<Emoji>,
+) -> Outcome {
+    sandbox.react(emoji.actor.user(&sandbox), id, &emoji.emoji, Reacting::Put)?;
+    done(json!({}))
+}
+
+async fn unreact(
+    Extracted(sandbox): Extracted<Sandbox>,
+    Path(id): Path<Id>,
+    Sent(emoji): Sent<Emoji>,
+) -> Outcome {
+    sandbox.react(emoji.actor.user(&sandbox), id, &emoji.emoji, Reacting::Taken)?;
+    done(json!({}))
+}
+
+#[derive(Debug, Deserialize)]
+struct NewThread {
+    #[serde(flatten)]
+    actor: Actor,
+    message_id: Id,
+    name: String,
+}
+
+async fn thread(Extracted(sandbox): Extracted<Sandbox>, Sent(new): Sent<NewThread>) -> Outcome {
+    done(json!({"id": sandbox.start_thread(new.actor.user(&sandbox), new.message_id, &new.name)?}))
 }
 
 async fn interaction(Extracted(sandbox): Extracted<Sandbox>, Path(id): Path<Id>) -> Outcome {

@@ -1,6 +1,7 @@
 //! An emulated Discord and emulated providers, over real sockets. Shares no code with the bot's Discord side, so that
 //! one mistake cannot hide in both; imports leaves only.
 
+mod attending;
 mod control;
 pub mod discord;
 mod people;
@@ -8,15 +9,23 @@ mod reading;
 mod slash;
 mod transcript;
 pub mod vendor;
+mod web;
 
-use std::{collections::BTreeMap, fmt, io, net::SocketAddr};
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+};
 
+use axum::middleware;
 use serde::Serialize;
 use tokio::net::TcpListener;
 
+pub use attending::{File, Reacting};
 pub use discord::{Discord, Id, Landmarks};
 pub use people::{Choice, ScriptError};
 pub use reading::TimedOut;
+pub use web::Panel;
 
 use crate::shutdown::Shutdown;
 use vendor::Vendors;
@@ -28,6 +37,7 @@ pub struct Sandbox {
     discord: Discord,
     vendors: Vendors,
     control_token: String,
+    panel: Panel,
 }
 
 impl fmt::Debug for Sandbox {
@@ -70,9 +80,13 @@ impl Sandbox {
             discord: Discord::new(format!("http://{address}"), shutdown),
             vendors: Vendors::new(),
             control_token: format!("control-{}", uuid::Uuid::new_v4().simple()),
+            panel: Panel::default(),
         };
-        let router =
-            sandbox.discord.router().merge(sandbox.vendors.router()).merge(control::router(&sandbox));
+        let routers = [sandbox.vendors.router(), control::router(&sandbox), web::router(&sandbox)];
+        let router = routers
+            .into_iter()
+            .fold(sandbox.discord.router(), axum::Router::merge)
+            .layer(middleware::from_fn_with_state(sandbox.clone(), web::refuse_strangers));
         let ending = shutdown.token().clone();
         shutdown.spawn(async move {
             let served = axum::serve(listener, router).with_graceful_shutdown(ending.cancelled_owned()).await;
@@ -98,6 +112,30 @@ impl Sandbox {
             providers: Vendors::endpoints(&origin),
             discord_api_base: origin,
         }
+    }
+
+    /// The page, with the token that opens it.
+    pub fn page(&self) -> String {
+        format!("http://{}/?token={}", self.address, self.control_token)
+    }
+
+    /// What the page shows beside the chat.
+    pub fn panel(&self) -> &Panel {
+        &self.panel
+    }
+
+    /// Whether a `Host` header means this sandbox: its address, `localhost` on loopback; where it listens on every
+    /// address, any address but no name (a name may have been bound anew to reach us from a browser).
+    fn answers_to(&self, host: &str) -> bool {
+        let address = self.address;
+        if host == address.to_string() {
+            return true;
+        }
+        let (name, port) = host.rsplit_once(':').unwrap_or((host, "80"));
+        let literal = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        port == address.port().to_string()
+            && ((name == "localhost" && address.ip().is_loopback())
+                || (address.ip().is_unspecified() && literal.is_ok()))
     }
 
     /// The emulated Discord.

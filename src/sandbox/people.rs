@@ -233,8 +233,15 @@ impl Sandbox {
             .with(|state| state.interact(InteractionKind::Component, user, channel, Some(message), data))
     }
 
-    /// Somebody picks a value of the menu whose `custom_id` starts with `custom_id`.
-    pub fn choose(&self, user: Id, message: Id, custom_id: &str, value: &str) -> Result<Id, ScriptError> {
+    /// Somebody picks values of the menu whose `custom_id` starts with `custom_id`.
+    pub fn choose<V: AsRef<str>>(
+        &self,
+        user: Id,
+        message: Id,
+        custom_id: &str,
+        values: &[V],
+    ) -> Result<Id, ScriptError> {
+        let values: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
         self.discord.with(|state| {
             let unknown = ScriptError::Unknown { what: "message", id: message };
             let found = state.message(message).map_err(|_| unknown)?;
@@ -244,17 +251,19 @@ impl Sandbox {
             let (channel, menus) = (found.channel_id, found.menus());
             let menu =
                 menus.iter().filter(|menu| menu.enabled).find(|menu| menu.custom_id.starts_with(custom_id));
-            let Some(menu) = menu.filter(|menu| menu.values.iter().any(|known| known == value)) else {
+            let Some(menu) =
+                menu.filter(|menu| values.iter().all(|value| menu.values.iter().any(|known| known == value)))
+            else {
                 let known = menus.iter().flat_map(|menu| menu.values.iter().cloned());
                 let known = known.collect::<Vec<_>>().join(", ");
                 return Err(ScriptError::NoButton {
                     message,
-                    custom_id: format!("{custom_id} {value}"),
+                    custom_id: format!("{custom_id} {}", values.join(", ")),
                     known,
                 });
             };
             allowed(state, channel, user, 0)?;
-            let data = json!({"custom_id": menu.custom_id, "component_type": 3, "id": 1, "values": [value]});
+            let data = json!({"custom_id": menu.custom_id, "component_type": 3, "id": 1, "values": values});
             Ok(state.interact(InteractionKind::Component, user, channel, Some(message), data))
         })
     }
@@ -292,7 +301,7 @@ impl Sandbox {
 }
 
 /// Refuses what a person may not do.
-fn allowed(state: &State, channel: Id, user: Id, needed: u64) -> Result<(), ScriptError> {
+pub(super) fn allowed(state: &State, channel: Id, user: Id, needed: u64) -> Result<(), ScriptError> {
     let entry =
         state.world.channels.get(&channel).ok_or(ScriptError::Unknown { what: "channel", id: channel })?;
     let person = state.world.users.get(&user).ok_or(ScriptError::Unknown { what: "person", id: user })?;

@@ -3,6 +3,7 @@
 //! Nothing of this machine counts here: settings come from memory alone, files lie in a temporary folder, and the bot's
 //! clients refuse everything but loopback ("where secrets may go").
 
+mod panel;
 mod play;
 mod world;
 
@@ -18,6 +19,7 @@ use super::{
 };
 use crate::{
     app::{self, AppError},
+    pool::Pool,
     sandbox::{Endpoints, Sandbox},
     shutdown::{self, Shutdown},
     telemetry::{self, LogFormat},
@@ -97,7 +99,9 @@ async fn with_bot(sandbox: &Sandbox, lines: &[String]) -> Result<(), Failure> {
     let settings = world.settings()?;
     let stop = Shutdown::new();
     let tasks = Shutdown::new();
-    let mut bot = tasks.spawn(app::run(settings, stop.clone()));
+    let (shown, life, accounts) = (sandbox.panel().clone(), tasks.clone(), world.accounts().clone());
+    let observe = move |pool: &Pool| panel::observe(pool.clone(), shown, accounts, &life);
+    let mut bot = tasks.spawn(app::run_observed(settings, stop.clone(), observe));
 
     let played = tokio::select! {
         // The bot never ends by itself but for a fault.
@@ -106,6 +110,7 @@ async fn with_bot(sandbox: &Sandbox, lines: &[String]) -> Result<(), Failure> {
         played = stay_or_play(sandbox, lines) => played,
     };
     stop.begin();
+    tasks.begin();
     let ended = tokio::time::timeout(BOT_DRAIN, bot).await;
     match (played, ended) {
         // Without lines a signal is the way to end.
@@ -129,7 +134,7 @@ fn early_end(ended: Result<Result<(), AppError>, tokio::task::JoinError>) -> Fai
 async fn stay_or_play(sandbox: &Sandbox, lines: &[String]) -> Result<Answer, Failure> {
     play::ready(sandbox).await?;
     if lines.is_empty() {
-        print(&guide(&sandbox.endpoints()))?;
+        print(&guide(sandbox))?;
         return std::future::pending().await;
     }
     let mut failed = 0;
@@ -146,19 +151,19 @@ async fn stay_or_play(sandbox: &Sandbox, lines: &[String]) -> Result<Answer, Fai
     Ok(Answer::Failed)
 }
 
-fn guide(endpoints: &Endpoints) -> String {
-    let Endpoints { discord_api_base, bot_token, control, control_token, channel_id, user_id, .. } =
-        endpoints;
+fn guide(sandbox: &Sandbox) -> String {
+    let Endpoints { discord_api_base, bot_token, control, control_token, .. } = sandbox.endpoints();
     format!(
-        "The bot is connected to an embedded Discord.\n\
+        "The bot is connected to an embedded Discord. Chat with it here:\n\
+         \n  {page}\n\
          \n\
-         Discord:      {discord_api_base} (channel {channel_id}, you are user {user_id})\n\
+         Discord:      {discord_api_base}\n\
          Bot token:    {bot_token}\n\
          Control API:  {control}\n\
          its token:    {control_token}\n\
          \n\
-         docs/sandbox.md shows how to write messages, click buttons and break things through the control API.\n\
-         For a transcript right here: cortana sandbox --say \"hello\"\n\
-         Stop with Ctrl-C."
+         docs/sandbox.md shows what can be done and broken here. In the terminal: cortana sandbox --say \"hello\"\n\
+         Stop with Ctrl-C.",
+        page = sandbox.page(),
     )
 }

@@ -1,6 +1,6 @@
 //! The bot's world in the sandbox: minted logins in real files, and settings from memory alone.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Context as _;
 use tempfile::TempDir;
@@ -36,6 +36,7 @@ pub(super) struct World {
     // Held for its drop.
     _folder: TempDir,
     source: MapSource,
+    accounts: BTreeMap<String, String>,
 }
 
 impl World {
@@ -53,7 +54,14 @@ impl World {
             client(&mut source, &login);
         }
         source.set("OPENAI_API_KEY", sandbox.vendors().mint_key("openai"));
-        Ok(Self { _folder: folder, source })
+        let files = LOGINS.iter().map(|(_, account, file, _)| ((*file).to_owned(), (*account).to_owned()));
+        let accounts = files.chain([("OPENAI_API_KEY".to_owned(), "key-1".to_owned())]).collect();
+        Ok(Self { _folder: folder, source, accounts })
+    }
+
+    /// Whose account each file or variable is, in the emulators' words.
+    pub(super) fn accounts(&self) -> &BTreeMap<String, String> {
+        &self.accounts
     }
 
     /// The settings of the bot: of this world, and with clients that reach nothing but loopback.

@@ -29,6 +29,7 @@ pub(crate) enum Known {
     UnknownChannel,
     UnknownGuild,
     UnknownMember,
+    UnknownEmoji,
     UnknownMessage,
     UnknownUser,
     UnknownWebhook,
@@ -46,6 +47,10 @@ pub(crate) enum Known {
     InvalidWebhookToken,
     RequestTooLarge,
     NoHistoryToAnswer,
+    TooManyReactions,
+    NotOnThisChannel,
+    ThreadArchived,
+    ThreadExists,
 }
 
 impl Known {
@@ -56,6 +61,7 @@ impl Known {
             Self::UnknownGuild => (404, 10_004, "Unknown Guild"),
             Self::UnknownMember => (404, 10_007, "Unknown Member"),
             Self::UnknownMessage => (404, 10_008, "Unknown Message"),
+            Self::UnknownEmoji => (400, 10_014, "Unknown Emoji"),
             Self::UnknownUser => (404, 10_013, "Unknown User"),
             Self::UnknownWebhook => (404, 10_015, "Unknown Webhook"),
             Self::UnknownInteraction => (404, 10_062, "Unknown interaction"),
@@ -72,6 +78,10 @@ impl Known {
             Self::NotToThisUser => (403, 50_007, "Cannot send messages to this user"),
             Self::MissingPermissions => (403, 50_013, "Missing Permissions"),
             Self::InvalidWebhookToken => (401, 50_027, "Invalid Webhook Token"),
+            Self::TooManyReactions => (400, 30_010, "Maximum number of reactions reached (20)"),
+            Self::NotOnThisChannel => (400, 50_024, "Cannot execute action on this channel type"),
+            Self::ThreadArchived => (400, 50_083, "Thread is archived"),
+            Self::ThreadExists => (400, 160_004, "A thread has already been created for this message"),
             Self::RequestTooLarge => (413, 40_005, "Request entity too large"),
             Self::NoHistoryToAnswer => {
                 (400, 160_002, "You cannot reply without permission to read message history")

@@ -70,6 +70,7 @@ pub(crate) fn fresh(origin: String, time: Timeline) -> (State, Landmarks) {
         topic: None,
         overwrites: Vec::new(),
         last_message: None,
+        thread: None,
     };
     let users = [
         person(landmarks.bot, "Cortana", "Cortana", Kind::Bot),
@@ -126,6 +127,7 @@ impl State {
             topic: None,
             overwrites: Vec::new(),
             last_message: None,
+            thread: None,
         };
         self.world.channels.insert(id, channel.clone());
         let data = payload::channel(self, &channel);
@@ -170,6 +172,7 @@ impl State {
             topic: None,
             overwrites: Vec::new(),
             last_message: None,
+            thread: None,
         };
         self.world.channels.insert(id, channel);
         id

@@ -31,6 +31,8 @@ pub enum InteractionKind {
     Component,
     /// A question for choices while somebody types.
     Autocomplete,
+    /// A modal that somebody filled in.
+    ModalSubmit,
 }
 
 impl InteractionKind {
@@ -40,6 +42,7 @@ impl InteractionKind {
             Self::Command => 2,
             Self::Component => 3,
             Self::Autocomplete => 4,
+            Self::ModalSubmit => 5,
         }
     }
 }
@@ -97,7 +100,7 @@ pub struct Interaction {
 impl Interaction {
     /// The command with its subcommands, for commands.
     pub fn command_name(&self) -> Option<String> {
-        if self.kind == InteractionKind::Component {
+        if matches!(self.kind, InteractionKind::Component | InteractionKind::ModalSubmit) {
             return None;
         }
         let mut words = vec![self.data.get("name")?.as_str()?.to_owned()];
@@ -223,7 +226,9 @@ impl State {
         let interaction = interaction.clone();
         let data = body.get("data").cloned().unwrap_or_else(|| json!({}));
         let kind = body.get("type").and_then(Value::as_u64).unwrap_or(0);
-        let component = interaction.kind == InteractionKind::Component;
+        let from_modal = interaction.kind == InteractionKind::ModalSubmit;
+        let component = interaction.kind == InteractionKind::Component
+            || (from_modal && interaction.source_message.is_some());
         let autocomplete = interaction.kind == InteractionKind::Autocomplete;
         let (answered, original) = match kind {
             4 if !autocomplete => {
@@ -250,7 +255,7 @@ impl State {
                 (Answered::WithMessage, interaction.source_message)
             }
             8 if autocomplete => (Answered::WithChoices { choices: choices(&data)? }, None),
-            9 if !autocomplete => (Answered::WithModal { modal: modal(&data)? }, None),
+            9 if !autocomplete && !from_modal => (Answered::WithModal { modal: modal(&data)? }, None),
             _ => {
                 return Err(FormErrors::one(
                     "type",

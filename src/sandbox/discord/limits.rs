@@ -16,6 +16,8 @@ pub(crate) enum Bucket {
     Edit(Id),
     Delete(Id),
     Typing(Id),
+    /// Reactions: one in a quarter of a second.
+    React(Id),
     /// Edits through an interaction's webhook, by its token.
     WebhookEdit(String),
     /// Follow-ups through an interaction's webhook, by its token.
@@ -27,14 +29,15 @@ pub(crate) enum Bucket {
 }
 
 impl Bucket {
-    /// Requests and seconds; all must hold.
+    /// Requests and milliseconds; all must hold.
     fn rules(&self) -> &'static [(u32, u64)] {
         match self {
             Self::Create(_) | Self::Edit(_) | Self::Delete(_) | Self::Typing(_) | Self::WebhookCreate(_) => {
-                &[(5, 5)]
+                &[(5, 5_000)]
             }
-            Self::WebhookEdit(_) => &[(5, 2), (30, 60)],
-            Self::Other(_) => &[(50, 1)],
+            Self::WebhookEdit(_) => &[(5, 2_000), (30, 60_000)],
+            Self::Other(_) => &[(50, 1_000)],
+            Self::React(_) => &[(1, 250)],
             Self::Free => &[],
         }
     }
@@ -49,6 +52,7 @@ impl Bucket {
             Self::WebhookEdit(_) => "b8e6a1c4d3f24c0f9a7b5e2d1c8f6a43",
             Self::WebhookCreate(_) => "7f1d0c8a5b3e4692b4a6c1d9e8f7a052",
             Self::Other(_) => "5e9b2c7d1a8f4036a1d4b7c2e6f90835",
+            Self::React(_) => "c4a1e7b25d3f4f0e8b6a9d7c1e2f3a58",
             Self::Free => "",
         }
     }
@@ -107,8 +111,8 @@ impl Limits {
             return Err(Exceeded { scope: Scope::Global, retry_after, standing: None });
         }
         let mut tightest: Option<Standing> = None;
-        for (index, (limit, seconds)) in bucket.rules().iter().copied().enumerate() {
-            let length = Duration::from_secs(seconds);
+        for (index, (limit, millis)) in bucket.rules().iter().copied().enumerate() {
+            let length = Duration::from_millis(millis);
             let key = (bucket.clone(), index);
             let window = self.windows.entry(key).or_insert(Window { started_at: now, used: 0 });
             if now.saturating_sub(window.started_at) >= length {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::ids::Id;
+use super::{ids::Id, reactions::Reaction};
 
 /// Flag: only one person sees it.
 pub(crate) const EPHEMERAL: u64 = 1 << 6;
@@ -56,6 +56,8 @@ pub struct Message {
     pub mention_roles: BTreeSet<Id>,
     /// Whether the message object says that everyone was mentioned.
     pub mention_everyone: bool,
+    /// Reactions, in the order of their first use.
+    pub reactions: Vec<Reaction>,
     /// Everything that was visible, in order: the creation and each edit.
     pub timeline: Vec<Revision>,
 }

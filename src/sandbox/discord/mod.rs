@@ -16,11 +16,13 @@ mod mentions;
 mod message;
 mod payload;
 mod posting;
+mod reactions;
 mod record;
 mod rest;
 mod rules;
 mod sessions;
 mod state;
+mod threads;
 mod timeline;
 mod world;
 
@@ -44,17 +46,20 @@ pub use faults::{GatewayFault, RestAction, RestFault, Scope};
 pub use ids::Id;
 pub use interactions::{Answered, Interaction, InteractionKind};
 pub use message::{Attachment, Button, Message, Notified, Revision};
+pub use reactions::Reaction;
 pub use record::{GatewayEntry, GatewayNote, RecordedRequest};
 pub use sessions::intent;
+pub use threads::Thread;
 pub use world::{Channel, Guild, Kind, Member, Overwrite, Place, Role, User, permission};
 
 pub(crate) use commands::Command;
 pub(crate) use error::ApiError;
 pub(crate) use faults::Faults;
-pub(crate) use posting::Draft;
+pub(crate) use posting::{Draft, Upload};
 pub(crate) use rules::{MessageBody, message as message_body};
 pub(crate) use sessions::Outgoing;
 pub(crate) use state::State;
+pub(crate) use threads::NewThread;
 
 use crate::{clock::SystemClock, shutdown::Shutdown};
 
@@ -165,7 +170,13 @@ async fn file(
     });
     match found {
         Some((bytes, content_type)) => {
-            ([(header::CONTENT_TYPE, content_type)], Body::from(bytes)).into_response()
+            // A file is somebody's words: it never runs as a document of this origin.
+            let headers = [
+                (header::CONTENT_TYPE, content_type.as_str()),
+                (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"),
+                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            ];
+            (headers, Body::from(bytes)).into_response()
         }
         None => (StatusCode::NOT_FOUND, "This content is no longer available.").into_response(),
     }

@@ -5,9 +5,14 @@ use serde_json::{Map, Value, json};
 use super::{
     ids::Id,
     message::Message,
+    reactions,
     state::State,
+    threads,
     world::{Channel, Guild, Kind, Member, Place, Role, User},
 };
+
+/// Flag: a thread was started from it.
+const HAS_THREAD: u64 = 1 << 5;
 
 /// How much of a message a reader may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +106,12 @@ pub(crate) fn channel(state: &State, channel: &Channel) -> Value {
             "flags": 0,
             "recipients": state.world.users.get(&person).map(user).into_iter().collect::<Vec<_>>(),
         }),
-        Place::Guild(guild) => json!({
+        Place::Guild(guild) => guild_channel(state, channel, guild),
+    }
+}
+
+fn guild_channel(state: &State, channel: &Channel, guild: Id) -> Value {
+    let mut object = json!({
             "id": channel.id,
             "type": 0,
             "last_message_id": channel.last_message,
@@ -119,8 +129,11 @@ pub(crate) fn channel(state: &State, channel: &Channel) -> Value {
                 "deny": overwrite.deny.to_string(),
             })).collect::<Vec<_>>(),
             "nsfw": false,
-        }),
+    });
+    if let Some(thread) = &channel.thread {
+        threads::describe(state, channel, thread, &mut object);
     }
+    object
 }
 
 pub(crate) fn guild(guild: &Guild) -> Value {
@@ -172,7 +185,11 @@ pub(crate) fn guild(guild: &Guild) -> Value {
 /// The server as `GUILD_CREATE` carries it.
 pub(crate) fn guild_create(state: &State, server: &Guild) -> Value {
     let mut object = guild(server);
-    let channels = state.world.channels.values().filter(|channel| channel.place == Place::Guild(server.id));
+    let channels = state
+        .world
+        .channels
+        .values()
+        .filter(|channel| channel.place == Place::Guild(server.id) && channel.thread.is_none());
     let bot = state.world.identity.bot;
     let joined = server.members.get(&bot).map(|member| member.joined_at).unwrap_or_default();
     object["joined_at"] = json!(state.time.iso(joined));
@@ -183,7 +200,8 @@ pub(crate) fn guild_create(state: &State, server: &Guild) -> Value {
     object["members"] =
         server.members.iter().map(|(user_id, one)| member(state, *user_id, one)).collect::<Vec<_>>().into();
     object["channels"] = channels.map(|one| channel(state, one)).collect::<Vec<_>>().into();
-    object["threads"] = json!([]);
+    object["threads"] =
+        state.open_threads(server.id).into_iter().map(|one| channel(state, one)).collect::<Vec<_>>().into();
     object["presences"] = json!([]);
     object["stage_instances"] = json!([]);
     object["guild_scheduled_events"] = json!([]);
@@ -322,6 +340,13 @@ fn basic_message(state: &State, message: &Message, sight: Sight) -> Value {
         "mention_everyone": message.mention_everyone,
         "tts": false,
     });
+    if !message.reactions.is_empty() {
+        object["reactions"] = reactions::summary(&message.reactions, bot);
+    }
+    if let Some(thread) = state.world.channels.get(&message.id) {
+        object["thread"] = channel(state, thread);
+        object["flags"] = json!(message.flags | HAS_THREAD);
+    }
     if let Some(nonce) = &message.nonce {
         object["nonce"] = nonce.clone();
     }

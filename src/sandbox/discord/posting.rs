@@ -33,7 +33,7 @@ const FILE_LIMIT: usize = 10 * 1024 * 1024;
 pub(crate) struct Draft {
     pub(crate) author: Id,
     pub(crate) channel: Id,
-    /// 0, or 20 for the answer to an interaction.
+    /// 0, or the number of a special kind: 18 and 21 of threads, 20 for the answer to an interaction.
     pub(crate) kind: u8,
     pub(crate) interaction: Option<Id>,
     pub(crate) visible_to: Option<Id>,
@@ -47,6 +47,7 @@ impl State {
     /// Creates a message and tells every session.
     pub(crate) fn post(&mut self, draft: Draft) -> Result<Id, ApiError> {
         let Draft { author, channel, kind, interaction, visible_to, flags, body, uploads } = draft;
+        self.enter_thread(channel, author)?;
         let reply_to = self.reply_target(channel, &body)?;
         if body.enforce_nonce
             && let Some(nonce) = &body.nonce
@@ -83,6 +84,7 @@ impl State {
             mentions: [].into(),
             mention_roles: [].into(),
             mention_everyone: false,
+            reactions: Vec::new(),
             timeline: Vec::new(),
         };
         self.revise(&mut message, &body);
@@ -98,6 +100,7 @@ impl State {
     /// Changes a message and tells every session.
     pub(crate) fn edit(&mut self, id: Id, body: &MessageBody, uploads: Vec<Upload>) -> Result<(), ApiError> {
         let mut message = self.message(id)?.clone();
+        self.refuse_archived(message.channel_id)?;
         let mut kept = message.attachments.clone();
         if let Some(listed) = &body.attachments {
             let stays = |id: Id| {

@@ -21,10 +21,14 @@ pub mod intent {
     pub const GUILD_PRESENCES: u64 = 1 << 8;
     /// Messages in servers.
     pub const GUILD_MESSAGES: u64 = 1 << 9;
+    /// Reactions in servers.
+    pub const GUILD_MESSAGE_REACTIONS: u64 = 1 << 10;
     /// Typing in servers.
     pub const GUILD_MESSAGE_TYPING: u64 = 1 << 11;
     /// Direct messages.
     pub const DIRECT_MESSAGES: u64 = 1 << 12;
+    /// Reactions in direct channels.
+    pub const DIRECT_MESSAGE_REACTIONS: u64 = 1 << 13;
     /// Typing in direct channels.
     pub const DIRECT_MESSAGE_TYPING: u64 = 1 << 14;
     /// Privileged: the content of messages.
@@ -142,6 +146,8 @@ impl Needs {
     pub(crate) const NOTHING: Self = Self { in_guild: 0, direct: 0 };
     pub(crate) const MESSAGES: Self =
         Self { in_guild: intent::GUILD_MESSAGES, direct: intent::DIRECT_MESSAGES };
+    pub(crate) const REACTIONS: Self =
+        Self { in_guild: intent::GUILD_MESSAGE_REACTIONS, direct: intent::DIRECT_MESSAGE_REACTIONS };
     pub(crate) const TYPING: Self =
         Self { in_guild: intent::GUILD_MESSAGE_TYPING, direct: intent::DIRECT_MESSAGE_TYPING };
     pub(crate) const GUILDS: Self = Self { in_guild: intent::GUILDS, direct: 0 };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::ids::Id;
+use super::{ids::Id, threads::Thread};
 
 /// Permission bits (Topics, "Permissions").
 pub mod permission {
@@ -16,6 +16,8 @@ pub mod permission {
     pub const SEND_MESSAGES: u64 = 1 << 11;
     /// Delete and pin what others wrote.
     pub const MANAGE_MESSAGES: u64 = 1 << 13;
+    /// React with an emoji that is not there yet.
+    pub const ADD_REACTIONS: u64 = 1 << 6;
     /// Have embeds shown; without it they are dropped silently.
     pub const EMBED_LINKS: u64 = 1 << 14;
     /// Attach files.
@@ -26,15 +28,25 @@ pub mod permission {
     pub const MENTION_EVERYONE: u64 = 1 << 17;
     /// Use slash commands.
     pub const USE_APPLICATION_COMMANDS: u64 = 1 << 31;
+    /// Close, open, rename and delete threads of others.
+    pub const MANAGE_THREADS: u64 = 1 << 34;
+    /// Start threads.
+    pub const CREATE_PUBLIC_THREADS: u64 = 1 << 35;
+    /// Write in threads.
+    pub const SEND_MESSAGES_IN_THREADS: u64 = 1 << 38;
     /// What an ordinary member has.
     pub const ORDINARY: u64 = VIEW_CHANNEL
         | SEND_MESSAGES
         | EMBED_LINKS
         | ATTACH_FILES
         | READ_MESSAGE_HISTORY
-        | USE_APPLICATION_COMMANDS;
+        | USE_APPLICATION_COMMANDS
+        | ADD_REACTIONS
+        | CREATE_PUBLIC_THREADS
+        | SEND_MESSAGES_IN_THREADS;
     /// All of the above.
-    pub const ALL: u64 = ORDINARY | ADMINISTRATOR | MANAGE_GUILD | MANAGE_MESSAGES | MENTION_EVERYONE;
+    pub const ALL: u64 =
+        ORDINARY | ADMINISTRATOR | MANAGE_GUILD | MANAGE_MESSAGES | MENTION_EVERYONE | MANAGE_THREADS;
 }
 
 /// Whether an account is a person's.
@@ -161,6 +173,8 @@ pub struct Channel {
     pub overwrites: Vec<Overwrite>,
     /// The newest message.
     pub last_message: Option<Id>,
+    /// What makes it a thread, if it is one.
+    pub thread: Option<Thread>,
 }
 
 /// Who the application is.
@@ -192,6 +206,13 @@ impl World {
 
     /// The permission bits of `user` in `channel` (Topics, "Permission Overwrites").
     pub(crate) fn permissions(&self, user: Id, channel: &Channel) -> u64 {
+        if let Some(thread) = &channel.thread {
+            // A thread has its parent's permissions, with one of its own for writing.
+            let bits = self.channels.get(&thread.parent).map_or(0, |parent| self.permissions(user, parent));
+            let writes = bits & permission::SEND_MESSAGES_IN_THREADS != 0;
+            let sends = if writes { permission::SEND_MESSAGES } else { 0 };
+            return (bits & !permission::SEND_MESSAGES) | sends;
+        }
         let guild = match channel.place {
             Place::Direct { person } if person == user || user == self.identity.bot => {
                 return permission::ORDINARY;

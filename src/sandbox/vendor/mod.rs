@@ -237,6 +237,22 @@ impl Vendors {
         self.with(provider, |vendor| vendor.faults.clear());
     }
 
+    /// Drops those of one account.
+    pub fn clear_faults_of(&self, provider: &str, account: &str) {
+        self.with(provider, |vendor| {
+            vendor.faults.retain(|fault| fault.account.as_deref() != Some(account));
+        });
+    }
+
+    /// The faults that have yet to strike, by provider.
+    pub fn waiting_faults(&self) -> Vec<(String, Fault)> {
+        let state = self.state();
+        let each = |vendor_id: &str, faults: &[Fault]| {
+            faults.iter().map(|fault| (vendor_id.to_owned(), fault.clone())).collect::<Vec<_>>()
+        };
+        state.providers.iter().flat_map(|(id, vendor)| each(id, &vendor.faults)).collect()
+    }
+
     /// What the next chats of this provider are answered, in this order.
     pub fn script(&self, provider: &str, replies: Vec<Reply>) {
         self.with(provider, |vendor| vendor.replies.extend(replies));

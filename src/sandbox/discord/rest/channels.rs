@@ -24,7 +24,7 @@ fn channel_id(text: &str) -> Result<Id, ApiError> {
 }
 
 /// A message of a channel that is not somebody else's secret.
-fn message_in<'s>(state: &'s State, channel: Id, message: &str) -> Result<&'s Message, ApiError> {
+pub(super) fn message_in<'s>(state: &'s State, channel: Id, message: &str) -> Result<&'s Message, ApiError> {
     let id: Id = message.parse().map_err(|_| Known::UnknownMessage)?;
     let found = state.message(id)?;
     let visible = found.channel_id == channel && !found.is_ephemeral();

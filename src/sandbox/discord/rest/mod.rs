@@ -4,7 +4,9 @@ mod channels;
 mod commands;
 mod interactions;
 mod objects;
+mod reactions;
 mod request;
+mod threads;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -124,6 +126,7 @@ fn bucket(method: &str, segments: &[&str]) -> Bucket {
         ("POST", ["channels", channel, "messages"]) => Bucket::Create(id(channel)),
         ("PATCH", ["channels", channel, "messages", _]) => Bucket::Edit(id(channel)),
         ("DELETE", ["channels", channel, "messages", _]) => Bucket::Delete(id(channel)),
+        (_, ["channels", channel, "messages", _, "reactions", ..]) => Bucket::React(id(channel)),
         ("POST", ["channels", channel, "typing"]) => Bucket::Typing(id(channel)),
         (method, ["channels", channel, rest @ ..]) => {
             Bucket::Other(format!("{method} channels/{channel}/{}", rest.first().unwrap_or(&"")))
@@ -147,6 +150,20 @@ fn route(state: &mut State, request: &Request, segments: &[&str]) -> Outcome {
         ("GET", ["guilds", guild, "roles"]) => objects::roles(state, guild),
         ("GET", ["guilds", guild, "channels"]) => objects::guild_channels(state, guild),
         ("GET", ["guilds", guild, "members", member]) => objects::member(state, guild, member),
+        (method, ["channels", channel, "messages", message, "reactions", rest @ ..]) => {
+            reactions::route(state, method, channel, message, rest)
+        }
+        ("POST", ["channels", channel, "messages", message, "threads"]) => {
+            threads::start(state, request, channel, Some(message))
+        }
+        ("POST", ["channels", channel, "threads"]) => threads::start(state, request, channel, None),
+        ("PATCH", ["channels", channel]) => threads::change(state, request, channel),
+        ("DELETE", ["channels", channel]) => threads::delete(state, channel),
+        (method, ["channels", channel, "thread-members"]) => threads::members(state, method, channel, None),
+        (method, ["channels", channel, "thread-members", who]) => {
+            threads::members(state, method, channel, Some(who))
+        }
+        ("GET", ["guilds", guild, "threads", "active"]) => threads::active(state, guild),
         ("GET", ["channels", channel]) => channels::get(state, channel),
         ("GET", ["channels", channel, "messages"]) => channels::list(state, request, channel),
         ("POST", ["channels", channel, "messages"]) => channels::create(state, request, channel),

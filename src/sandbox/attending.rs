@@ -1,0 +1,122 @@
+//! What else people do: react, start threads, choose from menus, fill modals in, attach files.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::{
+    Sandbox, ScriptError,
+    discord::{Answered, Draft, Id, InteractionKind, NewThread, Upload, message_body, permission},
+    people::allowed,
+};
+
+/// A file that somebody attaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its name.
+    pub filename: String,
+    /// What it is, for example `text/plain`.
+    pub content_type: Option<String>,
+    /// Its content.
+    pub bytes: Bytes,
+}
+
+/// Whether a reaction is put or taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reacting {
+    /// Put.
+    Put,
+    /// Taken back.
+    Taken,
+}
+
+impl Sandbox {
+    /// Somebody reacts to a message with an emoji, or takes that back.
+    pub fn react(&self, user: Id, message: Id, emoji: &str, how: Reacting) -> Result<(), ScriptError> {
+        self.discord().with(|state| {
+            let channel = state.message(message)?.channel_id;
+            allowed(state, channel, user, permission::ADD_REACTIONS)?;
+            match how {
+                Reacting::Put => state.react(message, user, emoji)?,
+                Reacting::Taken => state.unreact(message, user, emoji)?,
+            }
+            Ok(())
+        })
+    }
+
+    /// Somebody starts a thread from a message; its id is the message's.
+    pub fn start_thread(&self, user: Id, message: Id, name: &str) -> Result<Id, ScriptError> {
+        self.discord().with(|state| {
+            let parent = state.message(message)?.channel_id;
+            allowed(state, parent, user, permission::CREATE_PUBLIC_THREADS)?;
+            let name = name.chars().take(100).collect();
+            let new =
+                NewThread { parent, starter: Some(message), owner: user, name, auto_archive_minutes: 4320 };
+            Ok(state.start_thread(new)?)
+        })
+    }
+
+    /// Somebody writes with files, as a reply when `reply_to` is given.
+    pub fn say_with(
+        &self,
+        channel: Id,
+        user: Id,
+        text: &str,
+        reply_to: Option<Id>,
+        files: Vec<File>,
+    ) -> Result<Id, ScriptError> {
+        self.discord().with(|state| {
+            let needed = if files.is_empty() { 0 } else { permission::ATTACH_FILES };
+            allowed(state, channel, user, permission::SEND_MESSAGES | needed)?;
+            let mut sent = json!({"content": text});
+            if let Some(message) = reply_to {
+                sent["message_reference"] = json!({"message_id": message});
+            }
+            let body = message_body(&sent, "")?;
+            body.refuse_empty(files.len())?;
+            let upload = |File { filename, content_type, bytes }| Upload {
+                index: None,
+                filename,
+                content_type,
+                bytes,
+            };
+            Ok(state.post(Draft {
+                author: user,
+                channel,
+                kind: 0,
+                interaction: None,
+                visible_to: None,
+                flags: 0,
+                body,
+                uploads: files.into_iter().map(upload).collect(),
+            })?)
+        })
+    }
+
+    /// Somebody fills a modal in and sends it: values by the inputs' `custom_id`; an input without one keeps its own.
+    pub fn submit(&self, user: Id, modal: Id, values: &BTreeMap<String, String>) -> Result<Id, ScriptError> {
+        self.discord().with(|state| {
+            let unknown = ScriptError::Unknown { what: "modal", id: modal };
+            let asked = state.interactions.get(&modal).filter(|asked| asked.user == user);
+            let Some(asked) = asked.cloned() else { return Err(unknown) };
+            let Answered::WithModal { modal } = &asked.answered else { return Err(unknown) };
+            let rows = modal.get("components").and_then(Value::as_array).into_iter().flatten();
+            let rows: Vec<Value> = rows
+                .enumerate()
+                .map(|(row, one)| {
+                    let inputs = one.get("components").and_then(Value::as_array).into_iter().flatten();
+                    let inputs = inputs.map(|input| {
+                        let text = |key: &str| input.get(key).and_then(Value::as_str).unwrap_or_default();
+                        let id = text("custom_id");
+                        let value = values.get(id).map_or_else(|| text("value"), String::as_str);
+                        json!({"type": 4, "id": row * 2 + 2, "custom_id": id, "value": value})
+                    });
+                    json!({"type": 1, "id": row * 2 + 1, "components": inputs.collect::<Vec<_>>()})
+                })
+                .collect();
+            let data = json!({"custom_id": modal.get("custom_id"), "components": rows});
+            Ok(state.interact(InteractionKind::ModalSubmit, user, asked.channel, asked.source_message, data))
+        })
+    }
+}

@@ -1,0 +1,303 @@
+//! Threads: channels that hang on a channel, with their own messages and their own edit budget (Topics, "Threads").
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{
+    error::{ApiError, FormErrors, Known},
+    ids::Id,
+    payload,
+    posting::Draft,
+    rules::{self, MessageBody},
+    sessions::Needs,
+    state::State,
+    world::{Channel, Place},
+};
+
+/// What makes a channel a thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thread {
+    /// The channel that it hangs on.
+    pub parent: Id,
+    /// The message that it was started from; the thread shares its id.
+    pub starter: Option<Id>,
+    /// Who started it.
+    pub owner: Id,
+    /// Who is in it, and since when.
+    pub members: BTreeMap<Id, Duration>,
+    /// Whether it is closed; a message opens it again unless it is locked.
+    pub archived: bool,
+    /// Whether only moderators may open it again.
+    pub locked: bool,
+    /// Minutes without a message after which it closes.
+    pub auto_archive_minutes: u64,
+    /// When it was last closed or opened.
+    pub archive_changed_at: Duration,
+}
+
+/// What a thread is started with.
+#[derive(Debug)]
+pub(crate) struct NewThread {
+    pub(crate) parent: Id,
+    pub(crate) starter: Option<Id>,
+    pub(crate) owner: Id,
+    pub(crate) name: String,
+    pub(crate) auto_archive_minutes: u64,
+}
+
+impl State {
+    /// Starts a thread; whoever started it is in it.
+    pub(crate) fn start_thread(&mut self, new: NewThread) -> Result<Id, ApiError> {
+        let NewThread { parent, starter, owner, name, auto_archive_minutes } = new;
+        let channel = self.world.channels.get(&parent).ok_or(Known::UnknownChannel)?;
+        if channel.thread.is_some() || matches!(channel.place, Place::Direct { .. }) {
+            return Err(Known::NotOnThisChannel.into());
+        }
+        if let Some(starter) = starter {
+            self.message(starter)?;
+            if self.world.channels.contains_key(&starter) {
+                return Err(Known::ThreadExists.into());
+            }
+        }
+        let place = channel.place;
+        // A thread from a message has the message's id.
+        let id = starter.unwrap_or_else(|| self.new_id());
+        let at = self.time.now();
+        let thread = Thread {
+            parent,
+            starter,
+            owner,
+            members: [(owner, at)].into(),
+            archived: false,
+            locked: false,
+            auto_archive_minutes,
+            archive_changed_at: at,
+        };
+        let channel = Channel {
+            id,
+            place,
+            name: name.clone(),
+            topic: None,
+            overwrites: Vec::new(),
+            last_message: None,
+            thread: Some(thread),
+        };
+        self.world.channels.insert(id, channel);
+        self.tell_thread("THREAD_CREATE", id);
+        if starter.is_some() {
+            // The starter's copy in the thread has no content of its own: readers follow its reference.
+            self.system_message(id, owner, 21, starter, String::new())?;
+            self.emit_message("MESSAGE_UPDATE", id);
+        } else {
+            self.system_message(parent, owner, 18, None, name)?;
+        }
+        Ok(id)
+    }
+
+    fn system_message(
+        &mut self,
+        channel: Id,
+        author: Id,
+        kind: u8,
+        refers_to: Option<Id>,
+        content: String,
+    ) -> Result<(), ApiError> {
+        let body = MessageBody { content: Some(content), ..MessageBody::default() };
+        let draft = Draft {
+            author,
+            channel,
+            kind,
+            interaction: None,
+            visible_to: None,
+            flags: 0,
+            body,
+            uploads: Vec::new(),
+        };
+        let id = self.post(draft)?;
+        if let Some(message) = self.messages.get_mut(&id) {
+            message.reply_to = refers_to;
+        }
+        Ok(())
+    }
+
+    /// `50083` where a thread is closed.
+    pub(crate) fn refuse_archived(&self, channel: Id) -> Result<(), ApiError> {
+        let thread = self.world.channels.get(&channel).and_then(|channel| channel.thread.as_ref());
+        if thread.is_some_and(|thread| thread.archived) { Err(Known::ThreadArchived.into()) } else { Ok(()) }
+    }
+
+    /// A message is about to be written: it opens a closed thread, unless that is locked, and its author is in it.
+    pub(crate) fn enter_thread(&mut self, channel: Id, author: Id) -> Result<(), ApiError> {
+        let at = self.time.now();
+        let entry = self.world.channels.get_mut(&channel).and_then(|channel| channel.thread.as_mut());
+        let Some(thread) = entry else { return Ok(()) };
+        if thread.archived && thread.locked {
+            return Err(Known::ThreadArchived.into());
+        }
+        let opened = std::mem::take(&mut thread.archived);
+        let joined = thread.members.insert(author, at).is_none();
+        if opened {
+            thread.archive_changed_at = at;
+            self.tell_thread("THREAD_UPDATE", channel);
+        }
+        if joined {
+            self.tell_members(channel, author, Joined::In);
+        }
+        Ok(())
+    }
+
+    /// `PATCH /channels/{id}` of a thread: its name, whether it is closed or locked, when it closes by itself.
+    pub(crate) fn change_thread(&mut self, id: Id, body: &Value) -> Result<(), ApiError> {
+        let name = body.get("name").and_then(Value::as_str);
+        if let Some(name) = name {
+            let mut errors = FormErrors::default();
+            rules::between_one_and(name, 100, "name", &mut errors);
+            errors.into_result()?;
+        }
+        let flag = |key: &str| body.get(key).and_then(Value::as_bool);
+        // A closed thread can only be opened, alone or with other changes.
+        if flag("archived") != Some(false) {
+            self.refuse_archived(id)?;
+        }
+        let at = self.time.now();
+        let channel = self.world.channels.get_mut(&id).ok_or(Known::UnknownChannel)?;
+        if let Some(name) = name {
+            name.clone_into(&mut channel.name);
+        }
+        if let Some(thread) = &mut channel.thread {
+            if let Some(archived) = flag("archived") {
+                thread.archived = archived;
+                thread.archive_changed_at = at;
+            }
+            thread.locked = flag("locked").unwrap_or(thread.locked);
+            thread.auto_archive_minutes = minutes(body)?.unwrap_or(thread.auto_archive_minutes);
+        }
+        self.tell_thread("THREAD_UPDATE", id);
+        Ok(())
+    }
+
+    /// Deletes a thread with its messages.
+    pub(crate) fn delete_thread(&mut self, id: Id) {
+        let Some(channel) = self.world.channels.get(&id) else { return };
+        let Some(thread) = &channel.thread else { return };
+        let guild = payload::guild_id(self, id);
+        let data = json!({"id": id, "guild_id": guild, "parent_id": thread.parent, "type": 11});
+        let at = self.time.now();
+        for message in self.messages.values_mut().filter(|message| message.channel_id == id) {
+            message.deleted_at = message.deleted_at.or(Some(at));
+        }
+        self.world.channels.remove(&id);
+        self.emit("THREAD_DELETE", guild, Needs::GUILDS, &data);
+    }
+
+    /// Somebody joins a thread, or leaves it.
+    pub(crate) fn join_thread(&mut self, id: Id, user: Id, way: Joined) -> Result<(), ApiError> {
+        self.refuse_archived(id)?;
+        let at = self.time.now();
+        let channel = self.world.channels.get_mut(&id).ok_or(Known::UnknownChannel)?;
+        let thread = channel.thread.as_mut().ok_or(Known::NotOnThisChannel)?;
+        let changed = match way {
+            Joined::In => thread.members.insert(user, at).is_none(),
+            Joined::Out => thread.members.remove(&user).is_some(),
+        };
+        if changed {
+            self.tell_members(id, user, way);
+        }
+        Ok(())
+    }
+
+    fn tell_thread(&mut self, event: &str, id: Id) {
+        let Some(channel) = self.world.channels.get(&id) else { return };
+        let mut data = payload::channel(self, channel);
+        if event == "THREAD_CREATE" {
+            data["newly_created"] = json!(true);
+        }
+        let guild = payload::guild_id(self, id);
+        self.emit(event, guild, Needs::GUILDS, &data);
+    }
+
+    fn tell_members(&mut self, id: Id, user: Id, way: Joined) {
+        let Some(thread) = self.world.channels.get(&id).and_then(|channel| channel.thread.as_ref()) else {
+            return;
+        };
+        let guild = payload::guild_id(self, id);
+        let mut data = json!({"id": id, "guild_id": guild, "member_count": thread.members.len().min(50)});
+        match way {
+            Joined::In => data["added_members"] = json!([self.thread_member(id, user)]),
+            Joined::Out => data["removed_member_ids"] = json!([user]),
+        }
+        // Without the members' intent a bot hears of itself alone (Gateway, "Thread Members Update").
+        if user == self.world.identity.bot {
+            self.emit("THREAD_MEMBERS_UPDATE", guild, Needs::GUILDS, &data);
+        }
+    }
+
+    /// A member of a thread, in the API's shape.
+    pub(crate) fn thread_member(&self, id: Id, user: Id) -> Value {
+        let thread = self.world.channels.get(&id).and_then(|channel| channel.thread.as_ref());
+        let since = thread.and_then(|thread| thread.members.get(&user)).copied().unwrap_or_default();
+        json!({"id": id, "user_id": user, "join_timestamp": self.time.iso(since), "flags": 0})
+    }
+
+    /// The threads of a server that are open.
+    pub(crate) fn open_threads(&self, guild: Id) -> Vec<&Channel> {
+        let is_open = |channel: &&Channel| {
+            channel.place == Place::Guild(guild) && channel.thread.as_ref().is_some_and(|it| !it.archived)
+        };
+        self.world.channels.values().filter(is_open).collect()
+    }
+}
+
+/// Whether somebody comes into a thread or leaves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Joined {
+    In,
+    Out,
+}
+
+/// `auto_archive_duration`: one of four numbers of minutes.
+pub(crate) fn minutes(body: &Value) -> Result<Option<u64>, ApiError> {
+    match body.get("auto_archive_duration").filter(|value| !value.is_null()) {
+        None => Ok(None),
+        Some(value) => match value.as_u64() {
+            Some(minutes @ (60 | 1440 | 4320 | 10_080)) => Ok(Some(minutes)),
+            Some(_) | None => Err(FormErrors::one(
+                "auto_archive_duration",
+                "BASE_TYPE_CHOICES",
+                "Value must be one of {60, 1440, 4320, 10080}.",
+            )),
+        },
+    }
+}
+
+/// What a thread's channel object has besides a channel's fields.
+pub(crate) fn describe(state: &State, channel: &Channel, thread: &Thread, object: &mut Value) {
+    let count = state
+        .messages
+        .values()
+        .filter(|message| message.channel_id == channel.id && message.exists() && message.kind != 21)
+        .count();
+    object["type"] = json!(11);
+    object["parent_id"] = json!(thread.parent);
+    object["owner_id"] = json!(thread.owner);
+    object["message_count"] = json!(count);
+    object["total_message_sent"] = json!(count);
+    object["member_count"] = json!(thread.members.len().min(50));
+    object["thread_metadata"] = json!({
+        "archived": thread.archived,
+        "locked": thread.locked,
+        "auto_archive_duration": thread.auto_archive_minutes,
+        "archive_timestamp": state.time.iso(thread.archive_changed_at),
+        "create_timestamp": state.time.iso(thread.members.get(&thread.owner).copied().unwrap_or_default()),
+    });
+    let bot = state.world.identity.bot;
+    if thread.members.contains_key(&bot) {
+        object["member"] = state.thread_member(channel.id, bot);
+    }
+    if let Some(fields) = object.as_object_mut() {
+        for absent in ["topic", "position", "permission_overwrites", "nsfw"] {
+            fields.remove(absent);
+        }
+    }
+}
