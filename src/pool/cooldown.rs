@@ -166,6 +166,12 @@ impl Rest {
         }
     }
 
+    /// The next instant at which that changes by itself.
+    pub(super) fn changes_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let instants = [Some(self.until), self.probe_at, self.probe.map(|probe| probe.until)];
+        instants.into_iter().flatten().filter(|at| *at > now).min()
+    }
+
     /// This lease tries it: nobody else does until it comes back, or until it has taken long after the end of the rest.
     pub(super) fn try_by(&mut self, taken: Mark, now: DateTime<Utc>) {
         if !self.open {

@@ -3,18 +3,20 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
 
 use super::{
-    LastRefresh, State,
+    LastRefresh, Lent, State,
     cooldown::{Mark, Rest},
     line::{Counts, SwitchedOff},
     outcome::Faults,
     refresher::{Ended, Errand},
     single_flight,
+    table::Seat,
     window::Window,
 };
 use crate::{
@@ -130,6 +132,8 @@ pub(super) type Flight = single_flight::Flight<Errand, Ended>;
 pub(super) struct Entry {
     /// The credential with its current login.
     pub(super) credential: Credential,
+    /// How often it is lent.
+    pub(super) seat: Seat,
     /// Its account, masked.
     pub(super) account: String,
     /// What of its provider's row decides here.
@@ -143,6 +147,8 @@ pub(super) struct Entry {
     pub(super) bearer: Option<(Secret, Fingerprint)>,
     /// Kept, since every look of the schedule asks for it.
     refresh_token: Option<Fingerprint>,
+    /// The same with everything else that a request needs, made once for all of its leases.
+    pub(super) lent: Option<Arc<Lent>>,
     replaced: VecDeque<Fingerprint>,
     /// The tokens that the place held when it was last read or written. Apart from those that were replaced: while nothing
     /// can be saved, any number of refreshes leaves the file as it is.
@@ -220,6 +226,7 @@ impl Entry {
             Login::ApiKey(_) => [None, None],
         };
         let mut entry = Self {
+            seat: Seat::default(),
             account: credential.account(),
             client: client_key(&credential, provider),
             credential,
@@ -228,6 +235,7 @@ impl Entry {
             jitter,
             bearer: None,
             refresh_token: None,
+            lent: None,
             replaced: VecDeque::new(),
             at_rest,
             switched_off: None,
@@ -441,6 +449,16 @@ impl Entry {
             let print = Fingerprint::of(&bearer);
             (bearer, print)
         });
+        self.lent = self.bearer.clone().map(|(bearer, fingerprint)| {
+            Arc::new(Lent {
+                credential: self.credential.id.clone(),
+                provider: self.credential.provider.clone(),
+                account: self.account.clone(),
+                bearer,
+                fingerprint,
+                facts: self.facts(),
+            })
+        });
     }
 
     /// Lends it: counts, and takes the one try of what rests, or rested and has not served since.
@@ -451,6 +469,11 @@ impl Entry {
         for rest in [self.rest.as_mut(), self.models.get_mut(model)].into_iter().flatten() {
             rest.try_by(taken, now);
         }
+    }
+
+    /// Whether it, or a model on it, rests or has rested: what a lease and its return change about that shows in the table.
+    pub(super) fn rests(&self) -> bool {
+        self.rest.is_some() || !self.models.is_empty()
     }
 
     /// A refresh, or a step after it, failed for now.

@@ -1,6 +1,6 @@
 //! Leases: a credential lent to one request, completed with its outcome.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, ops::Deref, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
@@ -18,11 +18,22 @@ pub struct Want {
     /// From whom.
     pub provider: ProviderId,
     /// For which model: cooldowns are kept by credential and model.
-    pub model: String,
+    pub model: Arc<str>,
     /// Credentials this request has tried already.
     pub exclude: Vec<CredentialId>,
+    /// The one credential that will do, where it is not any.
+    pub only: Option<CredentialId>,
+    /// The conversation it belongs to, as a hash: it stays with its credential where sticky sessions are on (P38).
+    pub session: Option<u64>,
     /// How long a hard-stale token's refresh may be waited for.
     pub until: Instant,
+}
+
+impl Want {
+    /// Any credential of this provider.
+    pub fn new(provider: ProviderId, model: &str, until: Instant) -> Self {
+        Self { provider, model: model.into(), exclude: Vec::new(), only: None, session: None, until }
+    }
 }
 
 /// A hint of when to come back.
@@ -78,15 +89,13 @@ pub enum Outcome {
     },
 }
 
-/// A credential lent to one request. Completing it says how it went; dropping it counts as [`Outcome::Neutral`].
+/// What is lent: everything that a request needs of its credential, shared by all leases on it.
 #[derive(Debug)]
-pub struct Lease {
+pub struct Lent {
     /// Which credential.
     pub credential: CredentialId,
     /// Its provider.
     pub provider: ProviderId,
-    /// The model it was leased for.
-    pub model: String,
     /// Masked account, for logs.
     pub account: String,
     /// What authorises the chat: the access token, or the API key (iFlow's comes with the grant).
@@ -95,90 +104,72 @@ pub struct Lease {
     pub fingerprint: Fingerprint,
     /// What is known about the account: project, chat base.
     pub facts: Facts,
-    /// The way back to its pool.
-    ticket: Option<Ticket>,
 }
 
-/// The way back to the pool: hands the lease in once, as neutral when nobody says how the request went.
-pub(super) struct Ticket {
-    pool: Arc<Inner>,
-    credential: CredentialId,
-    model: String,
-    bearer: Fingerprint,
+/// A credential lent to one request. Completing it says how it went; dropping it counts as [`Outcome::Neutral`].
+///
+/// Making one copies no text: it counts one up in what is lent, in the model's name and in the pool (P37).
+pub struct Lease {
+    /// The model it was leased for.
+    pub model: Arc<str>,
+    lent: Arc<Lent>,
     taken: Mark,
-    open: bool,
-}
-
-impl Ticket {
-    fn hand_in(&mut self, outcome: Outcome) {
-        if std::mem::take(&mut self.open) {
-            self.pool.take_back(&self.credential, &self.model, self.bearer, self.taken, outcome);
-        }
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.hand_in(Outcome::Neutral);
-    }
-}
-
-impl fmt::Debug for Ticket {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Ticket").field("taken", &self.taken).finish_non_exhaustive()
-    }
-}
-
-/// What a lease says about what it lends; by itself for [`Lease::unattached`].
-#[derive(Debug, Clone)]
-pub struct Lent {
-    /// Which credential.
-    pub credential: CredentialId,
-    /// Its provider.
-    pub provider: ProviderId,
-    /// The model.
-    pub model: String,
-    /// Masked account.
-    pub account: String,
-    /// What authorises the chat.
-    pub bearer: Secret,
-    /// What is known about the account.
-    pub facts: Facts,
+    /// The pool that wants it back; `None` for a lease of no pool, and once it was handed in.
+    pool: Option<Arc<Inner>>,
 }
 
 impl Lease {
     /// A lease of no pool: completing it tells nobody. For callers' own tests.
-    pub fn unattached(lent: Lent) -> Self {
-        let Lent { credential, provider, model, account, bearer, facts } = lent;
-        let fingerprint = Fingerprint::of(&bearer);
-        Self { credential, provider, model, account, bearer, fingerprint, facts, ticket: None }
+    pub fn unattached(lent: Lent, model: &str) -> Self {
+        Self { model: model.into(), lent: Arc::new(lent), taken: 0, pool: None }
     }
 
     /// A lease of a pool.
-    pub(super) fn of(lent: Lent, fingerprint: Fingerprint, taken: Mark, pool: Arc<Inner>) -> Self {
-        let Lent { credential, provider, model, account, bearer, facts } = lent;
-        let ticket = Ticket {
-            pool,
-            credential: credential.clone(),
-            model: model.clone(),
-            bearer: fingerprint,
-            taken,
-            open: true,
-        };
-        Self { credential, provider, model, account, bearer, fingerprint, facts, ticket: Some(ticket) }
+    pub(super) fn of(lent: Arc<Lent>, model: Arc<str>, taken: Mark, pool: Arc<Inner>) -> Self {
+        Self { model, lent, taken, pool: Some(pool) }
     }
 
     /// Says that the service has begun to answer: what rested before this lease rests no longer, for anybody (P29).
     pub fn answering(&self) {
-        if let Some(Ticket { pool, credential, model, taken, .. }) = &self.ticket {
-            pool.answering(credential, model, *taken);
+        if let Some(pool) = &self.pool {
+            pool.answering(&self.lent, &self.model, self.taken);
         }
     }
 
     /// Returns the credential and says how the request went.
     pub fn complete(mut self, outcome: Outcome) {
-        if let Some(ticket) = &mut self.ticket {
-            ticket.hand_in(outcome);
+        self.hand_in(outcome);
+    }
+
+    fn hand_in(&mut self, outcome: Outcome) {
+        if let Some(pool) = self.pool.take() {
+            pool.take_back(&self.lent, &self.model, self.taken, outcome);
         }
+    }
+}
+
+impl Deref for Lease {
+    type Target = Lent;
+
+    fn deref(&self) -> &Lent {
+        &self.lent
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.hand_in(Outcome::Neutral);
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { model, lent, taken, pool: _ } = self;
+        formatter
+            .debug_struct("Lease")
+            .field("model", model)
+            .field("lent", lent)
+            .field("taken", taken)
+            .finish_non_exhaustive()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     window::Phase,
 };
 use crate::{
-    credential::{CredentialId, Fingerprint, Login},
+    credential::{CredentialId, Login},
     oauth::RefreshError,
     telemetry::metrics,
 };
@@ -23,11 +24,12 @@ impl Inner {
     /// Borrows a credential.
     pub(super) async fn lease(self: &Arc<Self>, want: &Want) -> Result<Lease, LeaseError> {
         loop {
-            let now = self.now();
             let progress = {
                 let mut set = self.set();
-                match set.choose(want, self.parts.settings.strategy, now) {
-                    Choice::Lend(slot) => return self.lend(&mut set, slot, want),
+                // Read under the lock, so that the table sees the clock step back only when it did.
+                let now = self.now();
+                match set.choose(want, now) {
+                    Choice::Lend(slot) => return self.lend(&mut set, slot, want, now),
                     Choice::Nothing(error) => return Err(error),
                     Choice::Wait(slot) => self.depart_for(&mut set, slot),
                 }
@@ -36,8 +38,9 @@ impl Inner {
             if timeout_at(want.until, progress.changed()).await.is_err() {
                 // The time is up; somebody else may have become ready meanwhile.
                 let mut set = self.set();
-                return match set.choose(want, self.parts.settings.strategy, self.now()) {
-                    Choice::Lend(slot) => self.lend(&mut set, slot, want),
+                let now = self.now();
+                return match set.choose(want, now) {
+                    Choice::Lend(slot) => self.lend(&mut set, slot, want, now),
                     Choice::Nothing(error) => Err(error),
                     Choice::Wait(_) => {
                         Err(LeaseError::Stale { reason: "the refresh did not end in time".to_owned() })
@@ -62,49 +65,36 @@ impl Inner {
         self.depart(set, &id, errand)
     }
 
-    fn lend(self: &Arc<Self>, set: &mut Set, slot: usize, want: &Want) -> Result<Lease, LeaseError> {
-        let now = self.now();
+    fn lend(
+        self: &Arc<Self>,
+        set: &mut Set,
+        slot: usize,
+        want: &Want,
+        now: DateTime<Utc>,
+    ) -> Result<Lease, LeaseError> {
         let taken = set.next_mark();
-        let entry = set.entries_mut().get_mut(slot).ok_or(LeaseError::NothingConfigured)?;
-        let Some((bearer, fingerprint)) = entry.bearer().cloned() else {
-            return Err(LeaseError::NothingConfigured);
-        };
-        entry.lend(&want.model, taken, now);
+        let entry = set.lend(slot, &want.model, taken, now).ok_or(LeaseError::NothingConfigured)?;
+        let lent = entry.lent.clone().ok_or(LeaseError::NothingConfigured)?;
         if entry.phase(now) == Phase::Early {
             self.wake.notify_one();
         }
-        let lent = Lent {
-            credential: entry.credential.id.clone(),
-            provider: entry.credential.provider.clone(),
-            model: want.model.clone(),
-            account: entry.account.clone(),
-            bearer,
-            facts: entry.facts(),
-        };
-        Ok(Lease::of(lent, fingerprint, taken, Arc::clone(self)))
+        Ok(Lease::of(lent, Arc::clone(&want.model), taken, Arc::clone(self)))
     }
 
     /// Takes a lease back; one on a credential that was removed meanwhile ends here.
-    pub(super) fn take_back(
-        &self,
-        credential: &CredentialId,
-        model: &str,
-        bearer: Fingerprint,
-        taken: Mark,
-        outcome: Outcome,
-    ) {
-        let now = self.now();
-        let mut set = self.set();
-        let mark = set.next_mark();
-        let Some(entry) = set.get_mut(credential) else { return };
+    pub(super) fn take_back(&self, lent: &Lent, model: &str, taken: Mark, outcome: Outcome) {
+        let Lent { credential, fingerprint, .. } = lent;
         let code = reason_code(&outcome).map(str::to_owned);
+        let mut set = self.set();
+        let now = self.now();
+        let mark = set.next_mark();
+        let Some(entry) = set.get_back(credential, &outcome) else { return };
         let rested = (reason_to_rest(&outcome), entry.rests_until(model));
-        let tried = entry.complete(Returned { model, bearer, taken, mark }, outcome, now);
+        let tried = entry.complete(Returned { model, bearer: *fingerprint, taken, mark }, outcome, now);
         if let (Some(reason), before) = rested
             && entry.rests_until(model) > before
         {
-            let provider = entry.credential.provider.as_str();
-            self.parts.metrics.count(&metrics::COOLDOWNS, [provider, reason]);
+            self.parts.metrics.count(&metrics::COOLDOWNS, [lent.provider.as_str(), reason]);
         }
         let news = set.sweep_one(credential, now);
         drop(set);
@@ -118,10 +108,10 @@ impl Inner {
     }
 
     /// The service began to answer: others need not wait for the end of it.
-    pub(super) fn answering(&self, credential: &CredentialId, model: &str, taken: Mark) {
-        let now = self.now();
+    pub(super) fn answering(&self, lent: &Lent, model: &str, taken: Mark) {
+        let credential = &lent.credential;
         let mut set = self.set();
-        let Some(entry) = set.get_mut(credential) else { return };
+        let Some(entry) = set.get_back(credential, &Outcome::Success) else { return };
         let tried = entry.answering(model, taken, now);
         let news = set.sweep_one(credential, now);
         drop(set);
@@ -230,7 +220,7 @@ enum Live {
 }
 
 /// A credential's token as it can be handed to a script: a rest or a refusal of chats is no reason against it.
-fn live_token(set: &Set, id: &CredentialId, now: chrono::DateTime<chrono::Utc>) -> Live {
+fn live_token(set: &Set, id: &CredentialId, now: DateTime<Utc>) -> Live {
     let Some(entry) = set.get(id) else { return Live::No("the credential is gone".to_owned()) };
     if let Some(reason) = entry.disabled() {
         return Live::No(reason.into_owned());
@@ -321,8 +311,7 @@ mod tests {
             r#"{"access_token":"FAKE-access","refresh_token":"FAKE-refresh","expires_at":1790007200}"#,
         )
         .unwrap();
-        let clock =
-            Arc::new(VirtualClock::starting_at(chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap()));
+        let clock = Arc::new(VirtualClock::starting_at(DateTime::from_timestamp(1_790_000_000, 0).unwrap()));
         let providers = Arc::new(Catalog::builtin());
         let state_dir = folder.path().join("state");
         let options = StoreOptions {
@@ -349,12 +338,7 @@ mod tests {
         })
         .await;
         let until = clock::instant() + Duration::from_secs(30);
-        let want = Want {
-            provider: "qwen_code".parse().unwrap(),
-            model: "a-model".to_owned(),
-            exclude: Vec::new(),
-            until,
-        };
+        let want = Want::new("qwen_code".parse().unwrap(), "a-model", until);
         let lease = pool.lease(&want).await.unwrap();
         let inner = &pool.inner;
         assert!(inner.depart(&mut inner.set(), &lease.credential, Errand::Save).is_some());

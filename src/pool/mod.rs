@@ -19,6 +19,7 @@ mod lending;
 mod line;
 mod measure;
 mod outcome;
+mod outlook;
 mod reason;
 mod refresher;
 mod remember;
@@ -29,9 +30,11 @@ mod single_flight;
 mod snapshot;
 mod standing;
 mod state_store;
-mod strategy;
+mod table;
 #[cfg(test)]
 mod tests;
+mod uses;
+mod veil;
 mod watcher;
 mod window;
 
@@ -146,10 +149,11 @@ impl Pool {
             Background::On => Presence::Told,
             Background::Off => Presence::Untold,
         };
+        let set = Set::new(parts.settings.strategy);
         let inner = Arc::new(Inner {
             parts,
             sources,
-            set: Mutex::default(),
+            set: Mutex::new(set),
             stamps: Stamps::default(),
             events,
             wake: Notify::new(),

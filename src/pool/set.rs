@@ -8,17 +8,21 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    LeaseError, PoolEvent, RestCause, State, Want,
+    LeaseError, Outcome, PoolEvent, RestCause, State, Want,
     cooldown::Mark,
     entry::{ClientKey, Entry, Origin},
+    outlook::millisecond,
     standing::Readiness,
-    strategy::{Pick, Ring},
+    table::{Found, Order, Seat, Table, Why},
 };
 use crate::{
     config::Strategy,
     credential::{Credential, CredentialId, Inventory, Login, Rejected},
     provider::{Catalog, Provider, ProviderId},
 };
+
+/// The reason where a credential names none.
+const SEE_STATUS: &str = "see the status";
 
 /// What a request can have now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +35,26 @@ pub(super) enum Choice {
     Nothing(LeaseError),
 }
 
+/// The credentials of one provider: they lie side by side.
+#[derive(Debug)]
+struct Ring {
+    /// The slot of the first.
+    first: usize,
+    count: usize,
+    table: Table,
+}
+
 /// All credentials, behind the pool's mutex.
 #[derive(Debug, Default)]
 pub(super) struct Set {
     entries: Vec<Entry>,
     by_id: HashMap<CredentialId, usize>,
     rings: HashMap<ProviderId, Ring>,
+    /// Whose change the tables were not told yet, by slot.
+    changed: HashSet<usize>,
+    /// The millisecond at which the tables were asked last.
+    looked_at: i64,
+    order: Order,
     rejected: Vec<Rejected>,
     refused_clients: HashMap<ClientKey, String>,
     mark: Mark,
@@ -45,14 +63,19 @@ pub(super) struct Set {
 }
 
 impl Set {
+    /// No credential yet.
+    pub(super) fn new(strategy: Strategy) -> Self {
+        let order = match strategy {
+            Strategy::RoundRobin => Order::InTurn,
+            Strategy::LeastUsed => Order::LeastUsed,
+            Strategy::FillFirst => Order::First,
+        };
+        Self { order, ..Self::default() }
+    }
+
     /// Every credential, in the order of providers, then of loading.
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
-    }
-
-    /// The same, to change.
-    pub(super) fn entries_mut(&mut self) -> &mut [Entry] {
-        &mut self.entries
     }
 
     /// Sources that cannot be used.
@@ -67,7 +90,9 @@ impl Set {
 
     /// The same, to change.
     pub(super) fn get_mut(&mut self, id: &CredentialId) -> Option<&mut Entry> {
-        self.by_id.get(id).and_then(|slot| self.entries.get_mut(*slot))
+        let slot = *self.by_id.get(id)?;
+        self.changed.insert(slot);
+        self.entries.get_mut(slot)
     }
 
     /// The next mark.
@@ -76,76 +101,140 @@ impl Set {
         self.mark
     }
 
-    /// What a request can have now: a ready credential by the strategy, else one that is worth waiting for.
-    pub(super) fn choose(&mut self, want: &Want, strategy: Strategy, now: DateTime<Utc>) -> Choice {
+    /// What a request can have now: its session's credential, else a ready one by the strategy, else one that is worth
+    /// waiting for.
+    pub(super) fn choose(&mut self, want: &Want, now: DateTime<Utc>) -> Choice {
+        self.settle(&want.provider, now);
         let Some(ring) = self.rings.get_mut(&want.provider) else {
             return Choice::Nothing(self.nothing(&want.provider));
         };
-        let mut seen = Seen::default();
-        let entries = &self.entries;
-        let picked = ring.pick(strategy, |slot| {
-            let Some(entry) = entries.get(slot) else { return Pick::No };
-            let readiness = entry.readiness(&want.model, now);
-            if want.exclude.contains(&entry.credential.id) {
-                seen.excluded(&readiness);
-                return Pick::No;
-            }
-            match readiness {
-                Readiness::Ready | Readiness::Early => Pick::Yes { used: entry.requests },
-                Readiness::Stale => Pick::Later,
-                Readiness::Resting(until, cause) => {
-                    seen.rest(until, cause);
-                    Pick::No
-                }
-                Readiness::Failing => {
-                    seen.failing = seen.failing.or(Some(slot));
-                    Pick::No
-                }
-                Readiness::Blocked => {
-                    seen.blocked = seen.blocked.or(Some(slot));
-                    Pick::No
-                }
-            }
-        });
-        match picked {
-            (Some(slot), _) => Choice::Lend(slot),
-            (None, Some(slot)) => Choice::Wait(slot),
-            (None, None) => Choice::Nothing(self.why_nothing(&seen, now)),
+        let first = ring.first;
+        let tried = tried(&self.by_id, ring, &want.exclude);
+        if let Some(only) = &want.only {
+            return self.only(want, only, now);
+        }
+        match ring.table.pick(&want.model, &tried) {
+            Found::Lend(slot) => Choice::Lend(first + slot),
+            Found::Wait(slot) => Choice::Wait(first + slot),
+            Found::Nothing(why) => Choice::Nothing(self.why_nothing(first, why, &want.model, now)),
         }
     }
 
     /// Whether a credential of this provider, none of those excluded, is ready for the model, or would be after a flight.
     pub(super) fn has_ready_besides(
-        &self,
+        &mut self,
         provider: &ProviderId,
         model: &str,
         exclude: &[CredentialId],
         now: DateTime<Utc>,
     ) -> bool {
-        let members = self.rings.get(provider).into_iter().flat_map(Ring::members);
-        let others = members.filter_map(|slot| self.entries.get(*slot));
-        others.filter(|entry| !exclude.contains(&entry.credential.id)).any(|entry| {
-            match entry.readiness(model, now) {
-                Readiness::Ready | Readiness::Early | Readiness::Stale => true,
-                Readiness::Resting(..) | Readiness::Failing | Readiness::Blocked => false,
-            }
-        })
+        self.settle(provider, now);
+        let ring = self.rings.get(provider);
+        ring.is_some_and(|ring| ring.table.has_any(model, &tried(&self.by_id, ring, exclude)))
     }
 
-    fn why_nothing(&self, seen: &Seen, now: DateTime<Utc>) -> LeaseError {
-        let reason = |slot: usize| {
-            self.entries
-                .get(slot)
-                .and_then(|entry| entry.reason(now))
-                .unwrap_or_else(|| "see the status".to_owned())
+    /// Lends a credential: what a request needs of it.
+    pub(super) fn lend(
+        &mut self,
+        slot: usize,
+        model: &str,
+        taken: Mark,
+        now: DateTime<Utc>,
+    ) -> Option<&Entry> {
+        let entry = self.entries.get_mut(slot)?;
+        entry.lend(model, taken, now);
+        if entry.rests() {
+            // It is the one that tries it: the others wait for its end.
+            self.changed.insert(slot);
+        }
+        if let Some(ring) = self.rings.get_mut(&entry.credential.provider) {
+            ring.table.lent(slot - ring.first);
+        }
+        Some(entry)
+    }
+
+    /// The credential of a lease that comes back with this outcome. `None`: it was removed meanwhile.
+    pub(super) fn get_back(&mut self, id: &CredentialId, outcome: &Outcome) -> Option<&mut Entry> {
+        let slot = *self.by_id.get(id)?;
+        let entry = self.entries.get_mut(slot)?;
+        let changes = match outcome {
+            // Nothing that the tables know, unless something rests.
+            Outcome::Success | Outcome::Neutral => entry.rests(),
+            Outcome::ModelCooling { .. }
+            | Outcome::CredentialCooling { .. }
+            | Outcome::ModelUnavailable { .. }
+            | Outcome::Unauthorized
+            | Outcome::Refused { .. }
+            | Outcome::ProviderFault { .. } => true,
         };
-        match seen {
-            Seen { tried: true, .. } => LeaseError::AllTried,
-            Seen { rest: Some((until, cause)), .. } => LeaseError::Resting { until: *until, cause: *cause },
-            Seen { failing: Some(slot), .. } => LeaseError::Stale { reason: reason(*slot) },
-            Seen { excluded: true, .. } => LeaseError::AllTried,
-            Seen { blocked: Some(slot), .. } => LeaseError::NeedsOperator { reason: reason(*slot) },
-            Seen { blocked: None, .. } => LeaseError::NothingConfigured,
+        if changes {
+            self.changed.insert(slot);
+        }
+        Some(entry)
+    }
+
+    /// What a request can have that wants this credential and no other.
+    fn only(&self, want: &Want, id: &CredentialId, now: DateTime<Utc>) -> Choice {
+        let entry = self.by_id.get(id).and_then(|slot| Some((*slot, self.entries.get(*slot)?)));
+        let Some((slot, entry)) = entry else { return Choice::Nothing(LeaseError::NothingConfigured) };
+        let reason = || entry.reason(now).unwrap_or_else(|| SEE_STATUS.to_owned());
+        match entry.readiness(&want.model, now) {
+            Readiness::Ready | Readiness::Early => Choice::Lend(slot),
+            Readiness::Stale => Choice::Wait(slot),
+            Readiness::Resting(until, cause) => Choice::Nothing(LeaseError::Resting { until, cause }),
+            Readiness::Failing => Choice::Nothing(LeaseError::Stale { reason: reason() }),
+            Readiness::Blocked => Choice::Nothing(LeaseError::NeedsOperator { reason: reason() }),
+        }
+    }
+
+    /// Tells the table what changed: by an event, by time, and everything where the clock was stepped back (P10).
+    fn settle(&mut self, provider: &ProviderId, now: DateTime<Utc>) {
+        let millisecond = millisecond(now);
+        if millisecond < self.looked_at {
+            self.changed.extend(0..self.entries.len());
+        }
+        self.looked_at = millisecond;
+        for slot in self.changed.drain() {
+            let Some(entry) = self.entries.get(slot) else { continue };
+            if let Some(ring) = self.rings.get_mut(&entry.credential.provider) {
+                ring.table.update(slot - ring.first, entry.outlook(now));
+            }
+        }
+        if let Some(ring) = self.rings.get_mut(provider) {
+            while let Some(slot) = ring.table.due(millisecond) {
+                if let Some(entry) = self.entries.get(ring.first + slot) {
+                    ring.table.update(slot, entry.outlook(now));
+                }
+            }
+        }
+    }
+
+    fn why_nothing(&self, first: usize, why: Why, model: &str, now: DateTime<Utc>) -> LeaseError {
+        let reason = |slot: usize| {
+            let entry = self.entries.get(first + slot);
+            entry.and_then(|entry| entry.reason(now)).unwrap_or_else(|| SEE_STATUS.to_owned())
+        };
+        match why {
+            Why::Tried => LeaseError::AllTried,
+            Why::Resting(slot) => {
+                let exactly = self.entries.get(first + slot).map(|entry| entry.readiness(model, now));
+                let (until, cause) = match exactly {
+                    Some(Readiness::Resting(until, cause)) => (until, cause),
+                    // It ended within this millisecond.
+                    Some(
+                        Readiness::Ready
+                        | Readiness::Early
+                        | Readiness::Stale
+                        | Readiness::Failing
+                        | Readiness::Blocked,
+                    )
+                    | None => (now, RestCause::Quota),
+                };
+                LeaseError::Resting { until, cause }
+            }
+            Why::Failing(slot) => LeaseError::Stale { reason: reason(slot) },
+            Why::Barred(slot) => LeaseError::NeedsOperator { reason: reason(slot) },
+            Why::Empty => LeaseError::NothingConfigured,
         }
     }
 
@@ -211,41 +300,49 @@ impl Set {
         }
         self.rejected = rejected;
         let rank = |id: &ProviderId| providers.iter().position(|row| row.id == *id);
-        self.entries.sort_by_key(|entry| rank(&entry.credential.provider));
+        self.entries.sort_by_cached_key(|entry| rank(&entry.credential.provider));
         self.index();
         events
     }
 
     fn index(&mut self) {
-        let mut members: HashMap<ProviderId, Vec<usize>> = HashMap::new();
         self.by_id.clear();
+        let mut rings: HashMap<ProviderId, Ring> = HashMap::new();
         for (slot, entry) in self.entries.iter().enumerate() {
             self.by_id.insert(entry.credential.id.clone(), slot);
-            members.entry(entry.credential.provider.clone()).or_default().push(slot);
+            let ring = rings.entry(entry.credential.provider.clone());
+            ring.or_insert_with(|| Ring { first: slot, count: 0, table: Table::default() }).count += 1;
         }
-        let mut rings = std::mem::take(&mut self.rings);
-        self.rings = members
-            .into_iter()
-            .map(|(provider, members)| {
-                let ring = rings.remove(&provider).unwrap_or_default().with(members);
-                (provider, ring)
-            })
-            .collect();
+        for (provider, ring) in &mut rings {
+            let members = self.entries.iter().skip(ring.first).take(ring.count);
+            let seats: Vec<Seat> = members.map(|entry| entry.seat).collect();
+            ring.table = Table::new(self.order, &seats);
+            if let Some(old) = self.rings.get(provider) {
+                ring.table.take_turns_of(&old.table);
+            }
+        }
+        self.rings = rings;
+        self.changed = (0..self.entries.len()).collect();
     }
 
     /// A client was refused: it concerns every credential with it.
     pub(super) fn refuse_client(&mut self, client: &ClientKey, code: &str) {
         self.refused_clients.insert(client.clone(), code.to_owned());
-        for entry in self.entries.iter_mut().filter(|entry| entry.client.as_ref() == Some(client)) {
-            entry.client_refused = Some(code.to_owned());
-        }
+        self.hold_client(client, Some(code));
     }
 
     /// A client worked.
     pub(super) fn accept_client(&mut self, client: &ClientKey) {
         if self.refused_clients.remove(client).is_some() {
-            for entry in self.entries.iter_mut().filter(|entry| entry.client.as_ref() == Some(client)) {
-                entry.client_refused = None;
+            self.hold_client(client, None);
+        }
+    }
+
+    fn hold_client(&mut self, client: &ClientKey, code: Option<&str>) {
+        for (slot, entry) in self.entries.iter_mut().enumerate() {
+            if entry.client.as_ref() == Some(client) {
+                entry.client_refused = code.map(str::to_owned);
+                self.changed.insert(slot);
             }
         }
     }
@@ -257,38 +354,15 @@ impl Set {
 
     /// The same, of one.
     pub(super) fn sweep_one(&mut self, id: &CredentialId, now: DateTime<Utc>) -> Option<PoolEvent> {
-        self.get_mut(id).and_then(|entry| news(entry, now))
+        let slot = *self.by_id.get(id)?;
+        self.entries.get_mut(slot).and_then(|entry| news(entry, now))
     }
 }
 
-/// What a scan saw of those that it did not pick.
-#[derive(Debug, Default)]
-struct Seen {
-    /// One that this request tried is still ready: it failed in another way.
-    tried: bool,
-    excluded: bool,
-    rest: Option<(DateTime<Utc>, RestCause)>,
-    failing: Option<usize>,
-    blocked: Option<usize>,
-}
-
-impl Seen {
-    fn excluded(&mut self, readiness: &Readiness) {
-        self.excluded = true;
-        match readiness {
-            Readiness::Ready | Readiness::Early => self.tried = true,
-            Readiness::Resting(until, cause) => self.rest(*until, *cause),
-            Readiness::Stale | Readiness::Failing | Readiness::Blocked => {}
-        }
-    }
-
-    /// The first to be back of those that time brings back; a key that was refused, or a model that is not offered,
-    /// counts only where nothing else rests.
-    fn rest(&mut self, until: DateTime<Utc>, cause: RestCause) {
-        let rest = (until, cause);
-        self.rest =
-            self.rest.into_iter().chain([rest]).min_by_key(|(until, cause)| (!cause.passes(), *until));
-    }
+/// The slots in this ring of the credentials that a request tried.
+fn tried(by_id: &HashMap<CredentialId, usize>, ring: &Ring, exclude: &[CredentialId]) -> Vec<usize> {
+    let slots = exclude.iter().filter_map(|id| by_id.get(id)?.checked_sub(ring.first));
+    slots.filter(|slot| *slot < ring.count).collect()
 }
 
 fn news(entry: &mut Entry, now: DateTime<Utc>) -> Option<PoolEvent> {
@@ -355,3 +429,6 @@ fn reload(entry: &mut Entry, found: Credential, provider: &Provider, now: DateTi
     };
     renewed || switched
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,6 +77,11 @@ impl Entry {
         }
     }
 
+    /// Whether it is out of service whatever its token: by a person, its file, or the service.
+    pub(super) fn is_barred(&self) -> bool {
+        self.is_disabled() || self.refusal.is_some() || self.foreign.is_some()
+    }
+
     /// Whether what fails for now still does.
     pub(super) fn is_backing_off(&self, now: DateTime<Utc>) -> bool {
         self.trouble.as_ref().is_some_and(|trouble| now < trouble.until)
@@ -89,7 +94,7 @@ impl Entry {
 
     /// Whether it can be lent for a model.
     pub(super) fn readiness(&self, model: &str, now: DateTime<Utc>) -> Readiness {
-        if self.is_disabled() || self.refusal.is_some() || self.foreign.is_some() {
+        if self.is_barred() {
             return Readiness::Blocked;
         }
         for rest in [self.rest.as_ref(), self.models.get(model)].into_iter().flatten() {

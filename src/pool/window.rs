@@ -94,6 +94,14 @@ impl Window {
         }
     }
 
+    /// When callers start to wait.
+    pub(super) fn hard_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Endless | Self::Missing => None,
+            Self::Until { hard_at, .. } => Some(*hard_at),
+        }
+    }
+
     /// When a background refresh is due: at once where there is no live token, never for an API key.
     pub(super) fn due_at(&self) -> Option<DateTime<Utc>> {
         match self {

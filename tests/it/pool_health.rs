@@ -158,7 +158,7 @@ async fn p28_a_models_quota_blocks_no_other_model_and_a_burst_escalates_once() {
     assert_eq!(view.cooling_models.len(), 1);
     assert_eq!(view.cooling_models[0].until, world.now() + Duration::from_secs(30), "the first step");
     assert_eq!((view.state, view.in_flight, view.requests), (State::Ready, 0, 10));
-    let other = Want { model: "another-model".to_owned(), ..key_want() };
+    let other = Want { model: "another-model".into(), ..key_want() };
     assert_eq!(answer(&process, &other, Outcome::Success).await, "sk-FAKE-1");
 
     let whole = Outcome::CredentialCooling {

@@ -95,7 +95,7 @@ fn child(folder: &TempDir, test: &str) -> Child {
 /// A wish with a minute's patience.
 fn want() -> Want {
     let until = instant() + Duration::from_mins(1);
-    Want { provider: QWEN.parse().unwrap(), model: "a-model".to_owned(), exclude: Vec::new(), until }
+    Want::new(QWEN.parse().unwrap(), "a-model", until)
 }
 
 #[tokio::test]

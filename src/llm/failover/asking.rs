@@ -1,5 +1,7 @@
 //! One provider: its credentials asked one after the other, until one answers or what failed says to go elsewhere.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use tokio::time::timeout_at;
 
 use super::{
@@ -160,15 +162,13 @@ impl Run<'_> {
         model: &ModelRef,
         again: Option<&CredentialId>,
     ) -> Option<Result<Lease, LeaseError>> {
-        let exclude = match again {
-            None => self.tried.clone(),
-            Some(this) => {
-                let all = self.parts.pool.snapshot().credentials;
-                all.into_iter().map(|view| view.id).filter(|id| id != this).collect()
-            }
-        };
         let until = self.progress.patience.limit();
-        let want = Want { provider: model.provider.clone(), model: model.model.clone(), exclude, until };
+        let want = Want {
+            exclude: self.tried.clone(),
+            only: again.cloned(),
+            session: Some(session(&self.request.conversation)),
+            ..Want::new(model.provider.clone(), &model.model, until)
+        };
         timeout_at(until, self.parts.pool.lease(&want)).await.ok()
     }
 
@@ -235,4 +235,11 @@ fn is_ready_elsewhere(parts: &LlmParts, given_up: &[Missed], model: &ModelRef, p
     let next = plan.iter().skip_while(|other| *other != model).skip(1);
     let mut others = next.filter(|other| given_up.iter().all(|why| why.provider != other.provider));
     others.any(|other| parts.pool.has_ready(&other.provider, &other.model))
+}
+
+/// What the pool knows a conversation by.
+fn session(conversation: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    conversation.hash(&mut hasher);
+    hasher.finish()
 }

@@ -352,12 +352,7 @@ impl World {
 
 /// A wish of this provider, with this much patience.
 pub(crate) fn want(id: &str, patience: Duration) -> Want {
-    Want {
-        provider: provider(id),
-        model: "a-model".to_owned(),
-        exclude: Vec::new(),
-        until: instant() + patience,
-    }
+    Want::new(provider(id), "a-model", instant() + patience)
 }
 
 pub(crate) async fn qwen(process: &Process) -> Result<Lease, LeaseError> {

@@ -1,0 +1,278 @@
+//! The lease table against the truth: a scan of every credential, after any order of events (P37), and fairness over
+//! whole sets (P39).
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use proptest::{prelude::*, strategy::Strategy};
+
+use super::*;
+use crate::{
+    config::Strategy as Rotation,
+    credential::{Dialect, OAuthLogin, Place, Tokens},
+    oauth::RefreshError,
+    pool::{RetryHint, cooldown::Mark, window::after},
+    secret::Secret,
+};
+
+const MODELS: [&str; 3] = ["a-model", "b-model", "c-model"];
+
+fn at(second: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_790_000_000 + second, 0).unwrap()
+}
+
+fn provider() -> ProviderId {
+    "qwen_code".parse().unwrap()
+}
+
+fn want(model: &str, exclude: Vec<CredentialId>) -> Want {
+    Want { exclude, ..Want::new(provider(), model, crate::clock::instant()) }
+}
+
+fn login(number: usize, expires_at: DateTime<Utc>) -> OAuthLogin {
+    OAuthLogin {
+        tokens: Tokens {
+            access: Some(Secret::new(format!("FAKE-access-{number}"))),
+            refresh: Some(Secret::new(format!("FAKE-refresh-{number}"))),
+            expires_at: Some(expires_at),
+            lifetime: None,
+        },
+        ..OAuthLogin::default()
+    }
+}
+
+/// Every third is an API key; the others expire one after the other.
+fn credential(number: usize) -> Credential {
+    let login = if number.is_multiple_of(3) {
+        Login::ApiKey(Secret::new(format!("sk-FAKE-{number}")))
+    } else {
+        let life = i64::try_from(number).unwrap() * 700;
+        Login::OAuth(Box::new(login(number, at(life))))
+    };
+    Credential {
+        id: CredentialId::new(&format!("{number:016x}")),
+        provider: provider(),
+        dialect: Dialect::Simple,
+        place: Place::Inline { variable: format!("QWEN_CODE_OAUTH_CREDENTIALS_{number}") },
+        login,
+        disabled: None,
+    }
+}
+
+fn load(set: &mut Set, numbers: impl IntoIterator<Item = usize>, now: DateTime<Utc>) {
+    let inventory =
+        Inventory { credentials: numbers.into_iter().map(credential).collect(), ..Inventory::default() };
+    set.apply(inventory, &[], &Catalog::builtin(), Duration::from_mins(10), now);
+}
+
+/// What a scan of every credential says: the tier to lend from, the tier to wait for, the error.
+fn scan(set: &Set, want: &Want, now: DateTime<Utc>) -> (Vec<usize>, Vec<usize>, Vec<LeaseError>) {
+    let (mut lend, mut wait) = (Vec::new(), Vec::new());
+    let (mut tried, mut excluded) = (false, false);
+    let (mut rest, mut failing, mut blocked) = (None::<DateTime<Utc>>, Vec::new(), Vec::new());
+    for (slot, entry) in set.entries.iter().enumerate() {
+        let readiness = entry.readiness(&want.model, now);
+        if let Readiness::Resting(until) = &readiness {
+            rest = Some(rest.map_or(*until, |rest| rest.min(*until)));
+        }
+        if want.exclude.contains(&entry.credential.id) {
+            excluded = true;
+            tried |= matches!(readiness, Readiness::Ready | Readiness::Early);
+            continue;
+        }
+        let reason = || entry.reason(now).unwrap_or_else(|| SEE_STATUS.to_owned());
+        match readiness {
+            Readiness::Ready | Readiness::Early => lend.push(slot),
+            Readiness::Stale => wait.push(slot),
+            Readiness::Resting(_) => {}
+            Readiness::Failing => failing.push(LeaseError::Stale { reason: reason() }),
+            Readiness::Blocked => blocked.push(LeaseError::NeedsOperator { reason: reason() }),
+        }
+    }
+    let tiers = |mut slots: Vec<usize>| {
+        let best = slots.iter().map(|slot| set.entries[*slot].seat.tier).min();
+        slots.retain(|slot| Some(set.entries[*slot].seat.tier) == best);
+        slots
+    };
+    let errors = match rest {
+        _ if tried => vec![LeaseError::AllTried],
+        Some(until) => vec![LeaseError::Resting { until }],
+        None if !failing.is_empty() => failing,
+        None if excluded => vec![LeaseError::AllTried],
+        None if !blocked.is_empty() => blocked,
+        None => vec![LeaseError::NothingConfigured],
+    };
+    (tiers(lend), tiers(wait), errors)
+}
+
+fn agree(set: &mut Set, want: &Want, now: DateTime<Utc>) -> Result<(), TestCaseError> {
+    let (lend, wait, errors) = scan(set, want, now);
+    let any = set.has_ready_besides(&want.provider, &want.model, &want.exclude, now);
+    prop_assert_eq!(any, !lend.is_empty() || !wait.is_empty());
+    match set.choose(want, now) {
+        Choice::Lend(slot) => prop_assert!(lend.contains(&slot), "{slot} is none of {lend:?}"),
+        Choice::Wait(slot) => {
+            prop_assert!(lend.is_empty(), "{lend:?} could be lent");
+            prop_assert!(wait.contains(&slot), "{slot} is none of {wait:?}");
+        }
+        Choice::Nothing(error) => {
+            prop_assert!(lend.is_empty() && wait.is_empty(), "{error:?} but {lend:?} {wait:?}");
+            prop_assert!(errors.contains(&error), "{error:?} is none of {errors:?}");
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug, Clone)]
+enum Event {
+    Pass(i64),
+    Step(i64),
+    Lend,
+    Return(usize, Outcome),
+    Granted(usize, u64),
+    Failed(usize, RefreshError),
+    SwitchedOff(usize),
+    Cleared(usize),
+    ClientRefused,
+    ClientAccepted,
+    Reloaded(usize),
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let reason = || "HTTP 429".to_owned();
+    let hint = || {
+        prop_oneof![
+            (0_u64..2_000_000).prop_map(|milliseconds| RetryHint::After(Duration::from_millis(milliseconds))),
+            Just(RetryHint::None),
+        ]
+    };
+    prop_oneof![
+        Just(Outcome::Success),
+        Just(Outcome::Neutral),
+        Just(Outcome::Unauthorized),
+        hint().prop_map(move |hint| Outcome::ModelCooling { hint, reason: reason() }),
+        hint().prop_map(move |hint| Outcome::CredentialCooling { hint, reason: reason() }),
+        Just(Outcome::ModelUnavailable { reason: "HTTP 404".to_owned() }),
+        Just(Outcome::Refused { reason: "TOS_VIOLATION".to_owned(), link: None }),
+        Just(Outcome::ProviderFault { reason: "HTTP 503".to_owned() }),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let failure = prop_oneof![
+        Just(RefreshError::Transient { problem: "HTTP 503".to_owned(), retry_after: None }),
+        Just(RefreshError::InvalidGrant { code: "invalid_grant".to_owned() }),
+    ];
+    prop_oneof![
+        6 => (0_i64..900_000).prop_map(Event::Pass),
+        1 => (-9_000_000_i64..0).prop_map(Event::Step),
+        12 => Just(Event::Lend),
+        12 => (0_usize..8, outcome()).prop_map(|(which, outcome)| Event::Return(which, outcome)),
+        2 => (0_usize..150, 1_u64..10_000).prop_map(|(which, life)| Event::Granted(which, life)),
+        2 => (0_usize..150, failure).prop_map(|(which, failure)| Event::Failed(which, failure)),
+        2 => (0_usize..150).prop_map(Event::SwitchedOff),
+        1 => (0_usize..150).prop_map(Event::Cleared),
+        1 => Just(Event::ClientRefused),
+        1 => Just(Event::ClientAccepted),
+        1 => (1_usize..150).prop_map(Event::Reloaded),
+    ]
+}
+
+/// What a request was lent: which, for which model, by which bearer, at which mark.
+type Out = (CredentialId, &'static str, crate::credential::Fingerprint, Mark);
+
+fn happen(set: &mut Set, event: Event, now: &mut DateTime<Utc>, turn: usize, out: &mut Vec<Out>) {
+    let count = set.entries.len();
+    let id = |set: &Set, which: usize| set.entries[which % count].credential.id.clone();
+    match event {
+        Event::Pass(milliseconds) | Event::Step(milliseconds) => {
+            *now += chrono::TimeDelta::milliseconds(milliseconds);
+        }
+        Event::Lend => {
+            let model = MODELS[turn % MODELS.len()];
+            if let Choice::Lend(slot) = set.choose(&want(model, Vec::new()), *now) {
+                let mark = set.next_mark();
+                let lent = set.lend(slot, model, *now).unwrap().lent.clone().expect("it has a bearer");
+                out.push((lent.credential.clone(), model, lent.fingerprint, mark));
+            }
+        }
+        Event::Return(which, outcome) if !out.is_empty() => {
+            let (id, model, bearer, taken) = out.remove(which % out.len());
+            let mark = set.next_mark();
+            set.take_back(&id, Returned { model, bearer, taken, mark }, outcome, *now);
+        }
+        Event::Return(..) => {}
+        Event::Granted(which, life) => {
+            let id = id(set, which);
+            let expires_at = after(*now, Duration::from_secs(life));
+            set.get_mut(&id).unwrap().adopt(login(turn + 1000, expires_at), Origin::Grant, *now);
+        }
+        Event::Failed(which, error) => {
+            let id = id(set, which);
+            let entry = set.get_mut(&id).unwrap();
+            if matches!(error, RefreshError::InvalidGrant { .. }) {
+                entry.refused_login = entry.refresh_print();
+            }
+            entry.failed(error, after(*now, Duration::from_secs(30)));
+        }
+        Event::SwitchedOff(which) => {
+            let id = id(set, which);
+            let entry = set.get_mut(&id).unwrap();
+            entry.switched_off = !entry.switched_off;
+        }
+        Event::Cleared(which) => {
+            let id = id(set, which);
+            let entry = set.get_mut(&id).unwrap();
+            entry.rest = None;
+            entry.refusal = None;
+            entry.models.clear();
+        }
+        Event::ClientRefused => {
+            if let Some(client) = set.entries.iter().find_map(|entry| entry.client.clone()) {
+                set.refuse_client(&client, "invalid_client");
+            }
+        }
+        Event::ClientAccepted => {
+            if let Some(client) = set.entries.iter().find_map(|entry| entry.client.clone()) {
+                set.accept_client(&client);
+            }
+        }
+        Event::Reloaded(count) => load(set, 0..count, *now),
+    }
+}
+
+fn rotation() -> impl Strategy<Value = Rotation> {
+    prop_oneof![Just(Rotation::RoundRobin), Just(Rotation::LeastUsed), Just(Rotation::FillFirst)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn p37_the_table_and_a_scan_of_every_credential_agree(
+        rotation in rotation(),
+        count in prop_oneof![1_usize..8, 60_usize..140],
+        seats in proptest::collection::vec((1_u8..4, 1_u8..4), 1..7),
+        events in proptest::collection::vec(event(), 0..120),
+        tried in proptest::collection::vec(0_usize..140, 0..4),
+    ) {
+        let mut now = at(0);
+        let mut set = Set::new(rotation);
+        load(&mut set, 0..count, now);
+        let mut out = Vec::new();
+        for (turn, event) in events.into_iter().enumerate() {
+            if turn == 1 {
+                for (slot, entry) in set.entries.iter_mut().enumerate() {
+                    let (tier, weight) = seats[slot % seats.len()];
+                    entry.seat = Seat { tier, weight };
+                }
+                set.index();
+            }
+            happen(&mut set, event, &mut now, turn, &mut out);
+            let exclude = tried.iter().map(|number| CredentialId::new(&format!("{number:016x}"))).collect();
+            for wanted in [want(MODELS[turn % 3], Vec::new()), want(MODELS[0], exclude)] {
+                agree(&mut set, &wanted, now)?;
+            }
+        }
+    }
+}
