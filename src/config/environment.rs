@@ -8,12 +8,13 @@ use std::{
     rc::Rc,
 };
 
-use super::{Mistake, Mistakes, Source, reader::problem};
+use super::{Document, Mistake, Mistakes, Source, reader::problem};
 
-/// The process's variables, and below them those of a `.env` file.
+/// The process's variables, below them those of a `.env` file, and the `cortana.toml` beside that.
 pub struct Environment {
     process: BTreeMap<String, String>,
     file: BTreeMap<String, String>,
+    document: Option<Document>,
 }
 
 /// Reads the process's environment over `dotenv`, or over `.env` in the working folder where that exists.
@@ -22,6 +23,7 @@ pub struct Environment {
 /// named by its number and its variable, never by its value, which may be a secret.
 pub fn environment(dotenv: Option<&Path>) -> Result<Environment, Mistakes> {
     let path = dotenv.map_or_else(|| PathBuf::from(".env"), Path::to_owned);
+    let document = read_document(&path.with_file_name("cortana.toml"));
     let file = match read_dotenv(&path) {
         Ok(file) => file,
         Err(DotenvError::Absent) if dotenv.is_none() => BTreeMap::new(),
@@ -34,12 +36,12 @@ pub fn environment(dotenv: Option<&Path>) -> Result<Environment, Mistakes> {
         Err(DotenvError::Lines { broken, good }) => {
             let mut mistakes: Vec<Mistake> = broken.iter().map(|line| line.mistake(&path)).collect();
             // What the other lines get wrong is told with it: all mistakes at once.
-            let rest = super::load(&Environment { process: process(), file: good });
+            let rest = super::load(&Environment { process: process(), file: good, document });
             mistakes.extend(rest.err().into_iter().flat_map(|Mistakes(rest)| rest));
             return Err(Mistakes(mistakes));
         }
     };
-    Ok(Environment { process: process(), file })
+    Ok(Environment { process: process(), file, document })
 }
 
 /// The process's variables that are UTF-8; the others can be none of ours.
@@ -60,6 +62,10 @@ impl Source for Environment {
         names.sort();
         names.dedup();
         names
+    }
+
+    fn document(&self) -> Option<Document> {
+        self.document.clone()
     }
 }
 
@@ -113,6 +119,15 @@ fn name_in(line: &str) -> Option<String> {
 
 fn mistake(path: &Path, expected: String) -> Mistakes {
     Mistakes(vec![Mistake { variable: path.display().to_string(), value: None, expected }])
+}
+
+fn read_document(path: &Path) -> Option<Document> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => Err(problem(&error)),
+    };
+    Some(Document { name: path.display().to_string(), text })
 }
 
 fn read_dotenv(path: &Path) -> Result<BTreeMap<String, String>, DotenvError> {

@@ -5,6 +5,7 @@
 mod chat;
 mod discord;
 mod environment;
+mod file;
 mod names;
 mod pool;
 mod providers;
@@ -20,15 +21,16 @@ use std::{fmt, sync::Arc};
 pub use chat::ChatSettings;
 pub use discord::{Audience, DiscordSettings, GuildPolicy};
 pub use environment::{Environment, environment};
+pub use file::Document;
 pub use names::nearest;
-pub use pool::{CredentialValue, NamedCredential, PoolSettings, Strategy, WatchMode};
+pub use pool::{CredentialValue, NamedCredential, PoolSettings, SeatRule, Strategy, WatchMode};
 pub use source::{MapSource, Source};
 pub use storage::{Database, StorageSettings};
 pub use telemetry::TelemetrySettings;
 
 use url::Url;
 
-use self::{reader::Reader, urls::HttpHosts};
+use self::{file::Section, reader::Reader, urls::HttpHosts};
 use crate::{
     http::{HttpOptions, Reach},
     provider::Catalog,
@@ -63,8 +65,9 @@ pub fn load(source: &dyn Source) -> Result<Settings, Mistakes> {
     let mut reader = Reader::new(source);
     let hosts = HttpHosts::read(&mut reader);
     let catalog = providers::catalog(&mut reader, &hosts);
+    let mut file = Section::root(&mut reader);
     let discord = DiscordSettings::read(&mut reader);
-    let pool = PoolSettings::read(&mut reader, &catalog);
+    let pool = PoolSettings::read(&mut reader, &catalog, &mut file);
     let mut settings = Settings {
         discord,
         storage: StorageSettings::read(&mut reader, &pool.state_dir),
@@ -75,6 +78,7 @@ pub fn load(source: &dyn Source) -> Result<Settings, Mistakes> {
         warnings: Vec::new(),
         providers: Arc::new(catalog),
     };
+    file.finish(&mut reader);
     let unread = names::unread(source, &settings.providers);
     settings.warnings = reader.finish()?;
     settings.warnings.extend(unread);

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{providers, reader::Reader};
+use super::{file::Section, providers, reader::Reader};
 use crate::{
     provider::{Catalog, ProviderId},
     secret::Secret,
@@ -54,6 +54,17 @@ pub enum CredentialValue {
     ApiKey(Secret),
 }
 
+/// How often a credential is lent (`[pool.credentials.…]` of `cortana.toml`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeatRule {
+    /// Its id or a beginning of that, the name of its file, or its variable.
+    pub credential: String,
+    /// Lower tiers go first, the next only when none of this one can be lent; 1 to 100.
+    pub tier: u8,
+    /// Its share of the requests within its tier; 1 to 100.
+    pub weight: u8,
+}
+
 /// The pool's settings.
 #[derive(Debug, Clone)]
 pub struct PoolSettings {
@@ -73,6 +84,23 @@ pub struct PoolSettings {
     pub state_dir: PathBuf,
     /// `ALERT_MIN_HEALTHY`: fewer credentials that can be lent are an alert.
     pub alert_min_healthy: usize,
+    /// `[pool.credentials.…]` of `cortana.toml`; what none names has tier 1 and weight 1.
+    pub seats: Vec<SeatRule>,
+    /// How long after its last use a conversation stays with its credential (`sticky_sessions` and `sticky_seconds` of
+    /// `[pool]`); `None`: it does not.
+    pub sticky: Option<Duration>,
+}
+
+impl SeatRule {
+    fn read(reader: &mut Reader<'_>, credential: String, mut seat: Section) -> Self {
+        let rule = Self {
+            credential,
+            tier: seat.number(reader, "tier", 1, 1..=100),
+            weight: seat.number(reader, "weight", 1, 1..=100),
+        };
+        seat.finish(reader);
+        rule
+    }
 }
 
 impl Default for PoolSettings {
@@ -86,13 +114,20 @@ impl Default for PoolSettings {
             allow_state_writeback: false,
             state_dir: PathBuf::from("data"),
             alert_min_healthy: 1,
+            seats: Vec::new(),
+            sticky: None,
         }
     }
 }
 
 impl PoolSettings {
-    pub(super) fn read(reader: &mut Reader<'_>, catalog: &Catalog) -> Self {
+    pub(super) fn read(reader: &mut Reader<'_>, catalog: &Catalog, file: &mut Section) -> Self {
         let default = Self::default();
+        let mut pool = file.section(reader, "pool");
+        let is_sticky = pool.flag(reader, "sticky_sessions");
+        let sticky_seconds = pool.number(reader, "sticky_seconds", 1800, 1..=86_400);
+        let seats = pool.section(reader, "credentials").sections(reader);
+        pool.finish(reader);
         Self {
             credentials_dir: reader.path("CREDENTIALS_DIR", default.credentials_dir),
             watch: reader.choice(
@@ -114,6 +149,11 @@ impl PoolSettings {
             allow_state_writeback: reader.flag("ALLOW_STATE_WRITEBACK"),
             state_dir: reader.path("STATE_DIR", default.state_dir),
             alert_min_healthy: reader.number("ALERT_MIN_HEALTHY", default.alert_min_healthy, 0..=1000),
+            seats: seats
+                .into_iter()
+                .map(|(credential, seat)| SeatRule::read(reader, credential, seat))
+                .collect(),
+            sticky: is_sticky.then(|| Duration::from_secs(sticky_seconds)),
         }
     }
 }

@@ -111,6 +111,7 @@ impl Inner {
     pub(super) fn answering(&self, lent: &Lent, model: &str, taken: Mark) {
         let credential = &lent.credential;
         let mut set = self.set();
+        let now = self.now();
         let Some(entry) = set.get_back(credential, &Outcome::Success) else { return };
         let tried = entry.answering(model, taken, now);
         let news = set.sweep_one(credential, now);

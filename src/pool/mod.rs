@@ -24,7 +24,9 @@ mod reason;
 mod refresher;
 mod remember;
 mod schedule;
+mod seating;
 mod selection;
+mod sessions;
 mod set;
 mod single_flight;
 mod snapshot;
@@ -149,7 +151,7 @@ impl Pool {
             Background::On => Presence::Told,
             Background::Off => Presence::Untold,
         };
-        let set = Set::new(parts.settings.strategy);
+        let set = Set::new(&parts.settings);
         let inner = Arc::new(Inner {
             parts,
             sources,
@@ -304,7 +306,11 @@ impl Inner {
         let PoolParts { settings, providers, .. } = &self.parts;
         let mut set = self.set();
         let kept = quiet.keep_facts(&set, &mut inventory);
+        let known = set.unused_seats().to_vec();
         let events = set.apply(inventory, unsettled, providers, settings.early, self.now());
+        for rule in set.unused_seats().iter().filter(|rule| !known.contains(rule)) {
+            tracing::warn!("{rule}");
+        }
         (events, kept)
     }
 }

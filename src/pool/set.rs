@@ -12,11 +12,13 @@ use super::{
     cooldown::Mark,
     entry::{ClientKey, Entry, Origin},
     outlook::millisecond,
+    seating,
+    sessions::Sessions,
     standing::Readiness,
     table::{Found, Order, Seat, Table, Why},
 };
 use crate::{
-    config::Strategy,
+    config::{PoolSettings, SeatRule, Strategy},
     credential::{Credential, CredentialId, Inventory, Login, Rejected},
     provider::{Catalog, Provider, ProviderId},
 };
@@ -55,6 +57,10 @@ pub(super) struct Set {
     /// The millisecond at which the tables were asked last.
     looked_at: i64,
     order: Order,
+    /// The operator's rules, and those among them that fit no credential, in words.
+    seats: Vec<SeatRule>,
+    unused_seats: Vec<String>,
+    sessions: Option<Sessions>,
     rejected: Vec<Rejected>,
     refused_clients: HashMap<ClientKey, String>,
     mark: Mark,
@@ -64,13 +70,14 @@ pub(super) struct Set {
 
 impl Set {
     /// No credential yet.
-    pub(super) fn new(strategy: Strategy) -> Self {
-        let order = match strategy {
+    pub(super) fn new(settings: &PoolSettings) -> Self {
+        let order = match settings.strategy {
             Strategy::RoundRobin => Order::InTurn,
             Strategy::LeastUsed => Order::LeastUsed,
             Strategy::FillFirst => Order::First,
         };
-        Self { order, ..Self::default() }
+        let sessions = settings.sticky.map(Sessions::lasting);
+        Self { order, sessions, seats: settings.seats.clone(), ..Self::default() }
     }
 
     /// Every credential, in the order of providers, then of loading.
@@ -81,6 +88,11 @@ impl Set {
     /// Sources that cannot be used.
     pub(super) fn rejected(&self) -> &[Rejected] {
         &self.rejected
+    }
+
+    /// What the operator's rules say that fit no credential.
+    pub(super) fn unused_seats(&self) -> &[String] {
+        &self.unused_seats
     }
 
     /// One credential.
@@ -113,8 +125,22 @@ impl Set {
         if let Some(only) = &want.only {
             return self.only(want, only, now);
         }
+        let session = want.session.map(|session| (want.provider.clone(), session));
+        if let (Some(sessions), Some(key)) = (&self.sessions, &session)
+            && let Some(slot) = sessions.held(key, self.looked_at).and_then(|id| self.by_id.get(id))
+            && let Some(among) = slot.checked_sub(first)
+            && !tried.contains(&among)
+            && ring.table.can_lend(among, &want.model)
+        {
+            let slot = *slot;
+            self.hold(session, slot);
+            return Choice::Lend(slot);
+        }
         match ring.table.pick(&want.model, &tried) {
-            Found::Lend(slot) => Choice::Lend(first + slot),
+            Found::Lend(slot) => {
+                self.hold(session, first + slot);
+                Choice::Lend(first + slot)
+            }
             Found::Wait(slot) => Choice::Wait(first + slot),
             Found::Nothing(why) => Choice::Nothing(self.why_nothing(first, why, &want.model, now)),
         }
@@ -131,6 +157,15 @@ impl Set {
         self.settle(provider, now);
         let ring = self.rings.get(provider);
         ring.is_some_and(|ring| ring.table.has_any(model, &tried(&self.by_id, ring, exclude)))
+    }
+
+    /// The session stays with this credential from now on.
+    fn hold(&mut self, session: Option<(ProviderId, u64)>, slot: usize) {
+        if let (Some(sessions), Some(key), Some(entry)) =
+            (&mut self.sessions, session, self.entries.get(slot))
+        {
+            sessions.hold(key, entry.credential.id.clone(), self.looked_at);
+        }
     }
 
     /// Lends a credential: what a request needs of it.
@@ -301,6 +336,7 @@ impl Set {
         self.rejected = rejected;
         let rank = |id: &ProviderId| providers.iter().position(|row| row.id == *id);
         self.entries.sort_by_cached_key(|entry| rank(&entry.credential.provider));
+        self.unused_seats = seating::seat(&mut self.entries, &self.seats);
         self.index();
         events
     }

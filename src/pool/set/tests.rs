@@ -11,7 +11,7 @@ use crate::{
     config::Strategy as Rotation,
     credential::{Dialect, OAuthLogin, Place, Tokens},
     oauth::RefreshError,
-    pool::{RetryHint, cooldown::Mark, window::after},
+    pool::{RetryHint, cooldown::Mark, outcome::Returned, window::after},
     secret::Secret,
 };
 
@@ -69,11 +69,11 @@ fn load(set: &mut Set, numbers: impl IntoIterator<Item = usize>, now: DateTime<U
 fn scan(set: &Set, want: &Want, now: DateTime<Utc>) -> (Vec<usize>, Vec<usize>, Vec<LeaseError>) {
     let (mut lend, mut wait) = (Vec::new(), Vec::new());
     let (mut tried, mut excluded) = (false, false);
-    let (mut rest, mut failing, mut blocked) = (None::<DateTime<Utc>>, Vec::new(), Vec::new());
+    let (mut rests, mut failing, mut blocked) = (Vec::new(), Vec::new(), Vec::new());
     for (slot, entry) in set.entries.iter().enumerate() {
         let readiness = entry.readiness(&want.model, now);
-        if let Readiness::Resting(until) = &readiness {
-            rest = Some(rest.map_or(*until, |rest| rest.min(*until)));
+        if let Readiness::Resting(until, cause) = &readiness {
+            rests.push((!cause.passes(), *until, *cause));
         }
         if want.exclude.contains(&entry.credential.id) {
             excluded = true;
@@ -84,7 +84,7 @@ fn scan(set: &Set, want: &Want, now: DateTime<Utc>) -> (Vec<usize>, Vec<usize>, 
         match readiness {
             Readiness::Ready | Readiness::Early => lend.push(slot),
             Readiness::Stale => wait.push(slot),
-            Readiness::Resting(_) => {}
+            Readiness::Resting(..) => {}
             Readiness::Failing => failing.push(LeaseError::Stale { reason: reason() }),
             Readiness::Blocked => blocked.push(LeaseError::NeedsOperator { reason: reason() }),
         }
@@ -94,9 +94,11 @@ fn scan(set: &Set, want: &Want, now: DateTime<Utc>) -> (Vec<usize>, Vec<usize>, 
         slots.retain(|slot| Some(set.entries[*slot].seat.tier) == best);
         slots
     };
-    let errors = match rest {
+    let first = rests.iter().map(|(in_vain, until, _)| (*in_vain, *until)).min();
+    rests.retain(|(in_vain, until, _)| Some((*in_vain, *until)) == first);
+    let errors = match first {
         _ if tried => vec![LeaseError::AllTried],
-        Some(until) => vec![LeaseError::Resting { until }],
+        Some((_, until)) => rests.iter().map(|(.., cause)| LeaseError::Resting { until, cause: *cause }).collect(),
         None if !failing.is_empty() => failing,
         None if excluded => vec![LeaseError::AllTried],
         None if !blocked.is_empty() => blocked,
@@ -192,14 +194,16 @@ fn happen(set: &mut Set, event: Event, now: &mut DateTime<Utc>, turn: usize, out
             let model = MODELS[turn % MODELS.len()];
             if let Choice::Lend(slot) = set.choose(&want(model, Vec::new()), *now) {
                 let mark = set.next_mark();
-                let lent = set.lend(slot, model, *now).unwrap().lent.clone().expect("it has a bearer");
+                let lent = set.lend(slot, model, mark, *now).unwrap().lent.clone().expect("it has a bearer");
                 out.push((lent.credential.clone(), model, lent.fingerprint, mark));
             }
         }
         Event::Return(which, outcome) if !out.is_empty() => {
             let (id, model, bearer, taken) = out.remove(which % out.len());
             let mark = set.next_mark();
-            set.take_back(&id, Returned { model, bearer, taken, mark }, outcome, *now);
+            if let Some(entry) = set.get_back(&id, &outcome) {
+                entry.complete(Returned { model, bearer, taken, mark }, outcome, *now);
+            }
         }
         Event::Return(..) => {}
         Event::Granted(which, life) => {
@@ -257,7 +261,7 @@ proptest! {
         tried in proptest::collection::vec(0_usize..140, 0..4),
     ) {
         let mut now = at(0);
-        let mut set = Set::new(rotation);
+        let mut set = Set::new(&PoolSettings { strategy: rotation, ..PoolSettings::default() });
         load(&mut set, 0..count, now);
         let mut out = Vec::new();
         for (turn, event) in events.into_iter().enumerate() {

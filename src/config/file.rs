@@ -1,0 +1,150 @@
+//! `cortana.toml`: what is nested and so has no variable. A key is read once; what nobody read is a mistake.
+
+use std::ops::RangeInclusive;
+
+use toml::{Table, Value};
+
+use super::{names, reader::Reader};
+
+/// A configuration file as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// What messages call it: `cortana.toml`.
+    pub name: String,
+    /// Its text, or why it cannot be read.
+    pub text: Result<String, String>,
+}
+
+/// A table of the file, with the path of keys that leads to it.
+#[derive(Debug, Default)]
+pub(super) struct Section {
+    path: String,
+    table: Table,
+    known: Vec<&'static str>,
+}
+
+impl Section {
+    /// The whole file; empty where there is none or where it cannot be read.
+    pub(super) fn root(reader: &mut Reader<'_>) -> Self {
+        let Some(Document { name, text }) = reader.source().document() else { return Self::default() };
+        let table = match text {
+            Ok(text) => text.parse::<Table>().map_err(|error| {
+                let line =
+                    error.span().and_then(|span| text.get(..span.start)).map(|before| before.lines().count());
+                let line = line.map_or_else(String::new, |line| format!(", line {}", line.max(1)));
+                (format!("{name}{line}"), format!("not TOML ({})", error.message()))
+            }),
+            Err(problem) => Err((name.clone(), format!("the file cannot be read ({problem})"))),
+        };
+        let table = table.unwrap_or_else(|(place, problem)| {
+            reader.secret_mistake(&place, problem);
+            Table::new()
+        });
+        Self { path: format!("{name}: "), table, known: Vec::new() }
+    }
+
+    /// The table under a key; empty where there is none.
+    pub(super) fn section(&mut self, reader: &mut Reader<'_>, key: &'static str) -> Self {
+        let value = self.take(key);
+        self.below(reader, key, value.unwrap_or_else(|| Value::Table(Table::new())))
+    }
+
+    /// Every table under this one, by its key.
+    pub(super) fn sections(self, reader: &mut Reader<'_>) -> Vec<(String, Self)> {
+        let Self { path, table, known } = self;
+        let named = Self { path, table: Table::new(), known };
+        table
+            .into_iter()
+            .map(|(key, value)| {
+                let section = named.below(reader, &key, value);
+                (key, section)
+            })
+            .collect()
+    }
+
+    fn below(&self, reader: &mut Reader<'_>, key: &str, value: Value) -> Self {
+        let path = self.path_of(key);
+        let table = match value {
+            Value::Table(table) => table,
+            other @ (Value::String(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Boolean(_)
+            | Value::Datetime(_)
+            | Value::Array(_)) => {
+                reader.mistake(
+                    &path,
+                    &shown(&other),
+                    format!("expected a table: write [{key}] above its keys"),
+                );
+                Table::new()
+            }
+        };
+        Self { path: format!("{path}."), table, known: Vec::new() }
+    }
+
+    /// A whole number within a range.
+    pub(super) fn number<T>(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        default: T,
+        range: RangeInclusive<T>,
+    ) -> T
+    where
+        T: TryFrom<i64> + PartialOrd + std::fmt::Display + Copy,
+    {
+        let Some(value) = self.take(key) else { return default };
+        match value.as_integer().and_then(|number| T::try_from(number).ok()) {
+            Some(number) if range.contains(&number) => number,
+            Some(_) | None => {
+                let expected = format!("expected a whole number from {} to {}", range.start(), range.end());
+                reader.mistake(&self.path_of(key), &shown(&value), expected);
+                default
+            }
+        }
+    }
+
+    /// `true` or `false`; unset is no.
+    pub(super) fn flag(&mut self, reader: &mut Reader<'_>, key: &'static str) -> bool {
+        let Some(value) = self.take(key) else { return false };
+        value.as_bool().unwrap_or_else(|| {
+            reader.mistake(&self.path_of(key), &shown(&value), "expected true or false");
+            false
+        })
+    }
+
+    /// Everything is read: what is left is known to nobody.
+    pub(super) fn finish(self, reader: &mut Reader<'_>) {
+        for key in self.table.keys() {
+            let near = names::suggestion(key, self.known.iter().copied());
+            let known = self.known.join(", ");
+            reader.secret_mistake(&self.path_of(key), format!("no such key; there are {known}{near}"));
+        }
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<Value> {
+        self.known.push(key);
+        self.table.remove(key)
+    }
+
+    /// A key with the keys above it, as TOML writes it.
+    fn path_of(&self, key: &str) -> String {
+        let is_bare =
+            !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        if is_bare { format!("{}{key}", self.path) } else { format!("{}{key:?}", self.path) }
+    }
+}
+
+/// A value as a message quotes it.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("{text:?}"),
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Boolean(yes) => yes.to_string(),
+        Value::Datetime(_) => "a date".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Table(_) => "a table".to_owned(),
+    }
+}
