@@ -34,6 +34,8 @@ mod standing;
 mod state_store;
 mod table;
 #[cfg(test)]
+mod table_tests;
+#[cfg(test)]
 mod tests;
 mod uses;
 mod veil;

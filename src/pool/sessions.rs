@@ -57,3 +57,41 @@ impl Sessions {
         self.young.len() + self.old.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: usize) -> Key {
+        ("qwen_code".parse().unwrap(), u64::try_from(number).unwrap())
+    }
+
+    fn one() -> CredentialId {
+        CredentialId::new("0123456789abcdef")
+    }
+
+    #[test]
+    fn p38_sessions_are_bounded_and_those_used_last_stay() {
+        let mut sessions = Sessions::lasting(Duration::from_mins(30));
+        for number in 0..3 * KEPT {
+            sessions.hold(key(0), one(), 0);
+            sessions.hold(key(number), one(), 0);
+            assert!(sessions.len() <= KEPT, "{}", sessions.len());
+        }
+        assert!(sessions.held(&key(0), 0).is_some(), "it was used all the time");
+        assert!(sessions.held(&key(1), 0).is_none(), "it was used longest ago");
+        let last = (3 * KEPT - KEPT / 2 + 1)..3 * KEPT;
+        assert!(last.clone().all(|number| sessions.held(&key(number), 0).is_some()), "{last:?}");
+    }
+
+    #[test]
+    fn p38_a_session_ends_a_while_after_its_last_use_and_not_when_the_clock_steps_back() {
+        let mut sessions = Sessions::lasting(Duration::from_secs(10));
+        sessions.hold(key(1), one(), 5_000);
+        assert_eq!(sessions.held(&key(1), 14_999), Some(&one()));
+        assert_eq!(sessions.held(&key(1), 15_000), None);
+        assert_eq!(sessions.held(&key(1), -90_000), Some(&one()));
+        sessions.hold(key(1), one(), 14_999);
+        assert_eq!(sessions.held(&key(1), 20_000), Some(&one()), "it was used meanwhile");
+    }
+}

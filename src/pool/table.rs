@@ -288,6 +288,12 @@ impl Table {
         [&self.ready, &self.stale].into_iter().any(|bits| veil.first(bits, self.all(), &mut 0).is_some())
     }
 
+    /// How many models it remembers as resting somewhere.
+    #[cfg(test)]
+    pub(super) fn resting_models(&self) -> usize {
+        self.models.len()
+    }
+
     /// Picks for a model, besides the slots that the request tried. The turn goes on; the use is counted by
     /// [`Table::lent`].
     pub(super) fn pick(&mut self, model: &str, tried: &[usize]) -> Found {

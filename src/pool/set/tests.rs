@@ -98,7 +98,9 @@ fn scan(set: &Set, want: &Want, now: DateTime<Utc>) -> (Vec<usize>, Vec<usize>, 
     rests.retain(|(in_vain, until, _)| Some((*in_vain, *until)) == first);
     let errors = match first {
         _ if tried => vec![LeaseError::AllTried],
-        Some((_, until)) => rests.iter().map(|(.., cause)| LeaseError::Resting { until, cause: *cause }).collect(),
+        Some((_, until)) => {
+            rests.iter().map(|(.., cause)| LeaseError::Resting { until, cause: *cause }).collect()
+        }
         None if !failing.is_empty() => failing,
         None if excluded => vec![LeaseError::AllTried],
         None if !blocked.is_empty() => blocked,
@@ -279,4 +281,74 @@ proptest! {
             }
         }
     }
+}
+
+fn sticky(count: usize) -> Set {
+    let mut set =
+        Set::new(&PoolSettings { sticky: Some(Duration::from_mins(30)), ..PoolSettings::default() });
+    load(&mut set, (0..count).map(|number| number * 3), at(0));
+    set
+}
+
+fn lent(set: &mut Set, session: Option<u64>, exclude: Vec<CredentialId>, second: i64) -> CredentialId {
+    match set.choose(&Want { session, ..want(MODELS[0], exclude) }, at(second)) {
+        Choice::Lend(slot) => set.entries[slot].credential.id.clone(),
+        other @ (Choice::Wait(_) | Choice::Nothing(_)) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn p38_a_session_stays_with_its_credential_while_that_can_be_lent() {
+    let mut set = sticky(5);
+    let first = lent(&mut set, Some(7), Vec::new(), 0);
+    let others: Vec<CredentialId> = (0..5).map(|_| lent(&mut set, None, Vec::new(), 1)).collect();
+    assert!(
+        (1..5).all(|at| others[at] != others[at - 1]),
+        "without a session each gets its turn: {others:?}"
+    );
+    assert!((2..9).all(|second| lent(&mut set, Some(7), Vec::new(), second) == first));
+    let second = lent(&mut set, Some(7), vec![first.clone()], 10);
+    assert_ne!(second, first, "what the request tried is not asked again");
+    assert_eq!(lent(&mut set, Some(7), Vec::new(), 11), second, "the session moved");
+    set.get_mut(&second).unwrap().switched_off = true;
+    assert_ne!(lent(&mut set, Some(7), Vec::new(), 12), second, "nobody waits for it");
+    let mut roundabout = sticky(5);
+    let first = lent(&mut roundabout, Some(7), Vec::new(), 0);
+    assert_ne!(lent(&mut roundabout, Some(7), Vec::new(), 1800), first, "half an hour without a word");
+}
+
+#[test]
+fn without_sticky_sessions_a_session_changes_nothing() {
+    let mut set = Set::default();
+    load(&mut set, [0, 3, 6], at(0));
+    let lent: Vec<CredentialId> = (0..3).map(|_| lent(&mut set, Some(7), Vec::new(), 0)).collect();
+    assert_eq!(lent.iter().collect::<HashSet<_>>().len(), 3);
+}
+
+#[test]
+fn only_the_credential_that_is_wanted_will_do() {
+    let mut set = Set::default();
+    load(&mut set, [0, 3, 6], at(0));
+    let only = Want { only: Some(CredentialId::new(&format!("{:016x}", 3))), ..want(MODELS[0], Vec::new()) };
+    assert_eq!([set.choose(&only, at(0)), set.choose(&only, at(0))], [Choice::Lend(1), Choice::Lend(1)]);
+    let gone = Want { only: Some(CredentialId::new("gone")), ..only };
+    assert_eq!(set.choose(&gone, at(0)), Choice::Nothing(LeaseError::NothingConfigured));
+}
+
+#[test]
+fn a_rule_finds_its_credential_by_id_file_name_or_variable_and_says_when_it_finds_none() {
+    let rule = |credential: &str, tier| SeatRule { credential: credential.to_owned(), tier, weight: 2 };
+    let rules = [
+        rule("QWEN_CODE_OAUTH_CREDENTIALS_3", 3),
+        rule("qwen_code-0000000000000006", 4),
+        rule("0000000000000009", 5),
+        rule("00000000", 6),
+        rule("gemini.json", 7),
+    ];
+    let mut set = Set::new(&PoolSettings { seats: rules.to_vec(), ..PoolSettings::default() });
+    load(&mut set, [0, 3, 6, 9], at(0));
+    let tiers: Vec<u8> = set.entries.iter().map(|entry| entry.seat.tier).collect();
+    assert_eq!(tiers, [1, 3, 4, 5]);
+    let [several, none] = set.unused_seats() else { panic!("{:?}", set.unused_seats()) };
+    assert!(several.contains("00000000, but several") && none.contains("gemini.json, but no"));
 }
