@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     LastRefresh, Lent, State,
-    cooldown::{Mark, Rest},
+    cooldown::Rest,
     line::{Counts, SwitchedOff},
     outcome::Faults,
     refresher::{Ended, Errand},
@@ -459,21 +459,6 @@ impl Entry {
                 facts: self.facts(),
             })
         });
-    }
-
-    /// Lends it: counts, and takes the one try of what rests, or rested and has not served since.
-    pub(super) fn lend(&mut self, model: &str, taken: Mark, now: DateTime<Utc>) {
-        self.requests += 1;
-        self.in_flight += 1;
-        self.last_used_at = Some(now);
-        for rest in [self.rest.as_mut(), self.models.get_mut(model)].into_iter().flatten() {
-            rest.try_by(taken, now);
-        }
-    }
-
-    /// Whether it, or a model on it, rests or has rested: what a lease and its return change about that shows in the table.
-    pub(super) fn rests(&self) -> bool {
-        self.rest.is_some() || !self.models.is_empty()
     }
 
     /// A refresh, or a step after it, failed for now.

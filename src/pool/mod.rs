@@ -22,6 +22,7 @@ mod outcome;
 mod outlook;
 mod reason;
 mod refresher;
+mod reload;
 mod remember;
 mod schedule;
 mod seating;

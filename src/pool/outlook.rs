@@ -1,9 +1,10 @@
-//! What the lease table is told of a credential: the same truth as [`Entry::readiness`], with when it changes by itself.
+//! What a lease does to a credential, and what the lease table is told of it: the same truth as [`Entry::readiness`], with
+//! when it changes by itself.
 
 use chrono::{DateTime, Utc};
 
 use super::{
-    cooldown::{Rest, Verdict},
+    cooldown::{Mark, Rest, Verdict},
     entry::Entry,
     table::{Class, Outlook, Until},
     window::Phase,
@@ -17,7 +18,7 @@ pub(super) fn millisecond(now: DateTime<Utc>) -> i64 {
 /// The first millisecond at which an instant has come: what rests is lent a millisecond late rather than early.
 fn reached(at: DateTime<Utc>) -> i64 {
     let floor = at.timestamp_millis();
-    if at.timestamp_subsec_nanos() % 1_000_000 == 0 { floor } else { floor.saturating_add(1) }
+    if at.timestamp_subsec_nanos().is_multiple_of(1_000_000) { floor } else { floor.saturating_add(1) }
 }
 
 /// The end of a rest, and when it first says something else; `None` while it lets a request try.
@@ -33,6 +34,21 @@ fn held_by(rest: &Rest, now: DateTime<Utc>) -> Option<(Until, i64)> {
 }
 
 impl Entry {
+    /// Lends it: counts, and takes the one try of what rests, or rested and has not served since.
+    pub(super) fn lend(&mut self, model: &str, taken: Mark, now: DateTime<Utc>) {
+        self.requests += 1;
+        self.in_flight += 1;
+        self.last_used_at = Some(now);
+        for rest in [self.rest.as_mut(), self.models.get_mut(model)].into_iter().flatten() {
+            rest.try_by(taken, now);
+        }
+    }
+
+    /// Whether it, or a model on it, rests or has rested: what a lease and its return change about that shows in the table.
+    pub(super) fn rests(&self) -> bool {
+        self.rest.is_some() || !self.models.is_empty()
+    }
+
     /// Where it stands now, for every model at once.
     pub(super) fn outlook(&self, now: DateTime<Utc>) -> Outlook {
         let used = self.requests;

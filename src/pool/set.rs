@@ -10,8 +10,9 @@ use chrono::{DateTime, Utc};
 use super::{
     LeaseError, Outcome, PoolEvent, RestCause, State, Want,
     cooldown::Mark,
-    entry::{ClientKey, Entry, Origin},
+    entry::{ClientKey, Entry},
     outlook::millisecond,
+    reload::{Known, reload},
     seating,
     sessions::Sessions,
     standing::Readiness,
@@ -19,8 +20,8 @@ use super::{
 };
 use crate::{
     config::{PoolSettings, SeatRule, Strategy},
-    credential::{Credential, CredentialId, Inventory, Login, Rejected},
-    provider::{Catalog, Provider, ProviderId},
+    credential::{Credential, CredentialId, Inventory, Rejected},
+    provider::{Catalog, ProviderId},
 };
 
 /// The reason where a credential names none.
@@ -295,7 +296,7 @@ impl Set {
     ) -> Vec<PoolEvent> {
         let Inventory { credentials, rejected, notes, .. } = inventory;
         let mut events = Vec::new();
-        let mut old = std::mem::take(&mut self.entries);
+        let mut old = Known::new(std::mem::take(&mut self.entries));
         let broken: HashSet<&str> = rejected
             .iter()
             .filter(|rejected| !rejected.gone)
@@ -304,10 +305,8 @@ impl Set {
             .collect();
         for mut found in credentials {
             let Some(provider) = providers.get(&found.provider) else { continue };
-            let known = old.iter().position(|entry| is_same(&entry.credential, &found));
             let loaded = PoolEvent::Loaded { credential: found.id.clone(), provider: found.provider.clone() };
-            let mut entry = if let Some(slot) = known {
-                let mut entry = old.remove(slot);
+            let mut entry = if let Some(mut entry) = old.take(&found) {
                 found.id = entry.credential.id.clone();
                 if reload(&mut entry, found, provider, now) {
                     events.push(loaded);
@@ -325,7 +324,7 @@ impl Set {
                 entry.client.as_ref().and_then(|client| self.refused_clients.get(client)).cloned();
             self.entries.push(entry);
         }
-        for entry in old {
+        for entry in old.rest() {
             if broken.contains(entry.credential.place.label().as_str()) {
                 self.entries.push(entry);
             } else {
@@ -423,47 +422,6 @@ fn news(entry: &mut Entry, now: DateTime<Utc>) -> Option<PoolEvent> {
         to,
         until,
     })
-}
-
-/// Whether a credential that was found is one that is alive: by id, or by its place while it holds the same token (an id
-/// made of a refresh token changes when that rotates). Never across providers: one's token must not go to another.
-fn is_same(ours: &Credential, found: &Credential) -> bool {
-    ours.provider == found.provider
-        && (ours.id == found.id || (ours.place == found.place && has_same_token(&ours.login, &found.login)))
-}
-
-/// Whether two logins hold the same token, whatever else is known of them.
-fn has_same_token(ours: &Login, found: &Login) -> bool {
-    match (ours, found) {
-        (Login::ApiKey(ours), Login::ApiKey(found)) => ours == found,
-        (Login::OAuth(ours), Login::OAuth(found)) => match (&ours.tokens.refresh, &found.tokens.refresh) {
-            (Some(ours), Some(found)) => ours == found,
-            (None, None) => ours.tokens.access.is_some() && ours.tokens.access == found.tokens.access,
-            (Some(_), None) | (None, Some(_)) => false,
-        },
-        (Login::ApiKey(_), Login::OAuth(_)) | (Login::OAuth(_), Login::ApiKey(_)) => false,
-    }
-}
-
-/// Takes a found credential in for the same one; whether it brought anything new.
-fn reload(entry: &mut Entry, found: Credential, provider: &Provider, now: DateTime<Utc>) -> bool {
-    let Credential { id: _, provider: _, dialect, place, login, disabled } = found;
-    let switched = entry.credential.disabled != disabled;
-    entry.credential.dialect = dialect;
-    entry.credential.place = place;
-    entry.credential.disabled = disabled;
-    let renewed = match login {
-        Login::OAuth(login) => {
-            let amended = entry.amend(&login, provider, now);
-            let newer = entry.is_newer(&login.tokens);
-            if newer {
-                entry.adopt(*login, Origin::File, now);
-            }
-            amended || newer
-        }
-        Login::ApiKey(_) => false,
-    };
-    renewed || switched
 }
 
 #[cfg(test)]

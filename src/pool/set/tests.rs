@@ -9,9 +9,9 @@ use proptest::{prelude::*, strategy::Strategy};
 use super::*;
 use crate::{
     config::Strategy as Rotation,
-    credential::{Dialect, OAuthLogin, Place, Tokens},
+    credential::{Dialect, Login, OAuthLogin, Place, Tokens},
     oauth::RefreshError,
-    pool::{RetryHint, cooldown::Mark, outcome::Returned, window::after},
+    pool::{RetryHint, cooldown::Mark, entry::Origin, outcome::Returned, window::after},
     secret::Secret,
 };
 
@@ -65,9 +65,9 @@ fn load(set: &mut Set, numbers: impl IntoIterator<Item = usize>, now: DateTime<U
     set.apply(inventory, &[], &Catalog::builtin(), Duration::from_mins(10), now);
 }
 
-/// What a scan of every credential says: the tier to lend from, the tier to wait for, the error.
+/// What a scan of every credential says: the tier to lend from, the tier to stale for, the error.
 fn scan(set: &Set, want: &Want, now: DateTime<Utc>) -> (Vec<usize>, Vec<usize>, Vec<LeaseError>) {
-    let (mut lend, mut wait) = (Vec::new(), Vec::new());
+    let (mut lend, mut stale) = (Vec::new(), Vec::new());
     let (mut tried, mut excluded) = (false, false);
     let (mut rests, mut failing, mut blocked) = (Vec::new(), Vec::new(), Vec::new());
     for (slot, entry) in set.entries.iter().enumerate() {
@@ -83,7 +83,7 @@ fn scan(set: &Set, want: &Want, now: DateTime<Utc>) -> (Vec<usize>, Vec<usize>, 
         let reason = || entry.reason(now).unwrap_or_else(|| SEE_STATUS.to_owned());
         match readiness {
             Readiness::Ready | Readiness::Early => lend.push(slot),
-            Readiness::Stale => wait.push(slot),
+            Readiness::Stale => stale.push(slot),
             Readiness::Resting(..) => {}
             Readiness::Failing => failing.push(LeaseError::Stale { reason: reason() }),
             Readiness::Blocked => blocked.push(LeaseError::NeedsOperator { reason: reason() }),
@@ -106,21 +106,21 @@ fn scan(set: &Set, want: &Want, now: DateTime<Utc>) -> (Vec<usize>, Vec<usize>, 
         None if !blocked.is_empty() => blocked,
         None => vec![LeaseError::NothingConfigured],
     };
-    (tiers(lend), tiers(wait), errors)
+    (tiers(lend), tiers(stale), errors)
 }
 
 fn agree(set: &mut Set, want: &Want, now: DateTime<Utc>) -> Result<(), TestCaseError> {
-    let (lend, wait, errors) = scan(set, want, now);
+    let (lend, stale, errors) = scan(set, want, now);
     let any = set.has_ready_besides(&want.provider, &want.model, &want.exclude, now);
-    prop_assert_eq!(any, !lend.is_empty() || !wait.is_empty());
+    prop_assert_eq!(any, !lend.is_empty() || !stale.is_empty());
     match set.choose(want, now) {
         Choice::Lend(slot) => prop_assert!(lend.contains(&slot), "{slot} is none of {lend:?}"),
         Choice::Wait(slot) => {
             prop_assert!(lend.is_empty(), "{lend:?} could be lent");
-            prop_assert!(wait.contains(&slot), "{slot} is none of {wait:?}");
+            prop_assert!(stale.contains(&slot), "{slot} is none of {stale:?}");
         }
         Choice::Nothing(error) => {
-            prop_assert!(lend.is_empty() && wait.is_empty(), "{error:?} but {lend:?} {wait:?}");
+            prop_assert!(lend.is_empty() && stale.is_empty(), "{error:?} but {lend:?} {stale:?}");
             prop_assert!(errors.contains(&error), "{error:?} is none of {errors:?}");
         }
     }
