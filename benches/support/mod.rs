@@ -1,6 +1,6 @@
 //! Pools to measure: real ones, with as many credentials as asked for, that nothing disturbs.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use cortana::{
@@ -81,6 +81,3 @@ pub(crate) async fn start(settings: PoolSettings) -> Pool {
     })
     .await
 }
-
-/// Longer than any measurement.
-pub(crate) const LONG: Duration = Duration::from_hours(12);
