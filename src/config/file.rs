@@ -72,11 +72,7 @@ impl Section {
             | Value::Boolean(_)
             | Value::Datetime(_)
             | Value::Array(_)) => {
-                reader.mistake(
-                    &path,
-                    &shown(&other),
-                    format!("expected a table: write [{key}] above its keys"),
-                );
+                reader.mistake(&path, &shown(&other), "expected a table of keys");
                 Table::new()
             }
         };

@@ -12,10 +12,8 @@ mod uses;
 mod veil;
 
 use loom::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
-    },
+    model::Builder,
+    sync::{Arc, Mutex},
     thread,
 };
 
@@ -47,13 +45,14 @@ impl Truth {
 }
 
 struct World {
+    now: i64,
     table: Table,
     truths: Vec<Truth>,
 }
 
 impl World {
     fn new(order: Order, slots: usize) -> Self {
-        let mut world = Self { table: Table::default(), truths: vec![Truth::default(); slots] };
+        let mut world = Self { now: 0, table: Table::default(), truths: vec![Truth::default(); slots] };
         world.reload(order, slots);
         world
     }
@@ -65,17 +64,18 @@ impl World {
         table.take_turns_of(&self.table);
         self.table = table;
         for slot in 0..slots {
-            self.tell(slot, 0);
+            self.tell(slot);
         }
     }
 
-    fn tell(&mut self, slot: usize, now: i64) {
-        self.table.update(slot, self.truths[slot].outlook(now));
+    fn tell(&mut self, slot: usize) {
+        self.table.update(slot, self.truths[slot].outlook(self.now));
     }
 
-    fn lend(&mut self, now: i64) -> Option<usize> {
+    fn lend(&mut self) -> Option<usize> {
+        let now = self.now;
         while let Some(slot) = self.table.due(now) {
-            self.tell(slot, now);
+            self.tell(slot);
         }
         let slot = match self.table.pick(MODEL, &[]) {
             Found::Lend(slot) => slot,
@@ -93,74 +93,70 @@ impl World {
         truth.lent += 1;
         truth.is_tried = truth.rests_until.is_some();
         self.table.lent(slot);
-        self.tell(slot, now);
+        self.tell(slot);
         Some(slot)
     }
 
     /// A lease comes back: answered, or refused, so that the slot rests until an instant.
-    fn take_back(&mut self, slot: usize, rests_until: Option<i64>, now: i64) {
+    fn take_back(&mut self, slot: usize, rests_until: Option<i64>) {
         let Some(truth) = self.truths.get_mut(slot) else { return };
         truth.out = truth.out.checked_sub(1).expect("never more returns than leases");
         truth.is_tried = false;
         truth.rests_until = rests_until;
-        self.tell(slot, now);
+        self.tell(slot);
     }
 }
 
-/// Runs this much on loom's threads, in every order.
-fn explore(order: Order, slots: usize, threads: &'static [fn(&Mutex<World>, &AtomicI64)]) {
-    loom::model(move || {
+/// Runs this much on loom's threads, in every order of their critical sections with up to three changes of thread that
+/// no thread waited for: more of them find nothing new between threads of two sections each, and take minutes.
+fn explore(order: Order, slots: usize, threads: &'static [fn(&Mutex<World>)]) {
+    let mut model = Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(move || {
         let world = Arc::new(Mutex::new(World::new(order, slots)));
-        let clock = Arc::new(AtomicI64::new(0));
-        let running: Vec<_> = threads
+        let (first, others) = threads.split_first().expect("threads");
+        let running: Vec<_> = others
             .iter()
             .map(|run| {
-                let (world, clock) = (Arc::clone(&world), Arc::clone(&clock));
-                thread::spawn(move || run(&world, &clock))
+                let world = Arc::clone(&world);
+                thread::spawn(move || run(&world))
             })
             .collect();
+        first(&world);
         for thread in running {
             thread.join().unwrap();
         }
         let mut world = world.lock().unwrap();
         assert!(world.truths.iter().all(|truth| truth.out == 0), "a return was lost: {:?}", world.truths);
         // Long after everything, each slot serves again.
-        let slots = world.truths.len();
-        for _ in 0..slots {
-            let slot = world.lend(1000).expect("everything has rested");
-            world.take_back(slot, None, 1000);
+        world.now = 1000;
+        for _ in 0..world.truths.len() {
+            let slot = world.lend().expect("everything has rested");
+            world.take_back(slot, None);
         }
     });
 }
 
-fn lend(world: &Mutex<World>, clock: &AtomicI64) -> Option<usize> {
-    let mut world = world.lock().unwrap();
-    world.lend(clock.load(Ordering::SeqCst))
-}
-
-fn take_back(world: &Mutex<World>, clock: &AtomicI64, slot: usize, rests_until: Option<i64>) {
-    let mut world = world.lock().unwrap();
-    world.take_back(slot, rests_until, clock.load(Ordering::SeqCst));
-}
-
-fn answered(world: &Mutex<World>, clock: &AtomicI64) {
-    if let Some(slot) = lend(world, clock) {
-        take_back(world, clock, slot, None);
+fn answered(world: &Mutex<World>) {
+    let lent = world.lock().unwrap().lend();
+    if let Some(slot) = lent {
+        world.lock().unwrap().take_back(slot, None);
     }
 }
 
-fn refused(world: &Mutex<World>, clock: &AtomicI64) {
-    if let Some(slot) = lend(world, clock) {
-        take_back(world, clock, slot, Some(10));
+fn refused(world: &Mutex<World>) {
+    let lent = world.lock().unwrap().lend();
+    if let Some(slot) = lent {
+        world.lock().unwrap().take_back(slot, Some(10));
     }
 }
 
-fn time_passes(world: &Mutex<World>, clock: &AtomicI64) {
-    clock.store(10, Ordering::SeqCst);
-    answered(world, clock);
+fn time_passes(world: &Mutex<World>) {
+    world.lock().unwrap().now = 10;
+    answered(world);
 }
 
-fn reloads(world: &Mutex<World>, _clock: &AtomicI64) {
+fn reloads(world: &Mutex<World>) {
     world.lock().unwrap().reload(Order::InTurn, 3);
 }
 

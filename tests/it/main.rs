@@ -35,6 +35,7 @@ mod pool;
 mod pool_alerts;
 mod pool_clock;
 mod pool_health;
+mod pool_lease;
 mod pool_machine;
 mod pool_memory;
 mod pool_model;
