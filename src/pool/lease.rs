@@ -90,7 +90,7 @@ pub enum Outcome {
 }
 
 /// What is lent: everything that a request needs of its credential, shared by all leases on it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Lent {
     /// Which credential.
     pub credential: CredentialId,

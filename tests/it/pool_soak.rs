@@ -81,7 +81,7 @@ async fn request(pool: Pool, tally: Arc<Tally>, seed: u64) {
     let mut dice = StdRng::seed_from_u64(seed);
     let mut want = want(if dice.random_bool(0.8) { QWEN } else { "openai" }, Duration::from_secs(30));
     // More models than are remembered as resting.
-    want.model = format!("model-{}", dice.random_range(0..100));
+    want.model = format!("model-{}", dice.random_range(0..100)).into();
     // A client that leaves: while it waits for a token, or in the middle of its answer.
     let patience =
         Duration::from_millis(if dice.random_bool(0.1) { dice.random_range(0..8000) } else { 60_000 });

@@ -48,8 +48,8 @@ fn p33_what_holds_a_secret_shows_none_in_debug_or_in_a_panic() {
     let lent = Lent {
         credential: CredentialId::new("c0ffee"),
         provider: provider(),
-        model: "a-model".to_owned(),
         account: "an…".to_owned(),
+        fingerprint: Fingerprint::of(&canary()),
         bearer: canary(),
         facts: facts.clone(),
     };
@@ -71,7 +71,7 @@ fn p33_what_holds_a_secret_shows_none_in_debug_or_in_a_panic() {
     shows_nothing(credential(Login::ApiKey(canary())));
     shows_nothing(credential(Login::OAuth(Box::new(login))));
     shows_nothing(lent.clone());
-    shows_nothing(std::panic::AssertUnwindSafe(Lease::unattached(lent)));
+    shows_nothing(std::panic::AssertUnwindSafe(Lease::unattached(lent, "a-model")));
     shows_nothing(AccessToken { credential: CredentialId::new("c0ffee"), token: canary(), expires_at: None });
     shows_nothing(Grant {
         access: canary(),
