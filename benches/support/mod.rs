@@ -8,7 +8,7 @@ use cortana::{
     config::{CredentialValue, NamedCredential, PoolSettings},
     credential::{Facts, OAuthLogin, Store, StoreOptions},
     oauth::{Grant, Refresh, RefreshError},
-    pool::{Background, Pool, PoolParts},
+    pool::{Background, Forgetful, Pool, PoolParts},
     provider::{Catalog, Provider},
     secret::Secret,
     shutdown::Shutdown,
@@ -77,6 +77,7 @@ pub(crate) async fn start(settings: PoolSettings) -> Pool {
         clock: Arc::new(SystemClock),
         shutdown: Shutdown::new(),
         metrics: Metrics::default(),
+        state: Arc::new(Forgetful),
         background: Background::Off,
     })
     .await

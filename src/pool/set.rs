@@ -55,6 +55,8 @@ pub(super) struct Set {
     rings: HashMap<ProviderId, Ring>,
     /// Whose change the tables were not told yet, by slot.
     changed: HashSet<usize>,
+    /// Any of them may have changed.
+    has_changed: bool,
     /// The millisecond at which the tables were asked last.
     looked_at: i64,
     order: Order,
@@ -84,6 +86,12 @@ impl Set {
     /// Every credential, in the order of providers, then of loading.
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// The same, to change.
+    pub(super) fn entries_mut(&mut self) -> &mut [Entry] {
+        self.has_changed = true;
+        &mut self.entries
     }
 
     /// Sources that cannot be used.
@@ -226,7 +234,7 @@ impl Set {
     /// Tells the table what changed: by an event, by time, and everything where the clock was stepped back (P10).
     fn settle(&mut self, provider: &ProviderId, now: DateTime<Utc>) {
         let millisecond = millisecond(now);
-        if millisecond < self.looked_at {
+        if millisecond < self.looked_at || std::mem::take(&mut self.has_changed) {
             self.changed.extend(0..self.entries.len());
         }
         self.looked_at = millisecond;
@@ -357,7 +365,8 @@ impl Set {
             }
         }
         self.rings = rings;
-        self.changed = (0..self.entries.len()).collect();
+        self.changed.clear();
+        self.has_changed = true;
     }
 
     /// A client was refused: it concerns every credential with it.

@@ -239,6 +239,9 @@ impl Table {
 
     /// Takes in what is true of a slot now.
     pub(super) fn update(&mut self, slot: usize, outlook: Outlook) {
+        if self.outlooks[slot] == outlook {
+            return;
+        }
         let position = self.positions[slot];
         let old = std::mem::replace(&mut self.outlooks[slot], outlook);
         if let Some(at) = old.changes_at {

@@ -11,7 +11,7 @@ use crate::{
     config::Strategy as Rotation,
     credential::{Dialect, Login, OAuthLogin, Place, Tokens},
     oauth::RefreshError,
-    pool::{RetryHint, cooldown::Mark, entry::Origin, outcome::Returned, window::after},
+    pool::{RetryHint, cooldown::Mark, entry::Origin, line::SwitchedOff, outcome::Returned, window::after},
     secret::Secret,
 };
 
@@ -224,7 +224,7 @@ fn happen(set: &mut Set, event: Event, now: &mut DateTime<Utc>, turn: usize, out
         Event::SwitchedOff(which) => {
             let id = id(set, which);
             let entry = set.get_mut(&id).unwrap();
-            entry.switched_off = !entry.switched_off;
+            entry.switched_off = entry.switched_off.is_none().then(|| SwitchedOff { reason: None });
         }
         Event::Cleared(which) => {
             let id = id(set, which);
@@ -310,7 +310,7 @@ fn p38_a_session_stays_with_its_credential_while_that_can_be_lent() {
     let second = lent(&mut set, Some(7), vec![first.clone()], 10);
     assert_ne!(second, first, "what the request tried is not asked again");
     assert_eq!(lent(&mut set, Some(7), Vec::new(), 11), second, "the session moved");
-    set.get_mut(&second).unwrap().switched_off = true;
+    set.get_mut(&second).unwrap().switched_off = Some(SwitchedOff { reason: None });
     assert_ne!(lent(&mut set, Some(7), Vec::new(), 12), second, "nobody waits for it");
     let mut roundabout = sticky(5);
     let first = lent(&mut roundabout, Some(7), Vec::new(), 0);
