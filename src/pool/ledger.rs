@@ -21,6 +21,8 @@ use crate::credential::{CredentialId, Fingerprint};
 
 /// A credential is seen again after this long, in milliseconds.
 const DAY: i64 = 86_400_000;
+/// A batch is closed when it has this many lines: one statement's worth, and little to send again.
+const FULL: usize = 200;
 
 /// Whether this process says which credentials it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +122,9 @@ impl Ledger {
             let at = now.timestamp_millis();
             let mut lines = Vec::new();
             for (credential, known) in &mut self.known {
+                if lines.len() >= FULL {
+                    break;
+                }
                 for item in std::mem::take(&mut known.changed) {
                     let Some(value) = known.value(&item) else { continue };
                     lines.push(Line { credential: credential.clone(), item, value });
@@ -133,11 +138,12 @@ impl Ledger {
         self.pending.clone()
     }
 
-    /// The batch was received.
+    /// The batch was received. What it added to sums is seen at the next read: an earlier one may have it already.
     pub(super) fn written(&mut self) {
         for line in self.pending.take().into_iter().flat_map(|batch| batch.lines) {
             if let (Some(known), Value::Counts(change)) = (self.known.get_mut(&line.credential), line.value) {
-                known.counts = known.counts.plus(&change);
+                let instants = Counts { requests: 0, failures: 0, refresh_attempts: 0, ..change };
+                known.counts = known.counts.plus(&instants);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The task that remembers: twice a second what changed here is written, every second what changed elsewhere is read, so
-//! that a change is known everywhere within two seconds.
+//! that a change is known everywhere within two seconds. What is read does not depend on what can be written: a full disk
+//! must not bring a disabled credential back.
 //! It alone waits for the store. One that hangs or fails is left alone for longer and longer, said once, and again when it
 //! is back.
 
@@ -29,12 +30,12 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 pub(super) enum Exchange {
     /// Writes what changed.
     Write,
-    /// Writes, then reads.
+    /// Reads, then writes.
     Both,
 }
 
 impl Inner {
-    /// Writes what changed, then takes in what others wrote.
+    /// Takes in what others wrote, then writes what changed; neither waits for the other to succeed.
     pub(super) async fn exchange(&self, what: Exchange, patience: Duration) -> Result<(), StateStoreError> {
         let mut ledger = self.ledger.lock().await;
         let done = timeout(patience, self.exchanged(&mut ledger, what)).await;
@@ -44,28 +45,35 @@ impl Inner {
     }
 
     async fn exchanged(&self, ledger: &mut Ledger, what: Exchange) -> Result<(), StateStoreError> {
-        let store = &self.parts.state;
-        ledger.look(&mut self.set(), self.now());
-        if let Some(batch) = ledger.batch(self.now()) {
-            store.write(&batch).await?;
-            ledger.written();
+        let read = match what {
+            Exchange::Write => Ok(()),
+            Exchange::Both => self.hear(ledger).await,
+        };
+        read.and(self.hand_over(ledger).await)
+    }
+
+    async fn hear(&self, ledger: &mut Ledger) -> Result<(), StateStoreError> {
+        let changes = self.parts.state.read(ledger.revision()).await?;
+        let news = {
+            let now = self.now();
+            let mut set = self.set();
+            let any = !changes.lines.is_empty();
+            ledger.take_in(&mut set, changes, now);
+            if any { set.sweep(now) } else { Vec::new() }
+        };
+        if !news.is_empty() {
+            self.wake.notify_one();
         }
-        match what {
-            Exchange::Write => {}
-            Exchange::Both => {
-                let changes = store.read(ledger.revision()).await?;
-                let news = {
-                    let now = self.now();
-                    let mut set = self.set();
-                    let any = !changes.lines.is_empty();
-                    ledger.take_in(&mut set, changes, now);
-                    if any { set.sweep(now) } else { Vec::new() }
-                };
-                if !news.is_empty() {
-                    self.wake.notify_one();
-                }
-                self.publish(news);
-            }
+        self.publish(news);
+        Ok(())
+    }
+
+    /// Writes in batches, so that a slow store gets on even where the time does not suffice for all.
+    async fn hand_over(&self, ledger: &mut Ledger) -> Result<(), StateStoreError> {
+        ledger.look(&mut self.set(), self.now());
+        while let Some(batch) = ledger.batch(self.now()) {
+            self.parts.state.write(&batch).await?;
+            ledger.written();
         }
         Ok(())
     }

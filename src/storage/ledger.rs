@@ -3,7 +3,14 @@
 //! A write is one transaction. It first moves the one row of `ledger_revision`, which makes writers wait for each other,
 //! so revisions become visible in their order and a reader who asks for "later than mine" misses nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::{Any, SqlSafeStr as _, Transaction};
+
 use super::{Storage, StorageError};
+
+/// Rows that one statement reads or writes: far below what either database takes as parameters.
+const AT_ONCE: usize = 500;
 
 /// One row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +25,15 @@ pub struct Row {
     pub body: String,
     /// From when it may be forgotten, in milliseconds; `None`: with its subject.
     pub ends_at: Option<i64>,
+}
+
+/// What tells a row from the others: subject, kind, name.
+type Key = (String, String, String);
+
+impl Row {
+    fn key(&self) -> Key {
+        (self.subject.clone(), self.kind.clone(), self.name.clone())
+    }
 }
 
 /// Changes of one process, applied all or none, and once however often they are sent.
@@ -88,35 +104,20 @@ impl Storage {
         if signed.rows_affected() == 0 {
             return transaction.rollback().await;
         }
-        for change in &batch.rows {
-            let there: Option<(String, Option<i64>)> = sqlx::query_as(
-                "SELECT body, ends_at FROM ledger WHERE subject = $1 AND kind = $2 AND name = $3",
-            )
-            .bind(&change.subject)
-            .bind(&change.kind)
-            .bind(&change.name)
-            .fetch_optional(&mut *transaction)
-            .await?;
-            let row = match there {
-                None => Some(change.clone()),
-                Some((body, ends_at)) => merge(&Row { body, ends_at, ..change.clone() }, change),
-            };
-            let Some(row) = row else { continue };
-            sqlx::query(
-                "INSERT INTO ledger (subject, kind, name, body, revision, written_at, ends_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) \
-                 ON CONFLICT (subject, kind, name) DO UPDATE SET body = excluded.body, revision = excluded.revision, \
-                 written_at = excluded.written_at, ends_at = excluded.ends_at",
-            )
-            .bind(row.subject)
-            .bind(row.kind)
-            .bind(row.name)
-            .bind(row.body)
-            .bind(revision)
-            .bind(batch.at)
-            .bind(row.ends_at)
-            .execute(&mut *transaction)
-            .await?;
+        for changes in batch.rows.chunks(AT_ONCE) {
+            let mut rows = there(&mut transaction, changes).await?;
+            let mut joined = BTreeMap::new();
+            for change in changes {
+                let row = match rows.get(&change.key()) {
+                    None => Some(change.clone()),
+                    Some(row) => merge(row, change),
+                };
+                if let Some(row) = row {
+                    joined.insert(row.key(), row.clone());
+                    rows.insert(row.key(), row);
+                }
+            }
+            put(&mut transaction, joined.into_values(), revision, batch.at).await?;
         }
         transaction.commit().await
     }
@@ -145,4 +146,66 @@ impl Storage {
         };
         prune.await.map_err(|error: sqlx::Error| self.told(&error))
     }
+}
+
+/// What stands there of the subjects that these rows are about.
+async fn there(
+    transaction: &mut Transaction<'_, Any>,
+    changes: &[Row],
+) -> Result<BTreeMap<Key, Row>, sqlx::Error> {
+    let subjects: BTreeSet<&str> = changes.iter().map(|row| row.subject.as_str()).collect();
+    let places: Vec<String> = (1..=subjects.len()).map(|place| format!("${place}")).collect();
+    let text = format!(
+        "SELECT subject, kind, name, body, ends_at FROM ledger WHERE subject IN ({})",
+        places.join(", ")
+    );
+    let mut query = sqlx::query_as(sqlx::AssertSqlSafe(text).into_sql_str());
+    for subject in subjects {
+        query = query.bind(subject.to_owned());
+    }
+    let rows: Vec<(String, String, String, String, Option<i64>)> =
+        query.fetch_all(&mut **transaction).await?;
+    let rows = rows.into_iter().map(|(subject, kind, name, body, ends_at)| {
+        let row = Row { subject, kind, name, body, ends_at };
+        (row.key(), row)
+    });
+    Ok(rows.collect())
+}
+
+/// Puts rows in the place of those that have their keys, which differ.
+async fn put(
+    transaction: &mut Transaction<'_, Any>,
+    rows: impl ExactSizeIterator<Item = Row>,
+    revision: i64,
+    at: i64,
+) -> Result<(), sqlx::Error> {
+    const COLUMNS: usize = 7;
+    if rows.len() == 0 {
+        return Ok(());
+    }
+    let places: Vec<String> = (0..rows.len())
+        .map(|row| {
+            let places: Vec<String> =
+                (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
+            format!("({})", places.join(", "))
+        })
+        .collect();
+    let text = format!(
+        "INSERT INTO ledger (subject, kind, name, body, revision, written_at, ends_at) VALUES {} \
+         ON CONFLICT (subject, kind, name) DO UPDATE SET body = excluded.body, revision = excluded.revision, \
+         written_at = excluded.written_at, ends_at = excluded.ends_at",
+        places.join(", ")
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(text).into_sql_str());
+    for row in rows {
+        query = query
+            .bind(row.subject)
+            .bind(row.kind)
+            .bind(row.name)
+            .bind(row.body)
+            .bind(revision)
+            .bind(at)
+            .bind(row.ends_at);
+    }
+    query.execute(&mut **transaction).await.map(drop)
 }

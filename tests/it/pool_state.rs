@@ -307,6 +307,36 @@ async fn p32_a_refresh_by_hand_counts_for_every_process() {
     assert!(matches!(third[0].result, RefreshResult::Refreshed { .. }), "{third:?}");
 }
 
+/// A full disk, or a server that is read-only: what was decided still stands there to be read.
+#[tokio::test(start_paused = true)]
+async fn p30_what_was_decided_holds_where_nothing_can_be_written() {
+    let (mut world, state) = world();
+    world.keys(1);
+    let first = world.bot().await;
+    let id = only(&first).id;
+    first.pool.disable(&id, None).unwrap();
+    sleep(SHARED).await;
+    state.set(Manner::FailsToWrite);
+    let second = world.bot().await;
+    assert_eq!(only(&second).state, State::Disabled, "known at once");
+    second.pool.settle().await.unwrap_err();
+    assert!(matches!(
+        second.pool.lease(&want("openai", Duration::ZERO)).await,
+        Err(LeaseError::NeedsOperator { .. })
+    ));
+}
+
+/// Everything at once would take twice the time that an exchange is given.
+#[tokio::test(start_paused = true)]
+async fn p30_a_slow_store_gets_on_with_a_thousand_credentials() {
+    let (mut world, state) = world();
+    world.keys(1000);
+    state.set(Manner::Slow(Duration::from_millis(20)));
+    let _bot = world.bot().await;
+    sleep(Duration::from_mins(2)).await;
+    assert_eq!(state.credentials(), 1000);
+}
+
 #[tokio::test(start_paused = true)]
 async fn p30_a_store_with_nothing_new_is_left_in_peace() {
     let (mut world, state) = world();

@@ -109,6 +109,29 @@ async fn p30_a_batch_that_is_sent_twice_counts_once() {
     }
 }
 
+#[tokio::test]
+async fn p30_a_batch_of_any_size_is_merged_line_by_line() {
+    for place in places().await {
+        let state = StoredState::new(place.settings.clone());
+        let names: Vec<String> = (0..1100).map(|number| format!("credential {number:04}")).collect();
+        let mut lines: Vec<Line> = names.iter().map(|name| line(name, Item::Counts, counts(2))).collect();
+        state.write(&batch("one", 1, 10, lines.clone())).await.unwrap();
+        // One that is there twice counts twice, and a line of another kind is none of its business.
+        lines.push(line(&names[0], Item::Counts, counts(2)));
+        lines.push(line(&names[0], Item::Rest, Value::Rests(Rests::default())));
+        lines.insert(0, line(&names[0], Item::Counts, counts(2)));
+        state.write(&batch("one", 2, 20, lines)).await.unwrap();
+        let read = state.read(0).await.unwrap().lines;
+        assert_eq!(read.len(), 1101);
+        for Line { credential, item, value } in read {
+            if item == Item::Counts {
+                let sum = if credential.as_str() == names[0] { 8 } else { 4 };
+                assert_eq!(value, counts(sum), "{credential}");
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn p30_writers_at_once_lose_no_count() {
     const WRITERS: usize = 4;

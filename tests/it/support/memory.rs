@@ -1,11 +1,12 @@
 //! A state store in memory that several pools share, and that hangs or fails when told to. It keeps text, as a real one.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Mutex,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -24,6 +25,10 @@ pub(crate) enum Manner {
     Hangs,
     /// With an error.
     Fails,
+    /// Reads; a write ends with an error: a full disk, a server that is read-only.
+    FailsToWrite,
+    /// A batch takes this long for each of its lines.
+    Slow(Duration),
     /// Takes a batch in, then says that it did not.
     LosesReceipts,
 }
@@ -43,13 +48,19 @@ impl SharedState {
         *self.manner.lock().unwrap() = manner;
     }
 
+    /// Of how many credentials it knows something.
+    pub(crate) fn credentials(&self) -> usize {
+        let lines = self.lines.lock().unwrap();
+        lines.keys().map(|(credential, _)| credential).collect::<BTreeSet<_>>().len()
+    }
+
     async fn manner(&self) -> Result<Manner, StateStoreError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let manner = *self.manner.lock().unwrap();
         match manner {
             Manner::Hangs => std::future::pending().await,
             Manner::Fails => Err(StateStoreError("the disk is on fire".to_owned())),
-            Manner::Well | Manner::LosesReceipts => Ok(manner),
+            Manner::Well | Manner::LosesReceipts | Manner::FailsToWrite | Manner::Slow(_) => Ok(manner),
         }
     }
 }
@@ -72,6 +83,12 @@ impl StateStore for SharedState {
 
     async fn write(&self, batch: &Batch) -> Result<(), StateStoreError> {
         let manner = self.manner().await?;
+        if manner == Manner::FailsToWrite {
+            return Err(StateStoreError("the disk is full".to_owned()));
+        }
+        if let Manner::Slow(line) = manner {
+            tokio::time::sleep(line * u32::try_from(batch.lines.len()).unwrap()).await;
+        }
         self.writes.fetch_add(1, Ordering::SeqCst);
         let last = self.serials.lock().unwrap().insert(batch.writer.clone(), batch.serial);
         if last.is_none_or(|last| last < batch.serial) {
@@ -87,7 +104,7 @@ impl StateStore for SharedState {
         }
         match manner {
             Manner::LosesReceipts => Err(StateStoreError("the receipt was lost".to_owned())),
-            Manner::Well | Manner::Hangs | Manner::Fails => Ok(()),
+            Manner::Well | Manner::Hangs | Manner::Fails | Manner::FailsToWrite | Manner::Slow(_) => Ok(()),
         }
     }
 }
