@@ -8,7 +8,7 @@ use super::{
     one_shot,
     output::{print, print_json},
     refresh,
-    select::select,
+    select::{list, select},
     status,
 };
 use crate::{
@@ -83,10 +83,9 @@ fn one(settings: &Settings, pool: &Pool, which: &str) -> Result<CredentialView, 
             .ok_or_else(|| Failure::Usage(NoSuchCredential(id).to_string())),
         Selector::Provider(provider) => {
             let of_it = snapshot.credentials.iter().filter(|view| view.provider.as_ref() == Some(&provider));
-            let ids: Vec<_> = of_it.map(|view| format!("{} {}", view.id, view.place)).collect();
             Err(Failure::Usage(format!(
                 "{provider} is a provider; name one credential of it: {}",
-                ids.join(", ")
+                list(&of_it.collect::<Vec<_>>())
             )))
         }
     }

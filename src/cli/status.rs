@@ -13,6 +13,7 @@ use crate::{
     config::Settings,
     credential::Dialect,
     pool::{CredentialView, Snapshot},
+    provider::ProviderId,
 };
 
 pub(super) async fn run(settings: &Settings, options: &StatusOptions) -> Result<(), Failure> {
@@ -47,26 +48,22 @@ fn table(snapshot: &Snapshot) -> String {
     table
         .load_style(presets::UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
+        // Two lines a credential: 80 columns hold no more beside each other without breaking words.
         .set_header([
-            "id",
-            "provider",
-            "account",
-            "state",
-            "expires in",
-            "last refresh",
-            "attempts",
-            "where",
+            "id\nprovider",
+            "account\nwhere",
+            "state\nexpires in",
+            "last refresh\nattempts",
+            "last used\nrequests",
         ]);
     for view in &snapshot.credentials {
+        let provider = view.provider.as_ref().map_or("?", ProviderId::as_str);
         table.add_row([
-            view.id.to_string(),
-            view.provider.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string),
-            view.account.clone(),
-            state(view),
-            expires_in(view, snapshot.taken_at),
-            last_refresh(view, snapshot.taken_at),
-            view.refresh_attempts.to_string(),
-            format!("{} ({})", view.place, view.dialect),
+            format!("{}\n{provider}", view.id),
+            format!("{}\n{} ({})", view.account, view.place, view.dialect),
+            format!("{}\n{}", state(view), expires_in(view, snapshot.taken_at)),
+            format!("{}\n{}", last_refresh(view, snapshot.taken_at), view.refresh_attempts),
+            format!("{}\n{}", ago(view.last_used_at, snapshot.taken_at), requests(view)),
         ]);
     }
     let notes = snapshot.credentials.iter().flat_map(|view| {
@@ -128,13 +125,24 @@ fn expires_in(view: &CredentialView, now: DateTime<Utc>) -> String {
 }
 
 fn last_refresh(view: &CredentialView, now: DateTime<Utc>) -> String {
-    match &view.last_refresh {
-        None => "none".to_owned(),
-        Some(last) => {
-            let ago = hours_and_minutes((now - last.at).max(TimeDelta::zero()));
-            let word = if last.failure.is_none() { "succeeded" } else { "failed" };
-            format!("{word} {ago} ago")
-        }
+    let is_failed = view.last_refresh.as_ref().is_some_and(|last| last.failure.is_some());
+    let ago = ago(view.last_refresh.as_ref().map(|last| last.at), now);
+    if is_failed { format!("failed {ago}") } else { ago }
+}
+
+/// How long ago. What another process noted by a clock that is ahead is now.
+fn ago(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+    at.map_or_else(
+        || "never".to_owned(),
+        |at| format!("{} ago", hours_and_minutes((now - at).max(TimeDelta::zero()))),
+    )
+}
+
+/// By every process that shares the state store.
+fn requests(view: &CredentialView) -> String {
+    match view.failures {
+        0 => view.requests.to_string(),
+        failures => format!("{}, {failures} failed", view.requests),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Logs and metrics. Of logs: one subscriber, with foreign crates kept quiet because several of them print what they carry.
 
 pub mod metrics;
+mod panics;
 
 use std::io::IsTerminal as _;
 
@@ -38,7 +39,7 @@ const CAPPED: &[&str] = &[
     "mio",
 ];
 
-/// Starts logging to standard error. A second call in one process does nothing.
+/// Starts logging to standard error, panics among it. A second call in one process does nothing.
 ///
 /// `directives` is `RUST_LOG`; what cannot be parsed is ignored and reported as the return value.
 pub fn init(format: LogFormat, directives: &str) -> Option<String> {
@@ -54,7 +55,10 @@ pub fn init(format: LogFormat, directives: &str) -> Option<String> {
             registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init()
         }
     };
-    drop(result); // Err: another subscriber stands already, which a test binary may have installed.
+    // Err: another subscriber stands already, which a test binary may have installed.
+    if result.is_ok() {
+        panics::log_them();
+    }
     mistake
 }
 

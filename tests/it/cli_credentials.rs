@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    io::Write as _,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -57,13 +58,12 @@ impl Desk {
         login
     }
 
-    /// Runs a command in a process of its own.
-    async fn cortana(&self, arguments: &[&str]) -> Ended {
+    /// A command in a process of its own.
+    fn command(&self, program: &str) -> Command {
         let providers = self.sandbox.endpoints().providers;
         let qwen = providers.get("qwen_code").expect("a row");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cortana"));
+        let mut command = Command::new(program);
         command
-            .args(arguments)
             .current_dir(self.folder.path())
             .env_clear()
             .env("ADMIN_ADDR", "127.0.0.1:0")
@@ -71,6 +71,13 @@ impl Desk {
             .env("QWEN_CODE_TOKEN_ENDPOINT", qwen.token_endpoint.as_ref().expect("a login"))
             .env("QWEN_CODE_API_BASE", &qwen.api_base)
             .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command.
+    async fn cortana(&self, arguments: &[&str]) -> Ended {
+        let mut command = self.command(env!("CARGO_BIN_EXE_cortana"));
+        command.args(arguments);
         // The emulator answers on this runtime meanwhile.
         let output =
             tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
@@ -79,6 +86,24 @@ impl Desk {
             out: String::from_utf8(output.stdout).expect("UTF-8"),
             err: String::from_utf8(output.stderr).expect("UTF-8"),
         }
+    }
+
+    /// What a terminal shows of a command to which a person types `answer`; `None` without util-linux's `script`.
+    #[expect(clippy::print_stdout, reason = "a test that skips says so aloud")]
+    async fn on_a_terminal(&self, arguments: &[&str], answer: &str) -> Option<String> {
+        let line = format!("'{}' {}", env!("CARGO_BIN_EXE_cortana"), arguments.join(" "));
+        let mut command = self.command("script");
+        command.args(["-q", "-e", "-c", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let Ok(mut child) = command.spawn() else {
+            println!("SKIPPED: there is no `script` here; nobody was asked on a terminal");
+            return None;
+        };
+        // Held open until the end: an end of input is an answer too.
+        let mut keyboard = child.stdin.take().expect("piped");
+        keyboard.write_all(answer.as_bytes()).expect("it listens");
+        let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.expect("no panic");
+        drop(keyboard);
+        Some(String::from_utf8_lossy(&output.expect("it ran").stdout).into_owned())
     }
 
     fn token_requests(&self) -> u64 {
@@ -140,6 +165,39 @@ async fn p4_a_refused_token_is_not_sent_again_by_the_next_process_unless_told_to
     let third = desk.cortana(&["refresh", "qwen_code", "--retry-refused"]).await;
     assert_eq!((third.code, desk.token_requests()), (Some(1), 2), "{third:?}");
     assert_eq!(fs::read_to_string(desk.file("qwen.json")).expect("it is there"), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p4_retry_sends_a_refused_token_once_more_only_for_a_yes() {
+    let desk = Desk::new().await;
+    desk.expired_login();
+    desk.sandbox.vendors().revoke_refresh("qwen_code", "joan@example.com");
+    assert_eq!(desk.cortana(&["refresh", "qwen_code"]).await.code, Some(1));
+    assert_eq!(desk.token_requests(), 1);
+    let nobody = desk.cortana(&["credential", "retry", "qwen.json"]).await;
+    assert_eq!((nobody.code, desk.token_requests()), (Some(2), 1), "{nobody:?}");
+    assert!(nobody.err.contains("--yes"), "{nobody:?}");
+    let told = desk.cortana(&["credential", "retry", "qwen.json", "--yes"]).await;
+    assert_eq!((told.code, desk.token_requests()), (Some(1), 2), "{told:?}");
+    assert!(told.err.contains("log in again"), "{told:?}");
+    let again = desk.cortana(&["refresh", "qwen_code"]).await;
+    assert_eq!((again.code, desk.token_requests()), (Some(1), 2), "one yes is one try: {again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p4_retry_asks_on_a_terminal_and_only_yes_is_a_yes() {
+    let desk = Desk::new().await;
+    desk.expired_login();
+    desk.sandbox.vendors().revoke_refresh("qwen_code", "joan@example.com");
+    assert_eq!(desk.cortana(&["refresh", "qwen_code"]).await.code, Some(1));
+    for (answer, requests) in [("\n", 1), ("no\n", 1), ("y\n", 2)] {
+        let Some(screen) = desk.on_a_terminal(&["credential", "retry", "qwen.json"], answer).await else {
+            return;
+        };
+        assert!(screen.contains("once more? [y/N]"), "{screen}");
+        assert_eq!(screen.contains("nothing was sent"), requests == 1, "{screen}");
+        assert_eq!(desk.token_requests(), requests, "after {answer:?}: {screen}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

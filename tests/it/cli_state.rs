@@ -68,6 +68,9 @@ async fn p30_a_command_reaches_a_running_pool_through_the_store() {
     bot.pool.settle().await.unwrap();
     let (_, shown) = cortana(&["credential", "show", &id]);
     assert!(shown.contains("requests      1, 1 failed"), "{shown}");
+    let (_, table) = cortana(&["status"]);
+    assert!(table.contains("last used") && table.contains("00:00 ago"), "the last use: {table}");
+    assert!(table.contains("1, 1 failed"), "{table}");
     assert_eq!(cortana(&["credential", "clear-cooldown", &id]).0, Some(0));
     until(&bot, State::Ready).await;
 }
@@ -83,6 +86,30 @@ fn a_credential_that_is_not_there_is_a_mistake_that_names_those_that_are() {
     let (code, text) = said(&run(&home, &["credential", "retry", "OPENAI_API_KEY_1"]));
     assert_eq!(code, Some(2), "nobody confirms: {text}");
     assert!(text.contains("--yes"), "{text}");
+}
+
+#[test]
+fn of_many_credentials_a_mistake_names_the_nearest_alone() {
+    let key = |n: usize| (format!("OPENAI_API_KEY_{n}"), format!("sk-FAKE-{n}"));
+    let home = Home::new((1..=40).map(key).collect());
+    let (_, json) = said(&run(&home, &["status", "--json"]));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let seventh =
+        json["credentials"].as_array().unwrap().iter().find(|view| view["place"] == "OPENAI_API_KEY_7");
+    let id = seventh.unwrap()["id"].as_str().unwrap().to_owned();
+    // One letter of it mistyped.
+    let typed: String =
+        id.chars().enumerate().map(|(at, letter)| if at == 5 { 'x' } else { letter }).collect();
+    for typed in [&typed, "OPENAI_API_KEI_7"] {
+        let (code, text) = said(&run(&home, &["credential", "show", typed]));
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains(&format!("there is {id} OPENAI_API_KEY_7")), "{typed}: {text}");
+        assert!(text.matches("OPENAI_API_KEY_").count() <= 5, "{typed}: {text}");
+    }
+    let (_, text) = said(&run(&home, &["credential", "show", "nothing-like-it"]));
+    assert!(text.contains("none of 40 credentials; `cortana status` lists them"), "{text}");
+    let (_, text) = said(&run(&home, &["credential", "show", "openai"]));
+    assert!(text.contains("35 more"), "{text}");
 }
 
 #[test]

@@ -104,6 +104,9 @@ async fn p32_a_command_shows_and_acts_and_a_rest_can_be_ended() {
     let line = format!("/settings credential credential:{id} action:disable reason:\"quota is shared\"");
     let disabled = bot.slash(&line).await.remove(0).text();
     assert!(disabled.contains(State::Disabled.label()), "{disabled}");
+    assert!(disabled.contains("disabled by an operator (quota is shared)"), "the card: {disabled}");
+    let status = bot.status().await.0.text();
+    assert!(status.contains("quota is shared"), "the status: {status}");
     let unknown = bot.slash("/settings credential nonsense").await.remove(0).text();
     assert!(unknown.starts_with("There is no credential `nonsense`"), "{unknown}");
 }

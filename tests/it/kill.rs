@@ -8,14 +8,16 @@ use std::{
     collections::{BTreeSet, HashMap},
     fmt, fs,
     path::Path,
-    process::Command,
 };
 
 use cortana::{credential::Fingerprint, sandbox::vendor::MintedLogin, secret::Secret};
 use futures::stream::{self, StreamExt};
 use serde_json::Value;
 
-use crate::support::{binary::Home, vendors::Served};
+use crate::support::{
+    binary::{Home, has_strace},
+    vendors::Served,
+};
 
 const FILE: &str = "qwen.json";
 /// Calls that change a file, or open one.
@@ -108,18 +110,6 @@ impl Scene {
         command.args(arguments);
         tokio::task::spawn_blocking(move || command.output().expect("cortana starts")).await.expect("a run")
     }
-}
-
-#[expect(clippy::print_stdout, reason = "a test that skips says so aloud")]
-fn has_strace() -> bool {
-    let works = Command::new("strace")
-        .args(["-f", "-qq", "-o", "/dev/null", "true"])
-        .status()
-        .is_ok_and(|status| status.success());
-    if !works {
-        println!("SKIPPED: strace is missing or may not trace here; the real binary was not killed");
-    }
-    works
 }
 
 /// One line of a trace: who called what on which path.
@@ -295,7 +285,7 @@ async fn sweep(points: BTreeSet<Point>) -> Vec<Killed> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_kill_9_at_every_call_loses_a_token_only_before_the_temporary_file_is_written() {
-    if !has_strace() {
+    if !has_strace("the real binary was not killed") {
         return;
     }
     let DryRun { before, window, after } = dry_run().await;

@@ -44,6 +44,7 @@ mod pool_soak;
 mod pool_state;
 mod pool_watch;
 mod run;
+mod run_together;
 mod secrets;
 mod storage;
 mod support;

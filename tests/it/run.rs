@@ -7,7 +7,7 @@ use std::{
     net::TcpListener,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::Command,
 };
 
 use base64::{
@@ -20,69 +20,10 @@ use cortana::sandbox::{
 };
 use serde_json::{Value, json};
 
-use crate::support::bot::{SOON, World};
-
-/// The running binary; killed when a test fails before it ended.
-struct Process {
-    child: Option<Child>,
-    admin: String,
-}
-
-impl Process {
-    fn start(world: &World, log: &str) -> Self {
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
-        let admin = format!("127.0.0.1:{port}");
-        let child = Command::new(env!("CARGO_BIN_EXE_cortana"))
-            .arg("run")
-            .current_dir(world.home())
-            .env_clear()
-            .envs(world.environment())
-            .envs([("ADMIN_ADDR", admin.as_str()), ("RUST_LOG", log), ("LOG_FORMAT", "json")])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
-        Self { child: Some(child), admin }
-    }
-
-    /// `cortana health` against it.
-    fn is_healthy(&self, world: &World) -> bool {
-        Command::new(env!("CARGO_BIN_EXE_cortana"))
-            .arg("health")
-            .current_dir(world.home())
-            .env_clear()
-            .env("ADMIN_ADDR", &self.admin)
-            .output()
-            .is_ok_and(|output| output.status.success())
-    }
-
-    /// The status and body of `/ready`.
-    async fn ready(&self) -> (u16, Value) {
-        let answer = reqwest::get(format!("http://{}/ready", self.admin)).await.expect("an answer");
-        (answer.status().as_u16(), answer.json().await.expect("JSON"))
-    }
-
-    /// Sends SIGTERM and waits for the end.
-    async fn terminate(mut self) -> Output {
-        let child = self.child.take().expect("started");
-        let process = rustix::process::Pid::from_child(&child);
-        rustix::process::kill_process(process, rustix::process::Signal::TERM).expect("it runs");
-        tokio::task::spawn_blocking(move || child.wait_with_output())
-            .await
-            .expect("a thread")
-            .expect("an end")
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            drop(child.kill());
-            drop(child.wait());
-        }
-    }
-}
+use crate::support::{
+    bot::{SOON, World},
+    running::Process,
+};
 
 /// Every string of a credential file that is as long as a token.
 fn secrets(folder: &Path) -> BTreeSet<String> {
@@ -246,9 +187,14 @@ async fn p33_d17_no_secret_reaches_a_log_or_a_message() {
             places.push((path.display().to_string(), text));
         }
     }
-    for canary in &canaries {
+    search(&canaries, &places);
+}
+
+/// Looks for every secret in every place, in every notation.
+fn search(canaries: &BTreeSet<String>, places: &[(String, String)]) {
+    for canary in canaries {
         for notation in notations(canary) {
-            for (place, text) in &places {
+            for (place, text) in places {
                 assert!(
                     !text.contains(&notation),
                     "a secret of {} characters stands in {place}",
@@ -257,6 +203,51 @@ async fn p33_d17_no_secret_reaches_a_log_or_a_message() {
             }
         }
     }
+}
+
+/// A database that nobody answers for costs the memory, not the bot, and its password is told to nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn p33_p30_the_password_of_a_database_that_is_not_there_is_nowhere_and_the_bot_goes_on() {
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+    let address = format!("postgres://cortana:FAKE-canary-of-a-database@{closed}/cortana");
+    let world = world().await.with("DATABASE_URL", &address);
+    let process = Process::start(&world, "trace,sqlx=trace");
+    world.sandbox.connected(SOON).await.expect("it connects");
+    let question = world.sandbox.ask("hello").expect("people may write");
+    let answers = world.sandbox.settled(question, SOON, is_finished).await.expect("an answer");
+    assert!(!answers[0].text().contains('❌'), "{}", answers[0].text());
+    let mut places = Vec::new();
+    for endpoint in ["metrics", "ready"] {
+        let answer = reqwest::get(format!("http://{}/{endpoint}", process.admin)).await.expect("an answer");
+        places.push((format!("/{endpoint}"), answer.text().await.expect("a text")));
+    }
+    let output = process.terminate().await;
+    assert_eq!(output.status.code(), Some(0));
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(log.matches("The state store cannot be used").count(), 1, "said once: {log}");
+    places.push(("the log".to_owned(), log));
+    for arguments in
+        [vec!["status"], vec!["credential", "disable", "qwen_code-kim@example.com.json"], vec!["doctor"]]
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cortana"));
+        command.args(&arguments).current_dir(world.home()).env_clear().envs(world.environment());
+        command.env("RUST_LOG", "trace");
+        let output = tokio::task::block_in_place(|| command.output()).expect("it runs");
+        let told = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        assert!(
+            told.concat().contains("atabase") || told.concat().contains("state store"),
+            "{arguments:?} tells of it: {told:?}"
+        );
+        places.push((arguments.join(" "), told.concat()));
+    }
+    for request in world.sandbox.recorded_requests() {
+        places.push((format!("{} {}", request.method, request.path), request.body.to_string()));
+    }
+    for path in files(world.home()) {
+        let bytes = fs::read(&path).expect("a file");
+        places.push((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    search(&BTreeSet::from(["FAKE-canary-of-a-database".to_owned()]), &places);
 }
 
 /// A supervisor sees a live and ready process, and SIGTERM ends it with 0 in the middle of a stream.

@@ -1,6 +1,6 @@
 //! What holds a secret shows none, in `Debug` and in a panic that prints what it holds (P33).
 
-use std::{fmt::Debug, panic::UnwindSafe};
+use std::{fmt::Debug, panic::UnwindSafe, process::Command, time::Duration};
 
 use cortana::{
     config::{CredentialValue, NamedCredential},
@@ -12,6 +12,8 @@ use cortana::{
     pool::{AccessToken, Lease, Lent, Outcome, RefreshReport, RefreshResult},
     provider::{OAuthClient, ProviderId},
     secret::Secret,
+    shutdown::Shutdown,
+    telemetry::{self, LogFormat},
 };
 
 const CANARY: &str = "FAKE-canary-of-a-secret";
@@ -95,4 +97,43 @@ fn p33_what_holds_a_secret_shows_none_in_debug_or_in_a_panic() {
     for value in [CredentialValue::Inline(canary()), CredentialValue::ApiKey(canary())] {
         shows_nothing(NamedCredential { variable: variable(), provider: provider(), value });
     }
+}
+
+/// What a dependency could do at any time: a panic that quotes a secret, in a task of the bot.
+#[tokio::test]
+#[ignore = "a process of its own: the test below runs it, since logs and panics belong to the whole process"]
+async fn a_task_panics_with_a_secret() {
+    assert_eq!(telemetry::init(LogFormat::Json, "trace"), None);
+    let life = Shutdown::new();
+    let token = canary();
+    let died = life.spawn(async move {
+        let span = tracing::info_span!(target: "cortana", "errand", token = ?token);
+        let _entered = span.enter();
+        let port: u16 = token.expose().parse().unwrap_or_else(|_| panic!("no port: {}", token.expose()));
+        drop(port.to_string());
+    });
+    assert!(died.await.unwrap_err().is_panic());
+    let next = life.spawn(async { tracing::info!(target: "cortana", "the next task ran") });
+    next.await.unwrap();
+    assert!(life.drain(Duration::from_secs(5)).await);
+}
+
+#[test]
+fn p33_a_panic_in_a_task_is_one_line_of_the_log_without_what_it_quotes_and_the_process_goes_on() {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "secrets::a_task_panics_with_a_secret", "--ignored", "--nocapture"])
+        .env("RUST_BACKTRACE", "1")
+        .output()
+        .unwrap();
+    let told =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+    assert!(!told.contains("canary"), "{told}");
+    let lines: Vec<serde_json::Value> =
+        told.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let [panic, next] = lines.as_slice() else { panic!("two lines: {told}") };
+    assert_eq!(panic["level"], "ERROR", "{told}");
+    assert!(panic["panic.place"].as_str().unwrap().starts_with("tests/it/secrets.rs:"), "{told}");
+    assert!(panic["panic.backtrace"].as_str().unwrap().contains("a_task_panics_with_a_secret"), "{told}");
+    assert_eq!(next["message"], "the next task ran", "{told}");
 }

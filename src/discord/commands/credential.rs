@@ -56,7 +56,7 @@ pub(super) async fn credential(
     #[autocomplete = "complete_credential"]
     credential: String,
     #[description = "What to do about it; only shown without"] action: Option<Choice>,
-    #[description = "Why, for the log"]
+    #[description = "Why, for the log; shown with a disabled credential"]
     #[max_length = 200]
     reason: Option<String>,
 ) -> Result<(), CommandError> {
@@ -110,6 +110,7 @@ async fn act(
     reason: Option<&str>,
 ) -> serde_json::Value {
     let Some(before) = view(bot, id) else { return card::gone(id) };
+    let reason = reason.map(str::trim).filter(|reason| !reason.is_empty()).map(|reason| cut(reason, REASON));
     let done = match action {
         Action::TryOnceMore => return card::question(&before),
         Action::Refresh => {
@@ -122,14 +123,14 @@ async fn act(
             return shown(bot, id, &report::line(first));
         }
         Action::Disable => {
-            bot.pool.disable(id, None).map(|()| "⛔ Disabled. Requests that are under way finish.")
+            let disabled = bot.pool.disable(id, reason.clone());
+            disabled.map(|()| "⛔ Disabled. Requests that are under way finish.")
         }
         Action::Enable => bot.pool.enable(id).map(|()| "✅ Enabled."),
         Action::ClearCooldown => bot.pool.clear_cooldown(id).map(|()| "✅ It rests no longer."),
     };
     match done {
         Ok(note) => {
-            let reason = reason.map(|reason| cut(reason, REASON));
             tracing::info!(
                 discord.user = user,
                 credential.id = %id,

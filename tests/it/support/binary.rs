@@ -54,3 +54,16 @@ impl Home {
         command
     }
 }
+
+/// Whether strace may trace here; where not, says aloud what was not done.
+#[expect(clippy::print_stdout, reason = "a test that skips says so aloud")]
+pub(crate) fn has_strace(undone: &str) -> bool {
+    let works = Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "true"])
+        .status()
+        .is_ok_and(|status| status.success());
+    if !works {
+        println!("SKIPPED: strace is missing or may not trace here; {undone}");
+    }
+    works
+}

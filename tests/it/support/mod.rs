@@ -7,6 +7,7 @@ pub(crate) mod memory;
 pub(crate) mod pool;
 pub(crate) mod postgres;
 pub(crate) mod prometheus;
+pub(crate) mod running;
 pub(crate) mod samples;
 pub(crate) mod upstream;
 pub(crate) mod vendors;
