@@ -362,8 +362,9 @@ impl Table {
     ) -> Option<(usize, usize, u128)> {
         let first = self.rows.get(rows.start)?;
         if rows.len() == 1 {
-            let position = first.next(&self.ready, veil, first.turn, read)?;
-            return Some((rows.start, position, first.lent_at));
+            let position =
+                if first.open == 0 { None } else { first.next(&self.ready, veil, first.turn, read) };
+            return Some((rows.start, position?, first.lent_at));
         }
         let clock = self.clocks.get(&first.seat.tier).copied().unwrap_or(0);
         let mut passed = None;
