@@ -224,7 +224,7 @@ fn happen(set: &mut Set, event: Event, now: &mut DateTime<Utc>, turn: usize, out
         Event::SwitchedOff(which) => {
             let id = id(set, which);
             let entry = set.get_mut(&id).unwrap();
-            entry.switched_off = entry.switched_off.is_none().then(|| SwitchedOff { reason: None });
+            entry.switched_off = entry.switched_off.is_none().then_some(SwitchedOff { reason: None });
         }
         Event::Cleared(which) => {
             let id = id(set, which);
