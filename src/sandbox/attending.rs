@@ -35,8 +35,11 @@ impl Sandbox {
     /// Somebody reacts to a message with an emoji, or takes that back.
     pub fn react(&self, user: Id, message: Id, emoji: &str, how: Reacting) -> Result<(), ScriptError> {
         self.discord().with(|state| {
-            let channel = state.message(message)?.channel_id;
-            allowed(state, channel, user, permission::ADD_REACTIONS)?;
+            let found = state.message(message)?;
+            let new = how == Reacting::Put && found.reactions.iter().all(|reaction| reaction.emoji != emoji);
+            // Joining a reaction that is there needs no permission, as it needs none of the bot.
+            let needed = if new { permission::ADD_REACTIONS } else { 0 };
+            allowed(state, found.channel_id, user, needed | permission::READ_MESSAGE_HISTORY)?;
             match how {
                 Reacting::Put => state.react(message, user, emoji)?,
                 Reacting::Taken => state.unreact(message, user, emoji)?,

@@ -251,8 +251,9 @@ impl Sandbox {
             let (channel, menus) = (found.channel_id, found.menus());
             let menu =
                 menus.iter().filter(|menu| menu.enabled).find(|menu| menu.custom_id.starts_with(custom_id));
-            let Some(menu) =
-                menu.filter(|menu| values.iter().all(|value| menu.values.iter().any(|known| known == value)))
+            let Some(menu) = menu
+                .filter(|menu| menu.takes.contains(&values.len()))
+                .filter(|menu| values.iter().all(|value| menu.values.iter().any(|known| known == value)))
             else {
                 let known = menus.iter().flat_map(|menu| menu.values.iter().cloned());
                 let known = known.collect::<Vec<_>>().join(", ");
@@ -292,6 +293,11 @@ impl Sandbox {
     /// Takes permissions of a role or member away in a channel, for example the bot's `SEND_MESSAGES`.
     pub fn deny(&self, channel: Id, target: Id, bits: u64) {
         self.discord.with(|state| state.overwrite(channel, Overwrite { target, allow: 0, deny: bits }));
+    }
+
+    /// Gives a role or member permissions in a channel, for example the bot `MANAGE_MESSAGES`.
+    pub fn allow(&self, channel: Id, target: Id, bits: u64) {
+        self.discord.with(|state| state.overwrite(channel, Overwrite { target, allow: bits, deny: 0 }));
     }
 
     /// Switches privileged intents of the application on or off (see [`super::discord::intent`]).

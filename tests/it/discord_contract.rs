@@ -71,12 +71,63 @@ async fn run(world: &World) {
     let callback = format!("/interactions/{id}/{token}/callback?with_response=true");
     world.post(&callback, json!({"type": 4, "data": {"content": "here", "flags": 64}})).await;
     world.post(&callback, json!({"type": 5})).await;
+    world.sandbox.slash(landmarks.owner, landmarks.channel, "/settings oauth-status").expect("registered");
+    let asked = loop {
+        let frame = bot.frame().await.expect("an open socket");
+        if frame["t"] == "INTERACTION_CREATE" {
+            break frame["d"].clone();
+        }
+    };
+    let path = |part: &str| asked[part].as_str().expect("a string").to_owned();
+    let input = json!({"type": 4, "style": 1, "label": "Name", "custom_id": "name"});
+    let modal = json!({"title": "Import", "custom_id": "import:1",
+        "components": [{"type": 1, "components": [input]}]});
+    let callback = format!("/interactions/{}/{}/callback?with_response=true", path("id"), path("token"));
+    world.post(&callback, json!({"type": 9, "data": modal})).await;
     let webhook = format!("/webhooks/{}/{token}", landmarks.application);
     world.get(&format!("{webhook}/messages/@original")).await;
     world.patch(&format!("{webhook}/messages/@original"), json!({"content": "changed"})).await;
     world.post(&format!("{webhook}?wait=true"), json!({"content": "more"})).await;
     world.ask(Method::DELETE, &format!("{webhook}/messages/@original"), None).await;
+    reactions_and_threads(world, &one).await;
     world.ask(Method::DELETE, &one, None).await;
+}
+
+/// Reactions on the message at `one`, threads of both kinds, and a modal.
+async fn reactions_and_threads(world: &World, one: &str) {
+    let landmarks = world.sandbox.discord().landmarks();
+    for (method, rest) in [
+        (Method::PUT, "/👍/@me"),
+        (Method::PUT, "/smile/@me"),
+        (Method::GET, "/👍?limit=5"),
+        (Method::DELETE, "/👍/@me"),
+        (Method::DELETE, ""),
+    ] {
+        world.sandbox.advance(std::time::Duration::from_millis(250));
+        world.ask(method, &format!("{one}/reactions{rest}"), None).await;
+    }
+    world.post(&format!("{one}/threads"), json!({"name": "Details", "auto_archive_duration": 60})).await;
+    world.post(&format!("{one}/threads"), json!({"name": "Twice"})).await;
+    world.get(one).await;
+    let path = format!("/channels/{}/threads", landmarks.channel);
+    let made = world.post(&path, json!({"name": "Alone", "type": 11})).await.1;
+    let thread = format!("/channels/{}", made["id"].as_str().expect("an id"));
+    world.post(&path, json!({"type": 11})).await;
+    world.post(&format!("{thread}/messages"), json!({"content": "inside"})).await;
+    world.get(&format!("{thread}/messages")).await;
+    for (method, who) in
+        [(Method::GET, ""), (Method::GET, "/@me"), (Method::DELETE, "/@me"), (Method::PUT, "/@me")]
+    {
+        world.ask(method, &format!("{thread}/thread-members{who}"), None).await;
+    }
+    world.get(&format!("/guilds/{}/threads/active", landmarks.guild)).await;
+    world.get(&format!("/guilds/{}/channels", landmarks.guild)).await;
+    world.patch(&thread, json!({"name": "New", "archived": true})).await;
+    world.patch(&thread, json!({"archived": false})).await;
+    world.ask(Method::DELETE, &thread, None).await;
+    let bot = landmarks.bot;
+    world.sandbox.allow(landmarks.channel, bot, cortana::sandbox::discord::permission::MANAGE_THREADS);
+    world.ask(Method::DELETE, &thread, None).await;
 }
 
 #[tokio::test]
@@ -104,7 +155,7 @@ async fn requests_and_answers_keep_to_the_published_document() {
             "no longer needed: {part} ({reason})"
         );
     }
-    assert!(recorded.len() >= 25, "the run touches every route: {}", recorded.len());
+    assert!(recorded.len() >= 50, "the run touches every route: {}", recorded.len());
 }
 
 struct Contract {

@@ -31,6 +31,7 @@ mod metrics;
 mod mounts;
 mod oauth;
 mod oauth_vendor;
+mod page;
 mod pool;
 mod pool_alerts;
 mod pool_clock;

@@ -1,6 +1,6 @@
 //! Messages as they are kept: what is visible now, what was visible when, and who would have been notified.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -128,6 +128,8 @@ pub struct Menu {
     pub custom_id: String,
     /// What can be chosen.
     pub values: Vec<String>,
+    /// How many of them a choice has.
+    pub takes: RangeInclusive<usize>,
     /// Whether it can be used.
     pub enabled: bool,
 }
@@ -166,9 +168,18 @@ impl Message {
     pub fn menus(&self) -> Vec<Menu> {
         let text =
             |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        // One value where nothing is said (Components, "String Select Structure").
+        let number = |value: &Value, key: &str| {
+            value
+                .get(key)
+                .and_then(Value::as_u64)
+                .and_then(|number| usize::try_from(number).ok())
+                .unwrap_or(1)
+        };
         self.of_type(3)
             .map(|menu| Menu {
                 custom_id: text(menu, "custom_id"),
+                takes: number(menu, "min_values")..=number(menu, "max_values"),
                 values: menu
                     .get("options")
                     .and_then(Value::as_array)

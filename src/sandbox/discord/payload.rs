@@ -257,7 +257,8 @@ pub(crate) fn message(state: &State, message: &Message, sight: Sight) -> Value {
     let mut object = basic_message(state, message, sight);
     if let Some(replied) = message.reply_to {
         let guild = guild_id(state, message.channel_id);
-        let mut reference = json!({"type": 0, "channel_id": message.channel_id, "message_id": replied});
+        let place = state.messages.get(&replied).map_or(message.channel_id, |found| found.channel_id);
+        let mut reference = json!({"type": 0, "channel_id": place, "message_id": replied});
         if let Some(guild) = guild {
             reference["guild_id"] = json!(guild);
         }

@@ -28,6 +28,9 @@ pub(crate) struct Upload {
 /// Largest file, in bytes (Reference, "Uploading Files").
 const FILE_LIMIT: usize = 10 * 1024 * 1024;
 
+/// The type of a message that a thread begins with, which shows the one that it was started from.
+pub(crate) const THREAD_STARTER: u8 = 21;
+
 /// A message about to be created.
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -48,7 +51,9 @@ impl State {
     pub(crate) fn post(&mut self, draft: Draft) -> Result<Id, ApiError> {
         let Draft { author, channel, kind, interaction, visible_to, flags, body, uploads } = draft;
         self.enter_thread(channel, author)?;
-        let reply_to = self.reply_target(channel, &body)?;
+        // A thread has the id of the message that it was started from, and begins with a reference to it.
+        let reply_to =
+            if kind == THREAD_STARTER { Some(channel) } else { self.reply_target(channel, &body)? };
         if body.enforce_nonce
             && let Some(nonce) = &body.nonce
             && let Some(twin) = self.messages.values().rev().find(|other| {
@@ -162,7 +167,10 @@ impl State {
         let Some(channel) = self.world.channels.get(&message.channel_id) else { return };
         // A ping for a reply belongs to the create; an edit of a reply parses its text only.
         let first = message.timeline.is_empty();
-        let replied = message.reply_to.filter(|_| first).and_then(|id| self.messages.get(&id));
+        let replied = message
+            .reply_to
+            .filter(|_| first && message.kind != THREAD_STARTER)
+            .and_then(|id| self.messages.get(&id));
         let touches_text = first || body.content.is_some();
         let mut notified = super::message::Notified::default();
         if touches_text {

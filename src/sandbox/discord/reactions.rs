@@ -28,7 +28,7 @@ pub struct Reaction {
 impl State {
     /// Somebody reacts; a second time changes nothing.
     pub(crate) fn react(&mut self, message: Id, user: Id, emoji: &str) -> Result<(), ApiError> {
-        if emoji.is_empty() || emoji.chars().any(|c| c.is_alphabetic() || c == ':') {
+        if !is_emoji(emoji) {
             return Err(Known::UnknownEmoji.into());
         }
         let found = self.open_message(message)?;
@@ -85,14 +85,17 @@ impl State {
             "user_id": user,
             "channel_id": found.channel_id,
             "message_id": message,
-            "message_author_id": found.author_id,
             "emoji": shown(emoji),
             "burst": false,
             "type": 0,
         });
-        let guild = payload::guild_id(self, found.channel_id).and_then(|id| self.world.guilds.get(&id));
-        if let Some(member) = guild.and_then(|guild| guild.members.get(&user)) {
-            data["member"] = payload::member(self, user, member);
+        // Only the event of a new one says more (Gateway Events, "Message Reaction Add").
+        if name == "MESSAGE_REACTION_ADD" {
+            data["message_author_id"] = json!(found.author_id);
+            let guild = payload::guild_id(self, found.channel_id).and_then(|id| self.world.guilds.get(&id));
+            if let Some(member) = guild.and_then(|guild| guild.members.get(&user)) {
+                data["member"] = payload::member(self, user, member);
+            }
         }
         self.emit_reaction(name, message, data);
     }
@@ -105,6 +108,14 @@ impl State {
         }
         self.emit(name, guild, Needs::REACTIONS, &data);
     }
+}
+
+/// Whether a text can be an emoji: something beyond ASCII, no words, no name of a server's own emoji.
+fn is_emoji(text: &str) -> bool {
+    // Letters in boxes and circles, and the sign for information, are letters to Unicode and emoji to everybody.
+    let is_lettered = |c: char| matches!(c, '\u{1F170}'..='\u{1F189}' | 'ℹ' | 'Ⓜ');
+    let is_wordy = |c: char| (c.is_alphabetic() && !is_lettered(c)) || c.is_whitespace() || c == ':';
+    !text.is_ascii() && !text.chars().any(is_wordy)
 }
 
 /// An emoji in the API's shape.

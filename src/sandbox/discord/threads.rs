@@ -8,7 +8,7 @@ use super::{
     error::{ApiError, FormErrors, Known},
     ids::Id,
     payload,
-    posting::Draft,
+    posting::{Draft, THREAD_STARTER},
     rules::{self, MessageBody},
     sessions::Needs,
     state::State,
@@ -55,7 +55,9 @@ impl State {
             return Err(Known::NotOnThisChannel.into());
         }
         if let Some(starter) = starter {
-            self.message(starter)?;
+            if self.message(starter)?.channel_id != parent {
+                return Err(Known::UnknownMessage.into());
+            }
             if self.world.channels.contains_key(&starter) {
                 return Err(Known::ThreadExists.into());
             }
@@ -87,22 +89,15 @@ impl State {
         self.tell_thread("THREAD_CREATE", id);
         if starter.is_some() {
             // The starter's copy in the thread has no content of its own: readers follow its reference.
-            self.system_message(id, owner, 21, starter, String::new())?;
+            self.system_message(id, owner, THREAD_STARTER, String::new())?;
             self.emit_message("MESSAGE_UPDATE", id);
         } else {
-            self.system_message(parent, owner, 18, None, name)?;
+            self.system_message(parent, owner, 18, name)?;
         }
         Ok(id)
     }
 
-    fn system_message(
-        &mut self,
-        channel: Id,
-        author: Id,
-        kind: u8,
-        refers_to: Option<Id>,
-        content: String,
-    ) -> Result<(), ApiError> {
+    fn system_message(&mut self, channel: Id, author: Id, kind: u8, content: String) -> Result<(), ApiError> {
         let body = MessageBody { content: Some(content), ..MessageBody::default() };
         let draft = Draft {
             author,
@@ -114,11 +109,7 @@ impl State {
             body,
             uploads: Vec::new(),
         };
-        let id = self.post(draft)?;
-        if let Some(message) = self.messages.get_mut(&id) {
-            message.reply_to = refers_to;
-        }
-        Ok(())
+        self.post(draft).map(drop)
     }
 
     /// `50083` where a thread is closed.

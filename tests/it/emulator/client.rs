@@ -167,6 +167,19 @@ impl Gateway {
         self.ready = self.event("READY").await;
     }
 
+    /// Names and data of everything that is waiting.
+    pub(crate) async fn waiting(&mut self) -> Vec<(String, Value)> {
+        self.send(json!({"op": 1, "d": self.seq})).await;
+        let mut events = Vec::new();
+        loop {
+            let frame = self.frame().await.expect("an answer");
+            match frame["t"].as_str() {
+                Some(name) => events.push((name.to_owned(), frame["d"].clone())),
+                None => return events,
+            }
+        }
+    }
+
     /// Whether nothing is waiting: a heartbeat's answer comes next.
     pub(crate) async fn is_quiet(&mut self) -> bool {
         self.send(json!({"op": 1, "d": self.seq})).await;

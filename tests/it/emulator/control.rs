@@ -6,7 +6,12 @@ use serde_json::{Value, json};
 use super::client::World;
 
 impl World {
-    async fn control(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+    pub(super) async fn control(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> (StatusCode, Value) {
         let endpoints = self.sandbox.endpoints();
         let mut request = self
             .http

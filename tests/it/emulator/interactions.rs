@@ -23,7 +23,7 @@ impl World {
         self.sandbox.slash(self.owner(), self.channel(), "/settings oauth-status").expect("it is registered")
     }
 
-    async fn call_back(&self, event: &Value, body: Value) -> (u16, Value) {
+    pub(super) async fn call_back(&self, event: &Value, body: Value) -> (u16, Value) {
         let path = format!("/interactions/{}/{}/callback", text(&event["id"]), text(&event["token"]));
         self.post(&path, body).await
     }

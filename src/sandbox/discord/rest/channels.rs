@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::{
     super::{
         error::ApiError,
-        error::FormErrors,
         error::Known,
         ids::Id,
         message::Message,
@@ -46,17 +45,7 @@ pub(super) fn get(state: &State, channel: &str) -> Outcome {
 pub(super) fn list(state: &State, request: &Request, channel: &str) -> Outcome {
     let channel = channel_id(channel)?;
     state.channel_for_bot(channel, 0)?;
-    let limit = match request.query.get("limit").map(|limit| limit.parse::<usize>()) {
-        None => 50,
-        Some(Ok(limit @ 1..=100)) => limit,
-        Some(Ok(_) | Err(_)) => {
-            return Err(FormErrors::one(
-                "limit",
-                "NUMBER_TYPE_MAX",
-                "int value should be less than or equal to 100.",
-            ));
-        }
-    };
+    let limit = request.limit(50)?;
     if state.channel_for_bot(channel, permission::READ_MESSAGE_HISTORY).is_err() {
         return Ok(Answer::ok(Value::Array(Vec::new())));
     }

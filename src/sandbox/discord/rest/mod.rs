@@ -150,8 +150,8 @@ fn route(state: &mut State, request: &Request, segments: &[&str]) -> Outcome {
         ("GET", ["guilds", guild, "roles"]) => objects::roles(state, guild),
         ("GET", ["guilds", guild, "channels"]) => objects::guild_channels(state, guild),
         ("GET", ["guilds", guild, "members", member]) => objects::member(state, guild, member),
-        (method, ["channels", channel, "messages", message, "reactions", rest @ ..]) => {
-            reactions::route(state, method, channel, message, rest)
+        (_, ["channels", channel, "messages", message, "reactions", rest @ ..]) => {
+            reactions::route(state, request, channel, message, rest)
         }
         ("POST", ["channels", channel, "messages", message, "threads"]) => {
             threads::start(state, request, channel, Some(message))

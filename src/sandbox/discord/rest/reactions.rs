@@ -1,5 +1,7 @@
 //! Reactions over REST.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::{
@@ -10,16 +12,22 @@ use super::{
         state::State,
         world::permission,
     },
-    Answer, Outcome, channels,
+    Answer, Outcome, Request, channels,
 };
 
 /// `/channels/{channel}/messages/{message}/reactions` and below: all, one emoji, one person's.
-pub(super) fn route(state: &mut State, method: &str, channel: &str, message: &str, rest: &[&str]) -> Outcome {
+pub(super) fn route(
+    state: &mut State,
+    request: &Request,
+    channel: &str,
+    message: &str,
+    rest: &[&str],
+) -> Outcome {
     let place: Id = channel.parse().map_err(|_| Known::UnknownChannel)?;
     state.channel_for_bot(place, permission::READ_MESSAGE_HISTORY)?;
     let id = channels::message_in(state, place, message)?.id;
     let bot = state.world.identity.bot;
-    match (method, rest) {
+    match (request.method.as_str(), rest) {
         ("PUT", [emoji, "@me"]) => {
             let known = state.message(id)?.reactions.iter().any(|reaction| reaction.emoji == *emoji);
             if !known {
@@ -38,10 +46,15 @@ pub(super) fn route(state: &mut State, method: &str, channel: &str, message: &st
             state.clear_reactions(id, rest.first().copied())?;
         }
         ("GET", [emoji]) => {
+            let limit = request.limit(25)?;
+            let after = request.id("after").unwrap_or(Id(0));
             let reactions = &state.message(id)?.reactions;
             let found =
                 reactions.iter().find(|reaction| reaction.emoji == *emoji).ok_or(Known::UnknownEmoji)?;
-            let users = found.users.iter().filter_map(|user| state.world.users.get(user)).map(payload::user);
+            // By id, so that the last one of a page leads to the next.
+            let ids: BTreeSet<Id> = found.users.iter().copied().filter(|user| *user > after).collect();
+            let users =
+                ids.iter().take(limit).filter_map(|user| state.world.users.get(user)).map(payload::user);
             return Ok(Answer::ok(users.collect::<Value>()));
         }
         _ => return Err(ApiError::NoRoute),

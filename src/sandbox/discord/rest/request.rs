@@ -9,7 +9,11 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::super::{error::ApiError, error::Known, ids::Id, posting::Upload};
+use super::super::{
+    error::{ApiError, FormErrors, Known},
+    ids::Id,
+    posting::Upload,
+};
 
 /// Largest request, in bytes.
 const REQUEST_LIMIT: usize = 25 * 1024 * 1024;
@@ -103,6 +107,19 @@ impl Request {
             }
         }
         Ok(())
+    }
+
+    /// `limit`: how many are listed at most, 1 to 100.
+    pub(crate) fn limit(&self, unless_said: usize) -> Result<usize, ApiError> {
+        match self.query.get("limit").map(|limit| limit.parse::<usize>()) {
+            None => Ok(unless_said),
+            Some(Ok(limit @ 1..=100)) => Ok(limit),
+            Some(Ok(_) | Err(_)) => Err(FormErrors::one(
+                "limit",
+                "NUMBER_TYPE_MAX",
+                "int value should be less than or equal to 100.",
+            )),
+        }
     }
 
     /// A query value that is an id.

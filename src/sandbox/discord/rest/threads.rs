@@ -44,11 +44,22 @@ pub(super) fn start(state: &mut State, request: &Request, channel: &str, message
 /// `PATCH /channels/{id}`: of threads; other channels are not changed here.
 pub(super) fn change(state: &mut State, request: &Request, channel: &str) -> Outcome {
     let id = id(channel)?;
-    let found = state.channel_for_bot(id, 0)?;
-    let own = found.thread.as_ref().is_some_and(|thread| thread.owner == state.world.identity.bot);
-    if !own {
-        state.channel_for_bot(id, permission::MANAGE_THREADS)?;
-    }
+    let thread = state.channel_for_bot(id, 0)?.thread.clone().ok_or(Known::NotOnThisChannel)?;
+    // Whoever may write opens a closed thread; locking, and opening what is locked, are a moderator's
+    // (Resources, "Modify Channel").
+    let only_opens = request.body.as_object().is_some_and(|body| body.len() == 1)
+        && request.body.get("archived") == Some(&Value::Bool(false));
+    let locks = request.body.get("locked").is_some() || (thread.locked && thread.archived);
+    let needed = if locks {
+        permission::MANAGE_THREADS
+    } else if only_opens {
+        permission::SEND_MESSAGES
+    } else if thread.owner == state.world.identity.bot {
+        0
+    } else {
+        permission::MANAGE_THREADS
+    };
+    state.channel_for_bot(id, needed)?;
     state.change_thread(id, &request.body)?;
     let channel = state.world.channels.get(&id).ok_or(Known::UnknownChannel)?;
     Ok(Answer::ok(payload::channel(state, channel)))
@@ -108,6 +119,7 @@ pub(super) fn active(state: &State, guild: &str) -> Outcome {
         .iter()
         .filter(|channel| channel.thread.as_ref().is_some_and(|thread| thread.members.contains_key(&bot)));
     Ok(Answer::ok(json!({
+        "has_more": false,
         "members": own.map(|channel| state.thread_member(channel.id, bot)).collect::<Vec<_>>(),
         "threads": threads.iter().map(|channel| payload::channel(state, channel)).collect::<Vec<_>>(),
     })))

@@ -1,8 +1,8 @@
 // What the page asks of the sandbox. Everything arrives by push; requests only act.
 
-/** Sends JSON to the control API. @returns {Promise<any>} the answer; throws an Error with the sandbox's sentence. */
-export async function send(method, path, body) {
-  const response = await fetch(`/control${path}`, {
+/** Sends JSON. @returns {Promise<any>} the answer; throws an Error with the sandbox's sentence. */
+async function ask(method, address, body) {
+  const response = await fetch(address, {
     method,
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify(body ?? {}),
@@ -12,7 +12,13 @@ export async function send(method, path, body) {
   return answer;
 }
 
+/** Asks the control API. */
+export const send = (method, path, body) => ask(method, `/control${path}`, body);
+
 export const post = (path, body) => send('POST', path, body);
+
+/** What only the page does: `direct` and `fault`. */
+export const own = (what, body) => ask('POST', `/page/${what}`, body);
 
 /** A file as the control API takes it. */
 export async function packed(file) {

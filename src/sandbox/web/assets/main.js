@@ -1,7 +1,7 @@
 // The page: one store that events fill, and what is drawn from it.
 
 import { html, render, useEffect, useLayoutEffect, useReducer, useRef, useState } from '/assets/vendor/preact-htm.js';
-import { listen, post, send } from '/assets/api.js';
+import { listen, own, post } from '/assets/api.js';
 import { Composer } from '/assets/composer.js';
 import { day } from '/assets/markdown.js';
 import { Message } from '/assets/message.js';
@@ -241,7 +241,7 @@ function App() {
       sessionStorage.setItem('user', id);
       setUser(id);
     },
-    openDirect: () => app.attempt(post('/page/direct', { user_id: state.me }).then(({ id }) => app.go(id))),
+    openDirect: () => app.attempt(own('direct', { user_id: state.me }).then(({ id }) => app.go(id))),
     openThread: (message) =>
       app.attempt(
         post('/threads', { user_id: state.me, message_id: message.id, name: message.content.slice(0, 60) || 'Thread' }).then(({ id }) => app.go(id)),

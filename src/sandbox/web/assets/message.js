@@ -50,7 +50,7 @@ function Select({ part, act, people }) {
 }
 
 function Embed({ embed, names, command }) {
-  const colour = embed.color === undefined ? undefined : `#${embed.color.toString(16).padStart(6, '0')}`;
+  const colour = embed.color == null ? undefined : `#${embed.color.toString(16).padStart(6, '0')}`;
   const say = (text) => html`<${Markdown} text=${text} names=${names} command=${command} />`;
   return html`<section class="embed" style=${colour ? `--edge:${colour}` : ''} aria-label=${embed.title ?? 'Embed'}>
     ${embed.author?.name && html`<div class="embed-author">${embed.author.name}</div>`}
@@ -111,7 +111,7 @@ export function Message({ message, fresh, app }) {
   return html`<article
     class=${classes.filter(Boolean).join(' ')}
     id=${`m${message.id}`}
-    tabindex="-1"
+    tabindex="0"
     aria-label=${author.name}
   >
     ${message.command &&

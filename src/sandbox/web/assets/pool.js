@@ -1,7 +1,7 @@
 // The pool beside the chat: each credential as it is now, what happened, and switches that break things.
 
 import { html, useEffect, useState } from '/assets/vendor/preact-htm.js';
-import { post } from '/assets/api.js';
+import { own } from '/assets/api.js';
 
 export const STATES = {
   ready: ['✅', 'Valid'],
@@ -42,11 +42,15 @@ const FAULTS = [
 ];
 
 function Credential({ view, account, faults, app, now }) {
-  const [sign, word] = STATES[view.state] ?? ['❔', view.state];
+  // A credential that rests for a model only is as good as ever to the pool; somebody who looks wants to see it rest.
+  const resting = view.cooling_models.map(({ model }) => model);
+  const state = resting.length && ['ready', 'early'].includes(view.state) ? 'cooling' : view.state;
+  const [sign, label] = STATES[state] ?? ['❔', state];
+  const word = state === view.state ? label : `${label} for ${resting.join(', ')}`;
   const active = faults.filter((fault) => fault.provider === view.provider && (!fault.account || fault.account === account));
-  const play = (what) => app.attempt(post('/page/fault', { provider: view.provider, account, what }));
+  const play = (what) => app.attempt(own('fault', { provider: view.provider, account, what }));
   const row = (name, value) => value && html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
-  return html`<li class="credential" data-state=${view.state}>
+  return html`<li class="credential" data-state=${state}>
     <header><b>${view.provider ?? 'unknown'}</b> <span class="dim">${view.account}</span></header>
     <p class="state"><span aria-hidden="true">${sign}</span> ${word}${view.unsaved && ' · 💾 Cannot save'}</p>
     ${view.reason && html`<p class="reason">${view.reason}</p>`}
@@ -93,9 +97,9 @@ export function Pool({ app, pool, faults, notes }) {
         (view) => html`<${Credential} key=${view.id} view=${view} account=${pool.accounts?.[view.id]} faults=${faults} app=${app} now=${now} />`,
       )}
     </ul>
-    <section class="events" aria-label="Events">
+    <section class="events">
       <h3>What happened</h3>
-      <ol role="log" aria-live="polite">
+      <ol role="log" aria-label="What happened" aria-live="polite">
         ${notes.map(
           (note) => html`<li key=${note.at + note.text}>
             <time class="dim">${new Date(note.at).toLocaleTimeString()}</time> ${note.text}
