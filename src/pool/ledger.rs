@@ -78,7 +78,8 @@ struct Own {
 #[derive(Debug, Default)]
 struct Had {
     refused: Option<Fingerprint>,
-    refusal: bool,
+    /// With the token, which may rotate under it.
+    refusal: Option<RefusalLine>,
 }
 
 impl Ledger {
@@ -198,7 +199,7 @@ impl Known {
             }
         }
         self.models.retain(|model, rests| {
-            rests.ends_at() > at || self.changed.contains(&Item::ModelRest(model.clone()))
+            !rests.is_over(at) || self.changed.contains(&Item::ModelRest(model.clone()))
         });
         if self.switch.holds != entry.switched_off {
             self.switch.decide(entry.switched_off.clone(), writer, at);
@@ -225,28 +226,17 @@ impl Known {
             }
             self.had.refused = entry.refused_login;
         }
-        match (&entry.refusal, &self.refusal.holds) {
-            (Some(refusal), known) => {
-                let same = known.as_ref().is_some_and(|line| {
-                    line.reason == refusal.reason && line.account == (refusal.kind == RefusalKind::Account)
-                });
-                if !self.had.refusal || !same {
-                    let line = refusal_line(entry, refusal);
-                    if line != self.refusal.holds {
-                        self.refusal.decide(line, writer, at);
-                        self.changed.insert(Item::Refusal);
-                    }
-                }
+        let refusal = entry.refusal.as_ref().and_then(|refusal| refusal_line(entry, refusal));
+        if refusal != self.had.refusal {
+            let lifted =
+                entry.refusal.is_none() && self.refusal.holds.as_ref().is_some_and(|it| judged(entry, it));
+            let news = refusal.is_some() && refusal != self.refusal.holds;
+            if news || lifted {
+                self.refusal.decide(refusal.clone(), writer, at);
+                self.changed.insert(Item::Refusal);
             }
-            (None, Some(line)) if self.had.refusal => {
-                if judged(entry, line) {
-                    self.refusal.decide(None, writer, at);
-                    self.changed.insert(Item::Refusal);
-                }
-            }
-            (None, _) => {}
+            self.had.refusal = refusal;
         }
-        self.had.refusal = entry.refusal.is_some();
     }
 
     fn follow_counts(&mut self, entry: &Entry, at: i64) {
@@ -343,7 +333,7 @@ impl Known {
         }
         if self.refusal.holds.is_none() {
             entry.refusal = None;
-            self.had.refusal = false;
+            self.had.refusal = None;
         }
         self.hold_back(entry);
         let newest = self.counts.plus(&self.unsent);
@@ -385,7 +375,7 @@ impl Known {
             && judged(entry, line)
         {
             entry.refusal = Some(Refusal { reason: line.reason.clone(), kind: kind(line), link: None });
-            self.had.refusal = true;
+            self.had.refusal = Some(line.clone());
         }
     }
 }
@@ -430,12 +420,12 @@ fn follow_rest(known: &mut Rests, rest: Option<&Rest>, at: i64) -> bool {
     match (rest, current) {
         (None, None) => false,
         (None, Some(_)) => {
-            known.clear(at);
+            known.clear();
             true
         }
         (Some(rest), Some(span)) if is_same(rest, span) => false,
         (Some(rest), _) => {
-            known.set(span(rest, at), at);
+            known.set(span(rest, at));
             true
         }
     }

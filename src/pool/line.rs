@@ -20,8 +20,11 @@ use serde::{Deserialize, Serialize};
 
 use super::RestCause;
 
-/// How long a rest is remembered after its end, for its step, and a clearing, for those who have not heard of it.
+/// How long a rest is remembered after its end, for its step, in milliseconds.
 pub(super) const AFTERLIFE: i64 = 3_600_000;
+/// How long a store keeps a clearing, in milliseconds: longer than any rest lasts, since a machine that slept through it
+/// would bring back what was cleared.
+const KEPT: i64 = 32 * 86_400_000;
 
 /// One rest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,17 +65,17 @@ impl Rests {
         self.spans.first()
     }
 
-    /// Ends everything that is known.
-    pub fn clear(&mut self, now: i64) {
-        let newest = self.spans.iter().map(|span| span.set_at).max().unwrap_or(now);
-        self.cleared_at = self.cleared_at.max(now).max(newest);
+    /// Ends everything that is known, and nothing else: another process may have met a newer one that we have not heard of.
+    pub fn clear(&mut self) {
+        let newest = self.spans.iter().map(|span| span.set_at).max();
+        self.cleared_at = self.cleared_at.max(newest.unwrap_or_default());
         self.spans.clear();
     }
 
     /// Sets a rest; a shorter one than the current says that the current had ended.
-    pub fn set(&mut self, mut span: Span, now: i64) {
+    pub fn set(&mut self, mut span: Span) {
         if self.current().is_some_and(|current| current.until > span.until) {
-            self.clear(now);
+            self.clear();
         }
         span.set_at = span.set_at.max(self.cleared_at + 1);
         *self = self.join(&Self { cleared_at: self.cleared_at, spans: vec![span] });
@@ -91,11 +94,16 @@ impl Rests {
         Self { cleared_at, spans }
     }
 
-    /// From when nobody needs it.
+    /// From when a store may forget it.
     pub fn ends_at(&self) -> i64 {
-        self.current()
-            .map_or(self.cleared_at, |span| span.until.max(self.cleared_at))
-            .saturating_add(AFTERLIFE)
+        let rested = self.current().map_or(0, |span| span.until.saturating_add(AFTERLIFE));
+        rested.max(self.cleared_at.saturating_add(KEPT))
+    }
+
+    /// Whether a process may forget it: a clearing stands in the store.
+    pub(super) fn is_over(&self, now: i64) -> bool {
+        let ended = self.current().map_or(0, |span| span.until).max(self.cleared_at);
+        ended.saturating_add(AFTERLIFE) <= now
     }
 }
 
@@ -261,7 +269,7 @@ impl Value {
         match self {
             Self::Rests(rests) => Some(rests.ends_at()),
             Self::RefusedToken(decision) if decision.holds.is_none() => {
-                Some(decision.at.saturating_add(AFTERLIFE))
+                Some(decision.at.saturating_add(KEPT))
             }
             Self::RefusedToken(_) | Self::Refusal(_) | Self::Switch(_) | Self::Counts(_) => None,
         }
@@ -358,11 +366,23 @@ mod tests {
             cause: RestCause::Quota,
             reason: String::new(),
         };
-        rests.set(ahead.clone(), 500);
-        rests.clear(100);
+        rests.set(ahead.clone());
+        rests.clear();
         assert_eq!(rests.current(), None);
-        rests.set(Span { until: 800, set_at: 101, ..ahead }, 101);
+        rests.set(Span { until: 800, set_at: 101, ..ahead });
         assert_eq!(rests.current().map(|span| span.until), Some(800), "and a new one holds");
+    }
+
+    /// The longest rest is 31 days: a laptop that slept through a clearing still has it.
+    #[test]
+    fn p30_a_store_keeps_a_clearing_for_longer_than_any_rest_lasts() {
+        let (now, day) = (1_790_000_000_000, 86_400_000);
+        let cleared = Value::Rests(Rests { cleared_at: now, spans: Vec::new() });
+        let lifted =
+            Value::RefusedToken(Decision { at: now, writer: String::new(), holds: None::<RefusedToken> });
+        for value in [cleared, lifted] {
+            assert!(value.ends_at().is_some_and(|at| at > now + 31 * day), "{value:?}");
+        }
     }
 
     #[test]

@@ -41,6 +41,7 @@ mod pool_machine;
 mod pool_memory;
 mod pool_model;
 mod pool_processes;
+mod pool_shared;
 mod pool_soak;
 mod pool_state;
 mod pool_watch;
