@@ -9,11 +9,11 @@ use chrono::{DateTime, Utc};
 
 use super::{
     LastRefresh,
-    cooldown::{Mark, Rest},
-    entry::{Entry, Refusal, RefusalKind},
-    line::{
-        AFTERLIFE, Counts, Decision, RefreshLine, RefusalLine, RefusedToken, Rests, Span, SwitchedOff, Value,
-    },
+    cooldown::Mark,
+    entry::Entry,
+    held::{Held, judged, refusal_line, refusal_of},
+    line::{Counts, Decision, RefreshLine, RefusalLine, RefusedToken, Rests, SwitchedOff, Value},
+    resting::{add_rest, follow_rest, show_rest},
     set::Set,
     state_store::{Batch, Changes, Item, Line},
 };
@@ -97,16 +97,21 @@ impl Ledger {
     pub(super) fn look(&mut self, set: &mut Set, now: DateTime<Utc>) {
         let mark = set.next_mark();
         let at = now.timestamp_millis();
+        let mut held = Vec::new();
         for entry in set.entries_mut() {
             if !self.known.contains_key(&entry.credential.id) {
                 self.known.insert(entry.credential.id.clone(), Known::default());
             }
             let Some(known) = self.known.get_mut(&entry.credential.id) else { continue };
+            let before = (known.switch.at, known.refusal.at);
             if entry.is_remembered {
                 known.follow(entry, &self.writer, at);
                 known.hold_back(entry);
             } else {
-                known.begin(entry, mark, at);
+                known.begin(entry, &self.writer, mark, at);
+            }
+            if before != (known.switch.at, known.refusal.at) {
+                held.push((entry.credential.id.clone(), known.held()));
             }
             if self.presence == Presence::Told
                 && known.unsent.seen_at.max(known.counts.seen_at).is_none_or(|seen| at - seen > DAY)
@@ -114,6 +119,9 @@ impl Ledger {
                 known.unsent.seen_at = Some(at);
                 known.changed.insert(Item::Counts);
             }
+        }
+        for (id, held) in held {
+            set.hold_back(id, held);
         }
     }
 
@@ -149,33 +157,55 @@ impl Ledger {
         }
     }
 
-    /// Takes in what others wrote.
-    pub(super) fn take_in(&mut self, set: &mut Set, changes: Changes, now: DateTime<Utc>) {
+    /// Takes in what others wrote. Whether it says more than counts.
+    pub(super) fn take_in(&mut self, set: &mut Set, changes: Changes, now: DateTime<Utc>) -> bool {
         self.look(set, now);
         self.revision = self.revision.max(changes.revision);
         let mut touched: BTreeSet<CredentialId> = BTreeSet::new();
+        let mut has_news = false;
         for Line { credential, item, value } in changes.lines {
             let known = self.known.entry(credential.clone()).or_default();
+            has_news |= item != Item::Counts;
             known.learn(item, value);
             touched.insert(credential);
         }
         let mark = set.next_mark();
         let at = now.timestamp_millis();
         for id in touched {
-            if let (Some(entry), Some(known)) = (set.get_mut(&id), self.known.get_mut(&id)) {
+            let Some(known) = self.known.get_mut(&id) else { continue };
+            if let Some(entry) = set.get_mut(&id) {
                 known.show(entry, mark, at);
             }
+            set.hold_back(id, known.held());
         }
+        has_news
     }
 }
 
 impl Known {
-    /// A new entry takes in what is known of its credential.
-    fn begin(&mut self, entry: &mut Entry, mark: Mark, at: i64) {
+    /// A new entry takes in what is known of its credential, which takes in what befell the entry since it was loaded: it
+    /// began with the switch and the refusal that the set held back, so what differs now was decided since.
+    fn begin(&mut self, entry: &mut Entry, writer: &str, mark: Mark, at: i64) {
         self.own = Own::default();
-        self.had = Had::default();
+        let refusal = self.refusal.holds.clone().filter(|line| judged(entry, line));
+        self.had = Had { refused: None, refusal };
+        if entry.rest.as_ref().is_some_and(|rest| add_rest(&mut self.rest, rest, at)) {
+            self.changed.insert(Item::Rest);
+        }
+        for (model, rest) in &entry.models {
+            if add_rest(self.models.entry(model.clone()).or_default(), rest, at) {
+                self.changed.insert(Item::ModelRest(model.clone()));
+            }
+        }
+        self.follow_switch(entry, writer, at);
+        self.follow_refusal(entry, writer, at);
         self.show(entry, mark, at);
         entry.is_remembered = true;
+    }
+
+    /// What a credential has that is loaded from now on.
+    fn held(&self) -> Held {
+        Held { switched_off: self.switch.holds.clone(), refusal: self.refusal.holds.clone() }
     }
 
     /// Writes down what changed in an entry.
@@ -201,15 +231,20 @@ impl Known {
         self.models.retain(|model, rests| {
             !rests.is_over(at) || self.changed.contains(&Item::ModelRest(model.clone()))
         });
+        self.follow_switch(entry, writer, at);
+        self.follow_refused_token(entry, writer, at);
+        self.follow_refusal(entry, writer, at);
+        self.follow_counts(entry, at);
+    }
+
+    fn follow_switch(&mut self, entry: &Entry, writer: &str, at: i64) {
         if self.switch.holds != entry.switched_off {
             self.switch.decide(entry.switched_off.clone(), writer, at);
             self.changed.insert(Item::Switch);
         }
-        self.follow_refusals(entry, writer, at);
-        self.follow_counts(entry, at);
     }
 
-    fn follow_refusals(&mut self, entry: &Entry, writer: &str, at: i64) {
+    fn follow_refused_token(&mut self, entry: &Entry, writer: &str, at: i64) {
         let holds = |known: &Self, token| known.refused.get(&token).is_some_and(|it| it.holds.is_some());
         if entry.refused_login != self.had.refused {
             if let Some(token) = entry.refused_login.filter(|token| !holds(self, *token)) {
@@ -226,7 +261,10 @@ impl Known {
             }
             self.had.refused = entry.refused_login;
         }
-        let refusal = entry.refusal.as_ref().and_then(|refusal| refusal_line(entry, refusal));
+    }
+
+    fn follow_refusal(&mut self, entry: &Entry, writer: &str, at: i64) {
+        let refusal = refusal_line(entry);
         if refusal != self.had.refusal {
             let lifted =
                 entry.refusal.is_none() && self.refusal.holds.as_ref().is_some_and(|it| judged(entry, it));
@@ -374,7 +412,7 @@ impl Known {
             && let Some(line) = &self.refusal.holds
             && judged(entry, line)
         {
-            entry.refusal = Some(Refusal { reason: line.reason.clone(), kind: kind(line), link: None });
+            entry.refusal = Some(refusal_of(line));
             self.had.refusal = Some(line.clone());
         }
     }
@@ -385,92 +423,6 @@ fn own(entry: &Entry) -> Own {
         requests: entry.requests,
         failures: entry.failures,
         refresh_attempts: u64::from(entry.refresh_attempts),
-    }
-}
-
-/// The token that a refusal holds for: the account's is its refresh token, which lives longest.
-fn judged_token(entry: &Entry, kind: RefusalKind) -> Option<Fingerprint> {
-    let bearer = entry.bearer().map(|(_, token)| *token);
-    match kind {
-        RefusalKind::Account => entry.refresh_print().or(bearer),
-        RefusalKind::Token => bearer,
-    }
-}
-
-fn refusal_line(entry: &Entry, refusal: &Refusal) -> Option<RefusalLine> {
-    let token = judged_token(entry, refusal.kind)?.to_string();
-    let account = refusal.kind == RefusalKind::Account;
-    Some(RefusalLine { token, account, reason: refusal.reason.clone() })
-}
-
-fn kind(line: &RefusalLine) -> RefusalKind {
-    if line.account { RefusalKind::Account } else { RefusalKind::Token }
-}
-
-/// Whether a refusal is of the token that the entry has.
-fn judged(entry: &Entry, line: &RefusalLine) -> bool {
-    judged_token(entry, kind(line)).is_some_and(|token| token.to_string() == line.token)
-}
-
-/// Writes down a rest that is not the known one; whether it was.
-fn follow_rest(known: &mut Rests, rest: Option<&Rest>, at: i64) -> bool {
-    let is_over = |until: i64| until.saturating_add(AFTERLIFE) < at;
-    let rest = rest.filter(|rest| !is_over(rest.until.timestamp_millis()));
-    let current = known.current().filter(|span| !is_over(span.until));
-    match (rest, current) {
-        (None, None) => false,
-        (None, Some(_)) => {
-            known.clear();
-            true
-        }
-        (Some(rest), Some(span)) if is_same(rest, span) => false,
-        (Some(rest), _) => {
-            known.set(span(rest, at));
-            true
-        }
-    }
-}
-
-fn is_same(rest: &Rest, span: &Span) -> bool {
-    rest.until.timestamp_millis() == span.until
-        && rest.step == span.step
-        && rest.probe_at.map(|at| at.timestamp_millis()) == span.probe_at
-        && rest.cause == span.cause
-        && rest.reason == span.reason
-}
-
-fn span(rest: &Rest, at: i64) -> Span {
-    Span {
-        until: rest.until.timestamp_millis(),
-        set_at: at,
-        step: rest.step,
-        probe_at: rest.probe_at.map(|at| at.timestamp_millis()),
-        cause: rest.cause,
-        reason: rest.reason.clone(),
-    }
-}
-
-/// Puts the known rest in the place of another. A success of a lease that is taken from now on ends it.
-fn show_rest(known: &Rests, rest: &mut Option<Rest>, mark: Mark, at: i64) {
-    let current = known.current().filter(|span| span.until.saturating_add(AFTERLIFE) >= at);
-    match (current, rest.as_ref()) {
-        (None, _) => *rest = None,
-        (Some(span), Some(rest)) if is_same(rest, span) => {}
-        (Some(span), _) => {
-            let instant = |at| DateTime::from_timestamp_millis(at).unwrap_or_default();
-            let same = rest.as_ref().filter(|rest| rest.until.timestamp_millis() == span.until);
-            *rest = Some(Rest {
-                until: instant(span.until),
-                probe_at: span.probe_at.map(instant),
-                // A request of ours that tries it is under way whatever others say.
-                probe: rest.as_ref().and_then(|rest| rest.probe),
-                open: false,
-                cause: span.cause,
-                reason: span.reason.clone(),
-                step: span.step,
-                since: same.map_or(mark, |rest| rest.since),
-            });
-        }
     }
 }
 

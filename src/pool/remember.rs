@@ -58,7 +58,9 @@ impl Inner {
             let now = self.now();
             let mut set = self.set();
             let any = !changes.lines.is_empty();
-            ledger.take_in(&mut set, changes, now);
+            if ledger.take_in(&mut set, changes, now) {
+                self.openings.send_modify(|count| *count += 1);
+            }
             if any { set.sweep(now) } else { Vec::new() }
         };
         if !news.is_empty() {

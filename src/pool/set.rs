@@ -11,6 +11,7 @@ use super::{
     LeaseError, Outcome, PoolEvent, RestCause, State, Want,
     cooldown::Mark,
     entry::{ClientKey, Entry},
+    held::Held,
     outlook::millisecond,
     reload::{Known, reload},
     seating,
@@ -67,6 +68,8 @@ pub(super) struct Set {
     rejected: Vec<Rejected>,
     refused_clients: HashMap<ClientKey, String>,
     mark: Mark,
+    /// What is held against credentials, also against those that are not here.
+    held: HashMap<CredentialId, Held>,
     /// Background flights under way.
     pub(super) background: usize,
 }
@@ -326,6 +329,10 @@ impl Set {
                 if let Some(notes) = notes.get(&entry.credential.id) {
                     entry.recall(notes, now);
                 }
+                if let Some(held) = self.held.get(&entry.credential.id) {
+                    held.put(&mut entry);
+                    entry.shown = entry.state(now);
+                }
                 entry
             };
             entry.client_refused =
@@ -336,7 +343,9 @@ impl Set {
             if broken.contains(entry.credential.place.label().as_str()) {
                 self.entries.push(entry);
             } else {
+                let held = Held::of(&entry, self.held.get(&entry.credential.id));
                 let Credential { id, provider, .. } = entry.credential;
+                self.hold_back(id.clone(), held);
                 events.push(PoolEvent::Removed { credential: id, provider });
             }
         }
@@ -346,6 +355,15 @@ impl Set {
         self.unused_seats = seating::seat(&mut self.entries, &self.seats);
         self.index();
         events
+    }
+
+    /// What is held against a credential from now on, should it be loaded again.
+    pub(super) fn hold_back(&mut self, id: CredentialId, held: Held) {
+        if held == Held::default() {
+            self.held.remove(&id);
+        } else {
+            self.held.insert(id, held);
+        }
     }
 
     fn index(&mut self) {

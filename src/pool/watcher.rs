@@ -194,6 +194,7 @@ async fn reload(inner: &Arc<Inner>, report: bool) -> (Vec<PathBuf>, bool) {
     inner.announce_reload(&events, &known, reported);
     inner.publish(events);
     inner.wake.notify_one();
+    inner.remember.notify_one();
     let settled = left.is_empty() && kept == Kept::Nothing;
     (folders, settled)
 }

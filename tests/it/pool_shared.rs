@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cortana::pool::{Outcome, RefreshResult, Refused, Selector, State};
+use cortana::pool::{Lease, Outcome, RefreshResult, Refused, RetryHint, Selector, State};
 use tokio::time::sleep;
 
 use crate::support::{
-    memory::SharedState,
-    pool::{Process, QWEN, World, only, provider, qwen},
+    memory::{Manner, SharedState},
+    pool::{Process, QWEN, World, only, provider, qwen, want},
 };
 
 /// Within this a change is known everywhere.
@@ -21,9 +21,38 @@ fn world() -> (World, Arc<SharedState>) {
     (world, state)
 }
 
+async fn key(process: &Process) -> Lease {
+    process.pool.lease(&want("openai", Duration::ZERO)).await.expect("one is ready")
+}
+
+fn quota(seconds: u64) -> Outcome {
+    Outcome::CredentialCooling {
+        hint: RetryHint::After(Duration::from_secs(seconds)),
+        reason: "QUOTA_EXHAUSTED".to_owned(),
+    }
+}
+
 /// Ends a process as `run` does.
 async fn end(process: Process) {
     assert!(process.shutdown.drain(Duration::from_secs(20)).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn p28_a_success_here_ends_no_newer_rest_that_only_another_process_knows() {
+    let (mut world, _) = world();
+    world.keys(1);
+    let (one, other) = (world.bot().await, world.bot().await);
+    key(&one).await.complete(quota(7200));
+    // One real request may try it, in each process.
+    sleep(Duration::from_millis(900_200)).await;
+    let (refused, served) = (key(&one).await, key(&other).await);
+    refused.complete(quota(20_000));
+    let until = only(&one).cooling_until;
+    sleep(Duration::from_millis(10)).await;
+    served.complete(Outcome::Success);
+    assert_eq!(only(&other).state, State::Ready);
+    sleep(SHARED).await;
+    assert_eq!((only(&one).cooling_until, only(&other).cooling_until), (until, until));
 }
 
 #[tokio::test(start_paused = true)]
@@ -45,4 +74,68 @@ async fn p21_a_refused_account_stays_refused_when_its_refresh_token_rotates_unde
     second.pool.enable(&only(&second).id).unwrap();
     end(second).await;
     assert_eq!(only(&world.bot().await).state, State::Ready, "until a person lifts it");
+}
+
+/// The ledger is with a store that hangs, so it sees no new credential for a while.
+#[tokio::test(start_paused = true)]
+async fn p30_a_disabled_credential_whose_file_returns_is_disabled_at_once() {
+    let (world, state) = world();
+    world.login("joan", 3600);
+    let bot = world.bot().await;
+    bot.pool.disable(&only(&bot).id, Some("spare".to_owned())).unwrap();
+    sleep(SHARED).await;
+    std::fs::remove_file(world.path("qwen_joan.json")).unwrap();
+    sleep(Duration::from_secs(4)).await;
+    assert!(bot.pool.snapshot().credentials.is_empty());
+    state.set(Manner::Hangs);
+    sleep(Duration::from_secs(2)).await;
+    world.login("joan", 3600);
+    sleep(Duration::from_secs(4)).await;
+    assert_eq!(only(&bot).state, State::Disabled);
+    bot.pool.enable(&only(&bot).id).unwrap();
+    state.set(Manner::Well);
+    sleep(Duration::from_mins(2)).await;
+    assert_eq!(only(&bot).state, State::Ready, "a person enabled it meanwhile");
+    assert_eq!(only(&world.bot().await).state, State::Ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn p30_what_befalls_a_new_credential_before_the_ledger_sees_it_is_kept() {
+    let (world, state) = world();
+    let bot = world.bot().await;
+    state.set(Manner::Hangs);
+    sleep(Duration::from_secs(2)).await;
+    world.login("joan", 3600);
+    sleep(Duration::from_secs(4)).await;
+    qwen(&bot).await.unwrap().complete(quota(3600));
+    let until = only(&bot).cooling_until.unwrap();
+    let id = only(&bot).id;
+    bot.pool.disable(&id, Some("spare".to_owned())).unwrap();
+    state.set(Manner::Well);
+    sleep(Duration::from_mins(2)).await;
+    for process in [&bot, &world.bot().await] {
+        assert_eq!(only(process).state, State::Disabled);
+        assert_eq!(
+            only(process).cooling_until.map(|at| at.timestamp_millis()),
+            Some(until.timestamp_millis())
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn p29_whoever_waits_for_a_rest_is_woken_when_another_process_ends_it() {
+    let (mut world, _) = world();
+    world.keys(1);
+    let (one, other) = (world.bot().await, world.bot().await);
+    key(&one).await.complete(quota(600));
+    sleep(SHARED).await;
+    let mut openings = one.pool.openings();
+    openings.mark_unchanged();
+    other.pool.clear_cooldown(&only(&other).id).unwrap();
+    sleep(SHARED).await;
+    assert!(openings.has_changed().unwrap());
+    openings.mark_unchanged();
+    key(&other).await.complete(Outcome::Success);
+    sleep(SHARED).await;
+    assert!(!openings.has_changed().unwrap(), "counts open nothing");
 }
