@@ -8,7 +8,7 @@ use crate::{
     config::StorageSettings,
     credential::CredentialId,
     pool::{Batch, Changes, Item, Line, StateStore, StateStoreError, Value},
-    storage::{self, Row, Storage, StorageError},
+    storage::{self, OnDamage, Row, Storage, StorageError},
 };
 
 /// How often ended rows are thrown away, in milliseconds.
@@ -20,6 +20,7 @@ const FORGOTTEN_AFTER: i64 = 90 * 86_400_000;
 #[derive(Debug)]
 pub struct StoredState {
     settings: StorageSettings,
+    on_damage: OnDamage,
     open: Mutex<Open>,
 }
 
@@ -31,21 +32,28 @@ struct Open {
 
 impl StoredState {
     /// One over the database that the settings name; nothing is opened yet.
-    pub fn new(settings: StorageSettings) -> Self {
-        Self { settings, open: Mutex::default() }
+    pub fn new(settings: StorageSettings, on_damage: OnDamage) -> Self {
+        Self { settings, on_damage, open: Mutex::default() }
     }
 
     async fn storage(&self) -> Result<Storage, StorageError> {
         let mut open = self.open.lock().await;
         if let Some(storage) = &open.storage {
-            return Ok(storage.clone());
+            if !storage.is_orphaned().await {
+                return Ok(storage.clone());
+            }
+            tracing::warn!(
+                "The database's file was removed or replaced under the running bot; it is opened anew"
+            );
+            storage.close().await;
+            open.storage = None;
         }
-        let storage = Storage::open(&self.settings).await?;
+        let storage = Storage::open(&self.settings, self.on_damage).await?;
         open.storage = Some(storage.clone());
         Ok(storage)
     }
 
-    /// What a failure means for the next call: a damaged database is opened anew, which puts it aside.
+    /// What a failure means for the next call: a damaged database is opened anew, which may put it aside.
     async fn told(&self, error: StorageError) -> StateStoreError {
         match &error {
             StorageError::Damaged { .. } => {
@@ -56,6 +64,8 @@ impl StoredState {
             StorageError::Unreachable { .. }
             | StorageError::NotWritable { .. }
             | StorageError::Newer { .. }
+            | StorageError::DamagedServer { .. }
+            | StorageError::Foreign
             | StorageError::Busy { .. }
             | StorageError::Failed { .. } => {}
         }
@@ -78,7 +88,11 @@ impl StateStore for StoredState {
     async fn read(&self, after: i64) -> Result<Changes, StateStoreError> {
         let read = async {
             let page = self.storage().await?.ledger_after(after).await?;
-            Ok(Changes { lines: page.rows.iter().filter_map(line).collect(), revision: page.revision })
+            Ok(Changes {
+                lines: page.rows.iter().filter_map(line).collect(),
+                revision: page.revision,
+                store: page.database,
+            })
         };
         match read.await {
             Ok(changes) => Ok(changes),

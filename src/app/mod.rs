@@ -25,6 +25,7 @@ use crate::{
     oauth::HttpRefresh,
     pool::{Background, Pool, PoolParts},
     shutdown::{self, Shutdown},
+    storage::OnDamage,
     telemetry::metrics::{self, Metrics},
 };
 
@@ -51,12 +52,16 @@ pub async fn build_pool(
 ) -> Result<Pool, AppError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let http = Http::new(&settings.http)?;
+    let on_damage = match background {
+        Background::On => OnDamage::PutAside,
+        Background::Off => OnDamage::Report,
+    };
     Ok(Pool::start(PoolParts {
         settings: settings.pool.clone(),
         providers: Arc::clone(&settings.providers),
         store: Arc::new(build_store(settings, Arc::clone(&clock))),
         refresh: Arc::new(HttpRefresh::new(http, Arc::clone(&clock))),
-        state: Arc::new(StoredState::new(settings.storage.clone())),
+        state: Arc::new(StoredState::new(settings.storage.clone(), on_damage)),
         clock,
         shutdown: shutdown.clone(),
         metrics: metrics.clone(),

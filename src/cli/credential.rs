@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::Settings,
     credential::CredentialId,
-    pool::{CredentialView, NoSuchCredential, Pool, Refused, Selector},
+    pool::{CredentialView, NoSuchCredential, Pool, Refused, Selector, State},
 };
 
 /// What is said behind a change.
@@ -36,6 +36,10 @@ pub(super) async fn run(settings: &Settings, command: &CredentialCommand) -> Res
         }
         CredentialCommand::Enable { which } => {
             let view = changed(settings, which, Pool::enable).await?;
+            if view.state == State::Disabled {
+                let reason = view.reason.as_deref().unwrap_or("see `cortana status`");
+                return Err(Failure::Failed(anyhow::anyhow!("{} is still disabled: {reason}", name(&view))));
+            }
             print(&format!("✅ Enabled {}: {}. {FOLLOWS}", name(&view), view.state.label()))
         }
         CredentialCommand::ClearCooldown { which } => {
@@ -98,12 +102,19 @@ async fn changed(
     change: impl Fn(&Pool, &CredentialId) -> Result<(), NoSuchCredential>,
 ) -> Result<CredentialView, Failure> {
     one_shot::with_pool(settings, async |pool| {
-        let lost = |error| anyhow::anyhow!("nothing was changed: {error}");
-        pool.settle().await.map_err(lost)?;
+        if let Some(error) = pool.unread() {
+            return Err(Failure::Failed(anyhow::anyhow!("nothing was changed: {error}")));
+        }
         let view = one(settings, pool, which)?;
         change(pool, &view.id)
             .map_err(|error| Failure::Usage(format!("{error}; it cannot be used, see `cortana status`")))?;
-        pool.settle().await.map_err(lost)?;
+        // The store may have taken it in before it failed, and it is sent once more when the command ends.
+        pool.settle().await.map_err(|error| {
+            anyhow::anyhow!(
+                "it is not known whether the change was saved ({error}); see `cortana credential show {}`",
+                view.id
+            )
+        })?;
         one(settings, pool, view.id.as_str())
     })
     .await

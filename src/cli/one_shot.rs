@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::failure::Failure;
+use super::{failure::Failure, output::remark};
 use crate::{
     app,
     clock::SystemClock,
@@ -27,6 +27,9 @@ pub(super) async fn with_pool<T>(
     let pool = app::build_pool(settings, Background::Off, &Metrics::default(), &shutdown)
         .await
         .map_err(anyhow::Error::new)?;
+    if let Some(trouble) = pool.unread() {
+        remark(&format!("What the running bot counted, rested and disabled is not known here: {trouble}"));
+    }
     let result = tokio::select! {
         result = work(&pool) => result,
         signal = shutdown::signal() => Err(Failure::Failed(anyhow::anyhow!("interrupted by {signal}"))),

@@ -7,7 +7,7 @@ use super::{
     arguments::StatusOptions,
     failure::Failure,
     one_shot,
-    output::{print, print_json, remark},
+    output::{print, print_json},
 };
 use crate::{
     config::Settings,
@@ -17,14 +17,7 @@ use crate::{
 };
 
 pub(super) async fn run(settings: &Settings, options: &StatusOptions) -> Result<(), Failure> {
-    let (snapshot, trouble) = one_shot::with_pool(settings, async |pool| {
-        let trouble = pool.settle().await.err();
-        Ok((pool.snapshot(), trouble))
-    })
-    .await?;
-    if let Some(trouble) = trouble {
-        remark(&format!("What the running bot counted, rested and disabled is not shown: {trouble}"));
-    }
+    let snapshot = one_shot::with_pool(settings, async |pool| Ok(pool.snapshot())).await?;
     if options.json {
         return print_json(&snapshot);
     }

@@ -10,6 +10,28 @@ use crate::secret::Secret;
 /// The variable.
 const NAME: &str = "DATABASE_URL";
 
+/// What may stand behind the `?` of a server's address. The library logs what it does not know with its value.
+const PARAMETERS: &[&str] = &[
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
 /// `DATABASE_URL`, taken apart.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Database {
@@ -66,11 +88,22 @@ fn parse(reader: &Reader<'_>, address: &Secret) -> Result<Database, String> {
         };
     }
     let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
-    if !is_postgres || text.parse::<Url>().is_err() {
+    let url = text.parse::<Url>().ok().filter(|_| is_postgres);
+    let Some(url) = url else {
         return Err("expected sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE".to_owned());
+    };
+    if let Some((key, _)) = url.query_pairs().find(|(key, _)| !is_parameter(key)) {
+        // A password with a `?` in it would make anything a key.
+        let is_name = key.len() <= 40 && key.chars().all(|c| c.is_ascii_lowercase() || "_-".contains(c));
+        let key = if is_name { format!("`{key}`") } else { "one".to_owned() };
+        return Err(format!("{key} is no parameter; expected some of {}", PARAMETERS.join(", ")));
     }
     if !cfg!(feature = "postgres") {
         return Err("this build speaks to SQLite only: build it with `--features postgres`".to_owned());
     }
     Ok(Database::Postgres(address.clone()))
+}
+
+fn is_parameter(key: &str) -> bool {
+    PARAMETERS.contains(&key) || (key.starts_with("options[") && key.ends_with(']'))
 }

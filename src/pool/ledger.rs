@@ -3,6 +3,8 @@
 //! Nothing in the pool has to say that it changed: a look compares each entry with its lines, by references, and writes
 //! down what differs. So a lease costs nothing for being remembered, and a store that hangs is never in its way.
 
+mod anew;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
@@ -41,6 +43,8 @@ pub(super) struct Ledger {
     presence: Presence,
     serial: i64,
     revision: i64,
+    /// Which store that is a revision of.
+    store: Option<String>,
     known: HashMap<CredentialId, Known>,
     /// Sent, but perhaps not received: sent again as it is.
     pending: Option<Batch>,
@@ -85,7 +89,7 @@ struct Had {
 impl Ledger {
     /// An empty one.
     pub(super) fn new(writer: String, presence: Presence) -> Self {
-        Self { writer, presence, serial: 0, revision: 0, known: HashMap::new(), pending: None }
+        Self { writer, presence, serial: 0, revision: 0, store: None, known: HashMap::new(), pending: None }
     }
 
     /// After which revision to read.
@@ -161,6 +165,7 @@ impl Ledger {
     pub(super) fn take_in(&mut self, set: &mut Set, changes: Changes, now: DateTime<Utc>) -> bool {
         self.look(set, now);
         self.revision = self.revision.max(changes.revision);
+        self.store = Some(changes.store);
         let mut touched: BTreeSet<CredentialId> = BTreeSet::new();
         let mut has_news = false;
         for Line { credential, item, value } in changes.lines {

@@ -46,7 +46,7 @@ mod watcher;
 mod window;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
     time::Duration,
 };
 
@@ -143,6 +143,8 @@ struct Inner {
     ledger: tokio::sync::Mutex<Ledger>,
     /// Wakes the task that remembers.
     remember: Notify,
+    /// Why the first read failed.
+    unread: OnceLock<StateStoreError>,
 }
 
 impl Pool {
@@ -167,6 +169,7 @@ impl Pool {
             openings,
             ledger: tokio::sync::Mutex::new(Ledger::new(uuid::Uuid::new_v4().to_string(), presence)),
             remember: Notify::new(),
+            unread: OnceLock::new(),
         });
         let loader = Arc::clone(&inner);
         let inventory = at_rest(move || {
@@ -177,7 +180,15 @@ impl Pool {
         let folders = inventory.watch.clone();
         let told = Told::of(&inventory);
         inner.apply(inventory, &[], &Quiet::default());
-        let first = inner.exchange(Exchange::Both, remember::AT_START).await;
+        let patience = match inner.parts.background {
+            Background::On => remember::AT_START,
+            // Nothing corrects later what was shown or done without it.
+            Background::Off => SETTLE,
+        };
+        let first = inner.exchange(Exchange::Both, patience).await;
+        if let Err(error) = &first {
+            inner.unread.get_or_init(|| error.clone());
+        }
         match inner.parts.background {
             Background::On => {
                 inner.announce_start(&told);
@@ -261,6 +272,11 @@ impl Pool {
     /// changed a credential: somebody who found everything resting may look again.
     pub fn openings(&self) -> watch::Receiver<u64> {
         self.inner.openings.subscribe()
+    }
+
+    /// Why the state store could not be read at the start: what others disabled, rested and counted was not known then.
+    pub fn unread(&self) -> Option<&StateStoreError> {
+        self.inner.unread.get()
     }
 
     /// Writes what changed and takes in what others wrote, now: for commands that must know that it was saved.

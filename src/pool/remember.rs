@@ -53,7 +53,14 @@ impl Inner {
     }
 
     async fn hear(&self, ledger: &mut Ledger) -> Result<(), StateStoreError> {
-        let changes = self.parts.state.read(ledger.revision()).await?;
+        let mut changes = self.parts.state.read(ledger.revision()).await?;
+        if ledger.is_another(&changes) {
+            tracing::warn!(
+                "The state store is not the one that it was; what is known here is written to it again"
+            );
+            ledger.begin_anew();
+            changes = self.parts.state.read(0).await?;
+        }
         let news = {
             let now = self.now();
             let mut set = self.set();

@@ -80,8 +80,10 @@ pub struct Batch {
 pub struct Changes {
     /// The lines as they stand now.
     pub lines: Vec<Line>,
-    /// Ask for what is later than this.
+    /// Ask for what is later than this. Less than was asked for: the store was restored from a copy.
     pub revision: i64,
+    /// Which store this is: another one has another name.
+    pub store: String,
 }
 
 /// Why nothing was read or written: one sentence with the next step, never an address.
@@ -106,7 +108,7 @@ pub struct Forgetful;
 #[async_trait]
 impl StateStore for Forgetful {
     async fn read(&self, after: i64) -> Result<Changes, StateStoreError> {
-        Ok(Changes { lines: Vec::new(), revision: after })
+        Ok(Changes { lines: Vec::new(), revision: after, store: String::new() })
     }
 
     async fn write(&self, _batch: &Batch) -> Result<(), StateStoreError> {

@@ -23,11 +23,29 @@ pub enum StorageError {
         problem: String,
     },
     /// Its content is broken.
-    #[error("the database is damaged ({problem}); move its file away, and the next start makes a new one")]
+    #[error(
+        "the database is damaged ({problem}); the bot puts its file aside when it starts and makes a new one, or move it \
+         away yourself"
+    )]
     Damaged {
         /// A code.
         problem: String,
     },
+    /// A server says that its content is broken.
+    #[error(
+        "the database server reports damaged data ({problem}); restore the database from a copy, or name another in \
+         DATABASE_URL"
+    )]
+    DamagedServer {
+        /// A code.
+        problem: String,
+    },
+    /// The file is something else, or has lost its beginning.
+    #[error(
+        "the file that DATABASE_URL names does not begin as an SQLite database and is left alone; name another file, or \
+         move this one away"
+    )]
+    Foreign,
     /// A later version of this program has changed it.
     #[error(
         "the database was made by a later version of this program (it has migration {version}); run that version, or name \
@@ -91,18 +109,22 @@ impl StorageError {
                     Ok(_) | Err(_) => Self::Failed { problem },
                 }
             }
-            // https://www.postgresql.org/docs/current/errcodes-appendix.html: the first two characters are the class.
-            Kind::Postgres => {
-                let problem = format!("SQLSTATE {code}");
-                let class: String = code.chars().take(2).collect();
-                match class.as_str() {
-                    "08" | "28" | "3D" | "57" | "53" => Self::Unreachable { problem },
-                    "25" | "42" => Self::NotWritable { problem },
-                    "40" | "55" => Self::Busy { problem },
-                    "XX" => Self::Damaged { problem },
-                    _ => Self::Failed { problem },
-                }
-            }
+            Kind::Postgres => Self::of_state(&code),
+        }
+    }
+
+    /// Of a server's code. <https://www.postgresql.org/docs/current/errcodes-appendix.html>: its first two characters are
+    /// the class.
+    fn of_state(code: &str) -> Self {
+        let problem = format!("SQLSTATE {code}");
+        let class: String = code.chars().take(2).collect();
+        match (class.as_str(), code) {
+            ("08" | "28" | "3D" | "57" | "53", _) => Self::Unreachable { problem },
+            ("25" | "42", _) => Self::NotWritable { problem },
+            ("40" | "55", _) => Self::Busy { problem },
+            // XX000 says nothing of data: poolers use it for their own troubles.
+            (_, "XX001" | "XX002") => Self::DamagedServer { problem },
+            _ => Self::Failed { problem },
         }
     }
 }
@@ -127,5 +149,22 @@ fn migration(error: &sqlx::migrate::MigrateError) -> String {
         MigrateError::VersionMismatch(version) => format!("{version} was another when it was applied"),
         MigrateError::Dirty(version) => format!("{version} was left half applied"),
         _ => "it could not be applied".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p30_only_what_a_server_calls_damage_is_damage() {
+        let problem = |code: &str| format!("SQLSTATE {code}");
+        for code in ["XX001", "XX002"] {
+            assert_eq!(StorageError::of_state(code), StorageError::DamagedServer { problem: problem(code) });
+        }
+        // What a pooler says when it has no server to give.
+        assert_eq!(StorageError::of_state("XX000"), StorageError::Failed { problem: problem("XX000") });
+        let read_only = StorageError::NotWritable { problem: problem("25006") };
+        assert_eq!(StorageError::of_state("25006"), read_only);
     }
 }

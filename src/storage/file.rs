@@ -2,7 +2,9 @@
 
 use std::{
     ffi::OsString,
-    io,
+    fs::File,
+    io::{self, Read as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf, absolute},
     time::Duration,
 };
@@ -17,11 +19,16 @@ use crate::{
 
 /// How long another process may take to open it: migrations are short.
 const WAIT: Duration = Duration::from_secs(5);
+/// What every database begins with (<https://www.sqlite.org/fileformat.html>, 1.3).
+const BEGINNING: &[u8] = b"SQLite format 3\0";
 
-/// Makes folder and file where they are missing, takes others' rights away, and locks the file's sidecar.
+/// Makes folder and file where they are missing, refuses what is no database, takes others' rights away, and locks the file's sidecar.
 pub(super) async fn prepare(path: PathBuf) -> Result<(FileLock, PathBuf), StorageError> {
     at_rest(move || {
         let path = absolute(&path).map_err(|error| refused(&error))?;
+        if is_foreign(&path).map_err(|error| refused(&error))? {
+            return Err(StorageError::Foreign);
+        }
         let disk = Disk::default();
         disk.create_folder(&folder_of(&path)).map_err(|error| refused(&error))?;
         let lock = FileLock::acquire(&disk, &beside(&path, ".lock"), Holder::Sidecar, WAIT).map_err(|error| {
@@ -42,6 +49,25 @@ pub(super) async fn prepare(path: PathBuf) -> Result<(FileLock, PathBuf), Storag
         Ok((lock, path))
     })
     .await
+}
+
+/// Which file stands there: another one has another device or inode.
+pub(super) async fn identity(path: PathBuf) -> Option<(u64, u64)> {
+    at_rest(move || path.metadata().ok().map(|found| (found.dev(), found.ino()))).await
+}
+
+/// Whether something else stands there, which must be neither changed nor moved. An empty file may become a database.
+fn is_foreign(path: &Path) -> io::Result<bool> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        // The same is said of the folder that is to be made.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let mut beginning = Vec::new();
+    file.take(16).read_to_end(&mut beginning)?;
+    Ok(!beginning.is_empty() && beginning != BEGINNING)
 }
 
 /// Gives a damaged file and what belongs to it other names; how it is called now.

@@ -54,8 +54,10 @@ pub struct Batch {
 pub struct Page {
     /// The rows as they are now.
     pub rows: Vec<Row>,
-    /// Ask for what is later than this.
+    /// Ask for what is later than this. Less than was asked for: the database was restored from a copy.
     pub revision: i64,
+    /// Which database this is: another one has another name.
+    pub database: String,
 }
 
 /// How a change joins what stands there: the row there, and the change; `None` leaves it as it is.
@@ -64,6 +66,15 @@ pub type Merge = fn(&Row, &Row) -> Option<Row>;
 impl Storage {
     /// The rows that changed after a revision; 0 asks for all.
     pub async fn ledger_after(&self, revision: i64) -> Result<Page, StorageError> {
+        // Before the rows: what is written between the two is read again rather than missed. That the first step was
+        // applied then, and took so many nanoseconds, is true of one database only.
+        let (current, applied_at, took): (i64, String, i64) = sqlx::query_as(
+            "SELECT revision, CAST(installed_on AS TEXT), execution_time FROM ledger_revision, _sqlx_migrations \
+             WHERE id = 1 AND version = 1",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(|error| self.told(&error))?;
         let rows: Vec<(String, String, String, String, Option<i64>, i64)> = sqlx::query_as(
             "SELECT subject, kind, name, body, ends_at, revision FROM ledger WHERE revision > $1 ORDER BY revision",
         )
@@ -71,12 +82,12 @@ impl Storage {
         .fetch_all(&self.pool)
         .await
         .map_err(|error| self.told(&error))?;
-        let newest = rows.last().map_or(revision, |row| row.5);
+        let newest = rows.last().map_or(current, |row| row.5.max(current));
         let rows = rows
             .into_iter()
             .map(|(subject, kind, name, body, ends_at, _)| Row { subject, kind, name, body, ends_at })
             .collect();
-        Ok(Page { rows, revision: newest })
+        Ok(Page { rows, revision: newest, database: format!("{applied_at} {took}") })
     }
 
     /// Applies a batch; one that was applied before changes nothing.

@@ -15,3 +15,10 @@ pub(super) async fn run(pool: &AnyPool) -> Result<(), sqlx::migrate::MigrateErro
     });
     Migrator::with_migrations(steps.collect()).run(pool).await
 }
+
+/// Whether all are applied, and no other: such a database can be used even where it cannot be changed.
+pub(super) async fn are_applied(pool: &AnyPool) -> bool {
+    let applied: Result<Vec<(i64,)>, sqlx::Error> =
+        sqlx::query_as("SELECT version FROM _sqlx_migrations ORDER BY version").fetch_all(pool).await;
+    applied.is_ok_and(|applied| applied.into_iter().map(|row| row.0).eq(STEPS.iter().map(|step| step.0)))
+}

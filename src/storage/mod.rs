@@ -55,11 +55,22 @@ impl Kind {
     }
 }
 
+/// What becomes of a damaged file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDamage {
+    /// It is renamed and made anew: what it held can be learnt again, and nothing may keep the bot from starting.
+    PutAside,
+    /// It stays, and is an error: a command that looks once decides nothing about it.
+    Report,
+}
+
 /// An open database, with every migration applied.
 #[derive(Debug, Clone)]
 pub struct Storage {
     pool: AnyPool,
     kind: Kind,
+    /// Which file it is.
+    identity: Option<(u64, u64)>,
 }
 
 /// What a look at a database found.
@@ -72,17 +83,15 @@ pub struct Health {
 }
 
 impl Storage {
-    /// Opens the database, makes it where it is a file that is missing (0600), and brings it up to date. A file that is
-    /// damaged is renamed aside and made anew: what it held can be learnt again, and nothing may keep the bot from
-    /// starting.
-    pub async fn open(settings: &StorageSettings) -> Result<Self, StorageError> {
+    /// Opens the database, makes it where it is a file that is missing (0600), and brings it up to date.
+    pub async fn open(settings: &StorageSettings, on_damage: OnDamage) -> Result<Self, StorageError> {
         match &settings.database {
             Database::Postgres(address) => Self::connect(address.expose(), Kind::Postgres).await,
             Database::Sqlite(path) => {
                 // Held until the end: two processes that begin together make one file and migrate it once.
                 let (_lock, path) = file::prepare(path.clone()).await?;
                 match Self::connect(&file::address(&path)?, Kind::Sqlite(path.clone())).await {
-                    Err(StorageError::Damaged { problem }) => {
+                    Err(StorageError::Damaged { problem }) if on_damage == OnDamage::PutAside => {
                         let aside = file::put_aside(path.clone()).await?;
                         tracing::warn!(
                             file = %path.display(),
@@ -114,21 +123,43 @@ impl Storage {
             Ok(Err(error)) => return Err(StorageError::of(&error, &kind)),
             Err(_) => return Err(StorageError::Unreachable { problem: "no answer in time".to_owned() }),
         }
-        let pool = AnyPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(CONNECT)
-            .after_connect(move |connection, _| {
-                Box::pin(async move { connection.execute(hello).await.map(drop) })
-            })
-            .connect_with(options)
-            .await
-            .map_err(|error| StorageError::of(&error, &kind))?;
-        let storage = Self { pool, kind };
-        if let Err(error) = migrations::run(&storage.pool).await {
-            storage.pool.close().await;
-            return Err(StorageError::of_migration(&error, &storage.kind));
+        let connect = async || {
+            let pool = AnyPoolOptions::new()
+                .max_connections(CONNECTIONS)
+                .acquire_timeout(CONNECT)
+                .after_connect(move |connection, _| {
+                    Box::pin(async move { connection.execute(hello).await.map(drop) })
+                })
+                .connect_with(options.clone());
+            pool.await.map_err(|error| StorageError::of(&error, &kind))
+        };
+        let mut pool = connect().await?;
+        if let Err(error) = migrations::run(&pool).await {
+            // A run that failed holds its lock for as long as its connection lives.
+            pool.close().await;
+            let error = StorageError::of_migration(&error, &kind);
+            if !matches!(error, StorageError::NotWritable { .. }) {
+                return Err(error);
+            }
+            pool = connect().await?;
+            if !migrations::are_applied(&pool).await {
+                pool.close().await;
+                return Err(error);
+            }
         }
-        Ok(storage)
+        let identity = match &kind {
+            Kind::Sqlite(path) => file::identity(path.clone()).await,
+            Kind::Postgres => None,
+        };
+        Ok(Self { pool, kind, identity })
+    }
+
+    /// Whether its file was removed or another put in its place: what is written here would reach nobody.
+    pub async fn is_orphaned(&self) -> bool {
+        match &self.kind {
+            Kind::Sqlite(path) => file::identity(path.clone()).await != self.identity,
+            Kind::Postgres => false,
+        }
     }
 
     /// Whether the database answers and can be written, and how new it is.

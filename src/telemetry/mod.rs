@@ -39,6 +39,9 @@ const CAPPED: &[&str] = &[
     "mio",
 ];
 
+/// A crate that logs values of its connection's address at `warn`; capped at `error` (P33).
+const HUSHED: &str = "sqlx";
+
 /// Starts logging to standard error, panics among it. A second call in one process does nothing.
 ///
 /// `directives` is `RUST_LOG`; what cannot be parsed is ignored and reported as the return value.
@@ -71,6 +74,8 @@ fn filter(directives: &str) -> (EnvFilter, Option<String>) {
     for directive in directives.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
         if directive.parse::<tracing_subscriber::filter::Directive>().is_err() {
             mistake = Some(directive.to_owned());
+        } else if directive.starts_with(HUSHED) && directive.to_ascii_lowercase().ends_with("=warn") {
+            // As loud as the rest of the world, but for what it says there.
         } else if is_level(directive) {
             ours.push(format!("cortana={directive}"));
         } else if directive.starts_with("cortana") || is_quiet(directive) {
@@ -85,6 +90,7 @@ fn filter(directives: &str) -> (EnvFilter, Option<String>) {
     }
     let mut text = vec!["warn".to_owned()];
     text.extend(CAPPED.iter().map(|target| format!("{target}=warn")));
+    text.push(format!("{HUSHED}=error"));
     text.extend(ours);
     (EnvFilter::new(text.join(",")), mistake)
 }
@@ -113,6 +119,8 @@ mod tests {
         assert!(text.contains("serenity=warn") && !text.contains("serenity=trace"), "{text}");
         assert!(!text.contains("protocol=trace"), "{text}");
         assert!(text.contains("hyper=error"), "{text}");
+        let text = super::filter("sqlx=warn,sqlx_postgres::options=WARN,sqlx_core=trace").0.to_string();
+        assert!(text.contains("sqlx=error") && text.matches("sqlx").count() == 1, "{text}");
     }
 
     #[test]

@@ -7,11 +7,13 @@ use cortana::{
     clock::{Clock as _, SystemClock, VirtualClock, instant},
     config::StorageSettings,
     pool::{Outcome, RetryHint, State},
+    storage::OnDamage,
 };
 
 use crate::support::{
     binary::Home,
     pool::{Process, World, only, put, want},
+    postgres::run_on_sqlite,
 };
 
 /// A pool with one key over the home's database, and the binary beside it.
@@ -20,7 +22,8 @@ async fn bot(home: &Home) -> Process {
     // The binary's clock.
     world.clock = Arc::new(VirtualClock::starting_at(SystemClock.now()));
     world.keys(1);
-    world.state = Arc::new(StoredState::new(StorageSettings::in_folder(&home.path().join("data"))));
+    world.state =
+        Arc::new(StoredState::new(StorageSettings::in_folder(&home.path().join("data")), OnDamage::PutAside));
     world.bot().await
 }
 
@@ -121,7 +124,50 @@ fn p30_without_a_database_commands_say_so_and_change_nothing() {
     assert!(text.contains("nothing was changed"), "{text}");
     let (code, text) = said(&run(&home, &["status"]));
     assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains("Valid") && text.contains("not shown"), "{text}");
+    assert!(text.contains("Valid") && text.contains("not known here"), "{text}");
     let (_, text) = said(&run(&home, &["doctor"]));
     assert!(text.contains("state store"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p30_a_command_whose_change_may_be_lost_says_so() {
+    let home = home();
+    assert_eq!(said(&run(&home, &["credential", "disable", "OPENAI_API_KEY_1"])).0, Some(0));
+    let refuse =
+        "CREATE TRIGGER refuse BEFORE UPDATE ON ledger_revision BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    run_on_sqlite(&home.path().join("data/cortana.db"), refuse).await;
+    let (code, text) = said(&run(&home, &["credential", "enable", "OPENAI_API_KEY_1"]));
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("not known whether") && !text.contains("nothing was changed"), "{text}");
+    let (_, text) = said(&run(&home, &["status"]));
+    assert!(text.contains("Disabled"), "what can be read is known: {text}");
+}
+
+#[test]
+fn p30_a_credential_that_its_terms_disable_is_not_said_to_be_enabled() {
+    let home = home();
+    let login = serde_json::json!({"access_token": "ya29.FAKE", "refresh_token": "FAKE", "expiry_date": 4_000_000_000_000_i64});
+    home.drop_credential("gemini_cli.json", &login);
+    let (code, text) = said(&run(&home, &["credential", "enable", "gemini_cli.json"]));
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("still disabled") && text.contains("ACCEPT_PROVIDER_TERMS"), "{text}");
+}
+
+#[test]
+fn p30_a_command_leaves_a_damaged_database_and_every_command_says_what_is_not_known() {
+    let home = home();
+    std::fs::create_dir_all(home.path().join("data")).unwrap();
+    let database = home.path().join("data/cortana.db");
+    put(&database, &format!("SQLite format 3\0{}", "broken ".repeat(2000)));
+    for arguments in [
+        &["status"] as &[_],
+        &["token", "openai"],
+        &["refresh", "openai"],
+        &["credential", "show", "OPENAI_API_KEY_1"],
+    ] {
+        let (_, text) = said(&run(&home, arguments));
+        assert_eq!(text.matches("not known here").count(), 1, "{arguments:?}: {text}");
+        assert!(text.contains("damaged"), "{text}");
+    }
+    assert!(std::fs::read_to_string(&database).unwrap().contains("broken"));
 }

@@ -369,3 +369,17 @@ fn a_dotenv_file_lies_below_the_process_environment_and_its_broken_lines_are_num
     let absent = environment(Some(&folder.path().join("absent"))).expect_err("asked for").to_string();
     assert!(absent.contains("no such file"), "{absent}");
 }
+
+/// The library logs a parameter that it does not know with its value.
+#[test]
+fn p33_a_parameter_of_the_database_that_nobody_knows_is_refused_by_name() {
+    let address = |query: &str| format!("postgres://user:FAKE-canary@127.0.0.1/base?{query}");
+    settings([("DATABASE_URL", &address("sslmode=require&options[search_path]=x"))]);
+    for (query, named) in [("sslmod=canary", "`sslmod`"), ("connect_timeout=5&x=canary", "`connect_timeout`")]
+    {
+        let text = mistakes([("DATABASE_URL", &address(query))]).to_string();
+        assert!(text.contains(named) && !text.contains("canary"), "{text}");
+    }
+    let text = mistakes([("DATABASE_URL", "postgres://user:12?canary-2@127.0.0.1/base")]).to_string();
+    assert!(text.contains("DATABASE_URL") && !text.contains("canary"), "{text}");
+}

@@ -7,6 +7,7 @@ use cortana::{
     clock::instant,
     config::StorageSettings,
     pool::{LeaseError, Outcome, RefreshResult, Refused, RestCause, RetryHint, Selector, State},
+    storage::OnDamage,
 };
 use serde_json::json;
 use tokio::time::sleep;
@@ -326,6 +327,47 @@ async fn p30_what_was_decided_holds_where_nothing_can_be_written() {
     ));
 }
 
+/// The new one may be as far as the old one was by the time it is looked at.
+#[tokio::test(start_paused = true)]
+async fn p30_a_store_that_is_replaced_or_restored_is_told_what_is_known() {
+    let (mut world, state) = world();
+    world.keys(1);
+    let (one, other) = (world.bot().await, world.bot().await);
+    let id = only(&one).id;
+    let replacements: [&dyn Fn(); 3] = [&|| state.replace(0), &|| state.replace(1000), &|| state.restore()];
+    for replace in replacements {
+        one.pool.disable(&id, None).unwrap();
+        serve(&other, "openai", quota(600)).await;
+        sleep(SHARED).await;
+        replace();
+        sleep(SHARED).await;
+        let after = world.process().await;
+        assert_eq!(only(&after).state, State::Disabled);
+        after.pool.enable(&id).unwrap();
+        assert_eq!(only(&after).state, State::Cooling);
+        after.pool.clear_cooldown(&id).unwrap();
+        after.pool.settle().await.unwrap();
+        sleep(SHARED).await;
+        assert_eq!((only(&one).state, only(&other).state), (State::Ready, State::Ready), "and it is heard");
+    }
+}
+
+/// A command corrects nothing later: it would show and use what is disabled.
+#[tokio::test(start_paused = true)]
+async fn p30_a_command_waits_longer_for_the_store_than_the_bot_and_says_that_it_failed() {
+    let (mut world, state) = world();
+    world.keys(1);
+    let bot = world.bot().await;
+    bot.pool.disable(&only(&bot).id, None).unwrap();
+    sleep(SHARED).await;
+    state.set(Manner::ReadsIn(Duration::from_millis(1200)));
+    let command = world.process().await;
+    assert_eq!((only(&command).state, command.pool.unread()), (State::Disabled, None));
+    state.set(Manner::Fails);
+    let command = world.process().await;
+    assert!(command.pool.unread().unwrap().to_string().contains("on fire"));
+}
+
 /// Everything at once would take twice the time that an exchange is given.
 #[tokio::test(start_paused = true)]
 async fn p30_a_slow_store_gets_on_with_a_thousand_credentials() {
@@ -365,7 +407,7 @@ async fn p30_and_p33_two_pools_share_a_file_that_holds_no_secret() {
     world.endpoint.down(cortana::oauth::RefreshError::InvalidGrant { code: "invalid_grant".to_owned() });
     let folder = tempfile::tempdir().unwrap();
     let settings = StorageSettings::in_folder(&folder.path().join("state"));
-    world.state = Arc::new(StoredState::new(settings.clone()));
+    world.state = Arc::new(StoredState::new(settings.clone(), OnDamage::PutAside));
     let first = world.process().await;
     serve(&first, "openai", quota(600)).await;
     qwen(&first).await.unwrap_err();
@@ -380,7 +422,7 @@ async fn p30_and_p33_two_pools_share_a_file_that_holds_no_secret() {
     for canary in ["canary", "sk-fake", "example.com", &hex("FAKE-canary-refresh")] {
         assert!(!found(canary), "{canary} stands in the database");
     }
-    world.state = Arc::new(StoredState::new(settings));
+    world.state = Arc::new(StoredState::new(settings, OnDamage::PutAside));
     let second = world.process().await;
     let states = |process: &Process| -> Vec<_> {
         process

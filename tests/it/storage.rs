@@ -16,7 +16,7 @@ use cortana::{
         SwitchedOff, Value,
     },
     secret::Secret,
-    storage::{Storage, StorageError},
+    storage::{OnDamage, Storage, StorageError},
 };
 use futures::future::join_all;
 use tempfile::TempDir;
@@ -84,9 +84,9 @@ async fn p30_what_is_written_is_read_by_the_next_process() {
             ),
             line("b", Item::Counts, counts(3)),
         ];
-        let first = StoredState::new(place.settings.clone());
+        let first = StoredState::new(place.settings.clone(), OnDamage::PutAside);
         first.write(&batch("one", 1, 10, lines.clone())).await.unwrap();
-        let second = StoredState::new(place.settings.clone());
+        let second = StoredState::new(place.settings.clone(), OnDamage::PutAside);
         let mut read = second.read(0).await.unwrap();
         read.lines.sort_by(|one, other| (&one.credential, &one.item).cmp(&(&other.credential, &other.item)));
         assert_eq!(read.lines, lines);
@@ -101,7 +101,7 @@ async fn p30_what_is_written_is_read_by_the_next_process() {
 #[tokio::test]
 async fn p30_a_batch_that_is_sent_twice_counts_once() {
     for place in places().await {
-        let state = StoredState::new(place.settings.clone());
+        let state = StoredState::new(place.settings.clone(), OnDamage::PutAside);
         let once = batch("one", 1, 10, vec![line("a", Item::Counts, counts(3))]);
         state.write(&once).await.unwrap();
         state.write(&once).await.unwrap();
@@ -112,7 +112,7 @@ async fn p30_a_batch_that_is_sent_twice_counts_once() {
 #[tokio::test]
 async fn p30_a_batch_of_any_size_is_merged_line_by_line() {
     for place in places().await {
-        let state = StoredState::new(place.settings.clone());
+        let state = StoredState::new(place.settings.clone(), OnDamage::PutAside);
         let names: Vec<String> = (0..1100).map(|number| format!("credential {number:04}")).collect();
         let mut lines: Vec<Line> = names.iter().map(|name| line(name, Item::Counts, counts(2))).collect();
         state.write(&batch("one", 1, 10, lines.clone())).await.unwrap();
@@ -141,7 +141,7 @@ async fn p30_writers_at_once_lose_no_count() {
             let settings = place.settings.clone();
             async move {
                 // Opened together too: one makes the file, all find it whole.
-                let state = StoredState::new(settings);
+                let state = StoredState::new(settings, OnDamage::PutAside);
                 let name = format!("writer {writer}");
                 for serial in 1..=BATCHES {
                     let lines = vec![line("a", Item::Counts, counts(1)), line("b", Item::Counts, counts(2))];
@@ -150,7 +150,7 @@ async fn p30_writers_at_once_lose_no_count() {
             }
         });
         join_all(writers).await;
-        let read = StoredState::new(place.settings.clone()).read(0).await.unwrap();
+        let read = StoredState::new(place.settings.clone(), OnDamage::PutAside).read(0).await.unwrap();
         let total = u64::try_from(BATCHES).unwrap() * u64::try_from(WRITERS).unwrap();
         let mut values: Vec<Value> = read.lines.into_iter().map(|line| line.value).collect();
         values.sort_by_key(|value| format!("{value:?}"));
@@ -162,7 +162,7 @@ async fn p30_writers_at_once_lose_no_count() {
 async fn p30_what_has_ended_and_what_nobody_has_is_forgotten() {
     const DAY: i64 = 86_400_000;
     for place in places().await {
-        let state = StoredState::new(place.settings.clone());
+        let state = StoredState::new(place.settings.clone(), OnDamage::PutAside);
         let rests = |until| Value::Rests(Rests { cleared_at: 0, spans: vec![span(until, 1)] });
         let lines = vec![
             line("gone", Item::Counts, counts(1)),
@@ -171,7 +171,7 @@ async fn p30_what_has_ended_and_what_nobody_has_is_forgotten() {
         ];
         state.write(&batch("one", 1, DAY, lines)).await.unwrap();
         state.write(&batch("one", 2, 92 * DAY, vec![line("here", Item::Counts, counts(1))])).await.unwrap();
-        let read = StoredState::new(place.settings.clone()).read(0).await.unwrap();
+        let read = StoredState::new(place.settings.clone(), OnDamage::PutAside).read(0).await.unwrap();
         assert_eq!(read.lines, [line("here", Item::Counts, counts(2))]);
     }
 }
@@ -180,7 +180,7 @@ async fn p30_what_has_ended_and_what_nobody_has_is_forgotten() {
 async fn p18_the_database_is_its_owners_alone() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("state/cortana.db");
-    let state = StoredState::new(file(&path));
+    let state = StoredState::new(file(&path), OnDamage::PutAside);
     state.write(&batch("one", 1, 10, vec![line("a", Item::Counts, counts(1))])).await.unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder.path().join("state")), 0o700);
@@ -191,7 +191,7 @@ async fn p18_the_database_is_its_owners_alone() {
     let loose = folder.path().join("loose.db");
     put(&loose, "");
     fs::set_permissions(&loose, fs::Permissions::from_mode(0o644)).unwrap();
-    Storage::open(&file(&loose)).await.unwrap();
+    Storage::open(&file(&loose), OnDamage::PutAside).await.unwrap();
     assert_eq!(mode(&loose), 0o600, "a looser one is tightened");
 }
 
@@ -199,8 +199,11 @@ async fn p18_the_database_is_its_owners_alone() {
 async fn p30_a_damaged_file_is_put_aside_and_a_new_one_made() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("cortana.db");
-    put(&path, &"this is no database ".repeat(500));
-    let state = StoredState::new(file(&path));
+    put(&path, &format!("SQLite format 3\0{}", "and then nothing of the kind ".repeat(500)));
+    let report = Storage::open(&file(&path), OnDamage::Report).await.unwrap_err();
+    assert!(matches!(report, StorageError::Damaged { .. }), "{report:?}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "a command leaves it: the file and its lock");
+    let state = StoredState::new(file(&path), OnDamage::PutAside);
     state.write(&batch("one", 1, 10, vec![line("a", Item::Counts, counts(1))])).await.unwrap();
     assert_eq!(state.read(0).await.unwrap().lines.len(), 1);
     let aside: Vec<PathBuf> = fs::read_dir(folder.path())
@@ -210,22 +213,68 @@ async fn p30_a_damaged_file_is_put_aside_and_a_new_one_made() {
         .collect();
     assert_eq!(aside.len(), 1, "{aside:?}");
     assert!(
-        fs::read_to_string(&aside[0]).unwrap().starts_with("this is no database"),
+        fs::read_to_string(&aside[0]).unwrap().contains("and then nothing of the kind"),
         "nothing is thrown away"
     );
+}
+
+/// `DATABASE_URL` may name a wrong file, and a credential must survive that.
+#[tokio::test]
+async fn p30_a_file_that_is_something_else_is_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("qwen.json");
+    put(&path, r#"{"refresh_token": "FAKE"}"#);
+    let error = Storage::open(&file(&path), OnDamage::PutAside).await.unwrap_err();
+    assert_eq!(error, StorageError::Foreign);
+    assert_eq!(fs::read_to_string(&path).unwrap(), r#"{"refresh_token": "FAKE"}"#);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "and nothing is put beside it");
+}
+
+#[tokio::test]
+async fn p30_a_file_that_is_removed_or_replaced_under_a_process_is_made_anew() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("cortana.db");
+    let state = StoredState::new(file(&path), OnDamage::PutAside);
+    for serial in 1..4 {
+        state.write(&batch("one", serial, 10, vec![line("a", Item::Counts, counts(1))])).await.unwrap();
+        let before = state.read(0).await.unwrap();
+        assert_eq!(before.lines, [line("a", Item::Counts, counts(1))], "what it held is gone");
+        if serial == 1 {
+            fs::remove_file(&path).unwrap();
+        } else {
+            postgres::move_away(&path, &folder.path().join(format!("old-{serial}")));
+        }
+        let after = state.read(0).await.unwrap();
+        assert!(after.lines.is_empty() && after.store != before.store, "{after:?} after {before:?}");
+        let other = StoredState::new(file(&path), OnDamage::Report);
+        assert_eq!(other.read(0).await.unwrap().store, after.store, "everybody sees the same");
+    }
+}
+
+#[tokio::test]
+async fn p30_a_server_that_is_read_only_is_read_by_who_starts_then() {
+    let Some(address) = postgres::fresh_database().await else { return };
+    let settings = StorageSettings { database: Database::Postgres(Secret::new(address.clone())) };
+    let lines = vec![line("a", Item::Counts, counts(1))];
+    let first = StoredState::new(settings.clone(), OnDamage::PutAside);
+    first.write(&batch("one", 1, 10, lines.clone())).await.unwrap();
+    postgres::make_read_only(&address).await;
+    let second = StoredState::new(settings, OnDamage::PutAside);
+    assert_eq!(second.read(0).await.unwrap().lines, lines);
+    second.write(&batch("two", 1, 20, lines)).await.unwrap_err();
 }
 
 #[tokio::test]
 async fn p30_a_page_that_is_damaged_inside_is_found_at_the_start() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("cortana.db");
-    let storage = Storage::open(&file(&path)).await.unwrap();
+    let storage = Storage::open(&file(&path), OnDamage::PutAside).await.unwrap();
     storage.close().await;
     let mut bytes = fs::read(&path).unwrap();
     // The header stays; every page behind the first is overwritten.
     bytes[4096..].fill(0xAB);
     put_bytes(&path, &bytes);
-    let state = StoredState::new(file(&path));
+    let state = StoredState::new(file(&path), OnDamage::PutAside);
     assert_eq!(state.read(0).await.unwrap().lines, []);
     let names: Vec<_> =
         fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -241,14 +290,14 @@ fn put_bytes(path: &Path, bytes: &[u8]) {
 async fn a_database_of_a_later_version_is_left_alone() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("cortana.db");
-    Storage::open(&file(&path)).await.unwrap().close().await;
+    Storage::open(&file(&path), OnDamage::PutAside).await.unwrap().close().await;
     postgres::run_on_sqlite(
         &path,
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
          VALUES (9999, 'later', 1, x'00', 0)",
     )
     .await;
-    let error = Storage::open(&file(&path)).await.unwrap_err();
+    let error = Storage::open(&file(&path), OnDamage::PutAside).await.unwrap_err();
     assert_eq!(error, StorageError::Newer { version: 9999 });
     assert!(
         !fs::read_dir(folder.path())
@@ -266,7 +315,7 @@ async fn p33_an_unreachable_server_is_told_without_its_address() {
         )),
     };
     assert!(!format!("{settings:?}").contains("canary"));
-    let error = Storage::open(&settings).await.unwrap_err();
+    let error = Storage::open(&settings, OnDamage::PutAside).await.unwrap_err();
     assert!(matches!(error, StorageError::Unreachable { .. }), "{error:?}");
     assert!(!format!("{error:?} {error}").contains("canary"), "{error}");
     assert!(error.to_string().contains("DATABASE_URL"), "{error}");
@@ -277,6 +326,8 @@ async fn p30_a_folder_that_cannot_be_written_is_said() {
     let folder = TempDir::new().unwrap();
     put(&folder.path().join("in-the-way"), "");
     // A file where the folder should be: refused to root too.
-    let error = Storage::open(&file(&folder.path().join("in-the-way/cortana.db"))).await.unwrap_err();
+    let error = Storage::open(&file(&folder.path().join("in-the-way/cortana.db")), OnDamage::PutAside)
+        .await
+        .unwrap_err();
     assert!(matches!(error, StorageError::NotWritable { .. }), "{error:?}");
 }

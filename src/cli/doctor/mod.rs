@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::Settings,
     pool,
-    storage::{Health, Storage},
+    storage::{Health, OnDamage, Storage},
 };
 
 /// How a check ended.
@@ -106,7 +106,7 @@ pub(super) async fn run(settings: &Settings, options: &DoctorOptions) -> Result<
 async fn state_store(settings: &Settings) -> Finding {
     const CHECK: &str = "state store";
     let health = async {
-        let storage = Storage::open(&settings.storage).await?;
+        let storage = Storage::open(&settings.storage, OnDamage::Report).await?;
         let health = storage.health().await;
         storage.close().await;
         health

@@ -10,7 +10,7 @@ use crate::{
         error::CommandError,
         reply::{Interaction, cut},
     },
-    pool::{CredentialView, NoSuchCredential, Refused, Selector},
+    pool::{CredentialView, NoSuchCredential, Refused, Selector, State},
 };
 
 /// Characters of a reason that are kept.
@@ -126,7 +126,7 @@ async fn act(
             let disabled = bot.pool.disable(id, reason.clone());
             disabled.map(|()| "⛔ Disabled. Requests that are under way finish.")
         }
-        Action::Enable => bot.pool.enable(id).map(|()| "✅ Enabled."),
+        Action::Enable => bot.pool.enable(id).map(|()| enabled(bot, id)),
         Action::ClearCooldown => bot.pool.clear_cooldown(id).map(|()| "✅ It rests no longer."),
     };
     match done {
@@ -141,6 +141,14 @@ async fn act(
             shown(bot, id, note)
         }
         Err(NoSuchCredential(_)) => card::gone(id),
+    }
+}
+
+/// What an operator disabled is enabled; what its file or terms disable stays so.
+fn enabled(bot: &Bot, id: &CredentialId) -> &'static str {
+    match view(bot, id) {
+        Some(view) if view.state == State::Disabled => "⛔ It is still disabled, for the reason below.",
+        Some(_) | None => "✅ Enabled.",
     }
 }
 

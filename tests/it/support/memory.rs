@@ -27,6 +27,8 @@ pub(crate) enum Manner {
     Fails,
     /// Reads; a write ends with an error: a full disk, a server that is read-only.
     FailsToWrite,
+    /// A read takes this long.
+    ReadsIn(Duration),
     /// A batch takes this long for each of its lines.
     Slow(Duration),
     /// Takes a batch in, then says that it did not.
@@ -41,11 +43,26 @@ pub(crate) struct SharedState {
     serials: Mutex<HashMap<String, i64>>,
     pub(crate) writes: AtomicU32,
     pub(crate) calls: AtomicU32,
+    replaced: AtomicU32,
 }
 
 impl SharedState {
     pub(crate) fn set(&self, manner: Manner) {
         *self.manner.lock().unwrap() = manner;
+    }
+
+    /// An operator puts an empty one in its place, which is as far as `revision`.
+    pub(crate) fn replace(&self, revision: i64) {
+        self.lines.lock().unwrap().clear();
+        self.serials.lock().unwrap().clear();
+        *self.revision.lock().unwrap() = revision;
+        self.replaced.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// An operator puts a copy back that was made when it was empty.
+    pub(crate) fn restore(&self) {
+        self.replace(0);
+        self.replaced.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Of how many credentials it knows something.
@@ -60,7 +77,11 @@ impl SharedState {
         match manner {
             Manner::Hangs => std::future::pending().await,
             Manner::Fails => Err(StateStoreError("the disk is on fire".to_owned())),
-            Manner::Well | Manner::LosesReceipts | Manner::FailsToWrite | Manner::Slow(_) => Ok(manner),
+            Manner::Well
+            | Manner::LosesReceipts
+            | Manner::FailsToWrite
+            | Manner::Slow(_)
+            | Manner::ReadsIn(_) => Ok(manner),
         }
     }
 }
@@ -68,7 +89,9 @@ impl SharedState {
 #[async_trait]
 impl StateStore for SharedState {
     async fn read(&self, after: i64) -> Result<Changes, StateStoreError> {
-        self.manner().await?;
+        if let Manner::ReadsIn(time) = self.manner().await? {
+            tokio::time::sleep(time).await;
+        }
         let lines = self.lines.lock().unwrap();
         let newer = lines.iter().filter(|(_, (_, revision))| *revision > after);
         let lines = newer
@@ -78,7 +101,8 @@ impl StateStore for SharedState {
                 value: serde_json::from_str(value).unwrap(),
             })
             .collect();
-        Ok(Changes { lines, revision: *self.revision.lock().unwrap() })
+        let store = self.replaced.load(Ordering::SeqCst).to_string();
+        Ok(Changes { lines, revision: *self.revision.lock().unwrap(), store })
     }
 
     async fn write(&self, batch: &Batch) -> Result<(), StateStoreError> {
@@ -104,7 +128,12 @@ impl StateStore for SharedState {
         }
         match manner {
             Manner::LosesReceipts => Err(StateStoreError("the receipt was lost".to_owned())),
-            Manner::Well | Manner::Hangs | Manner::Fails | Manner::FailsToWrite | Manner::Slow(_) => Ok(()),
+            Manner::Well
+            | Manner::Hangs
+            | Manner::Fails
+            | Manner::FailsToWrite
+            | Manner::Slow(_)
+            | Manner::ReadsIn(_) => Ok(()),
         }
     }
 }

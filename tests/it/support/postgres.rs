@@ -36,3 +36,18 @@ pub(crate) async fn run_on_sqlite(path: &Path, statement: &'static str) {
     connection.execute(statement).await.unwrap();
     connection.close().await.unwrap();
 }
+
+/// Lets nobody who connects from now on write.
+pub(crate) async fn make_read_only(address: &str) {
+    let name = address.rsplit('/').next().unwrap();
+    let mut connection = sqlx::AnyConnection::connect(address).await.unwrap();
+    let statement = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
+    connection.execute(sqlx::AssertSqlSafe(statement).into_sql_str()).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// Moves a database's file, as an operator's shell would.
+#[expect(clippy::disallowed_methods, reason = "an operator moves a file")]
+pub(crate) fn move_away(path: &Path, to: &Path) {
+    std::fs::rename(path, to).unwrap();
+}
