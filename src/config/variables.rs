@@ -310,7 +310,7 @@ pub const PROVIDER_VARIABLES: &[ProviderVariable] = &[
     },
     ProviderVariable {
         suffix: "SCOPE",
-        line: "Scopes to ask for, separated by spaces, instead of the built-in ones",
+        line: "Scopes of a login made here, separated by spaces; read, but no login is made here yet",
         kind: Kind::Plain,
         of: Of::Logins,
         count: Count::One,
