@@ -240,8 +240,17 @@ impl Pair {
         let selector = Selector::Credential(self.view(number).id);
         let reports = self.process.pool.refresh(&selector, Refused::Keep).await;
         self.listen();
-        if matches!(reports[0].result, RefreshResult::Refreshed { .. } | RefreshResult::Adopted { .. }) {
-            self.known[number].refused = false;
+        match reports[0].result {
+            // Nothing was done: what time alone changed at this very instant is told in the pool's own time.
+            RefreshResult::TooSoon { .. } => return,
+            RefreshResult::Refreshed { .. } | RefreshResult::Adopted { .. } => {
+                self.known[number].refused = false
+            }
+            RefreshResult::NothingToRefresh
+            | RefreshResult::Disabled { .. }
+            | RefreshResult::RefusedBefore
+            | RefreshResult::Failed(_)
+            | RefreshResult::Store(_) => {}
         }
         self.told(number);
     }
