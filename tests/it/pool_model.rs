@@ -244,7 +244,7 @@ impl Pair {
             // Nothing was done: what time alone changed at this very instant is told in the pool's own time.
             RefreshResult::TooSoon { .. } => return,
             RefreshResult::Refreshed { .. } | RefreshResult::Adopted { .. } => {
-                self.known[number].refused = false
+                self.known[number].refused = false;
             }
             RefreshResult::NothingToRefresh
             | RefreshResult::Disabled { .. }
