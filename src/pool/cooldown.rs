@@ -68,6 +68,8 @@ pub(super) type Mark = u64;
 pub(super) struct Rest {
     /// Until when.
     pub(super) until: DateTime<Utc>,
+    /// When that was said: later than now after the clock stepped back.
+    pub(super) made_at: DateTime<Utc>,
     /// When one real request may try although it rests.
     pub(super) probe_at: Option<DateTime<Utc>>,
     /// The request that tries it now.
@@ -148,7 +150,7 @@ impl Rest {
             }
             (None, None) => (now, hit.cause, hit.reason.to_owned(), None),
         };
-        Self { until, probe_at, probe, open: false, cause, reason, step, since }
+        Self { until, made_at: now, probe_at, probe, open: false, cause, reason, step, since }
     }
 
     /// Whether it is still under way; one that has ended is kept for its step.
@@ -182,6 +184,7 @@ impl Rest {
     /// The service has begun to answer a later lease: it is over for everybody. Whether somebody kept the others away.
     pub(super) fn open(&mut self, now: DateTime<Utc>) -> bool {
         self.until = self.until.min(now);
+        self.made_at = now;
         self.open = true;
         self.probe.take().is_some()
     }
@@ -196,6 +199,7 @@ impl Rest {
         let tried = self.give_back(taken);
         if tried {
             self.probe_at = self.probe_at.map(|_| after(now, PROBE));
+            self.made_at = now;
         }
         tried
     }

@@ -1,7 +1,8 @@
 //! What this process knows of what is remembered, and how it follows the live set.
 //!
-//! Nothing in the pool has to say that it changed: a look compares each entry with its lines, by references, and writes
-//! down what differs. So a lease costs nothing for being remembered, and a store that hangs is never in its way.
+//! Nothing in the pool has to say what changed: the set notes whose entry was in other hands, and a look compares those
+//! with their lines, by references, and writes down what differs. So a lease costs next to nothing for being remembered, a
+//! look holds no lease up however many credentials there are, and a store that hangs is never in the way.
 
 mod anew;
 
@@ -14,7 +15,7 @@ use super::{
     cooldown::Mark,
     entry::Entry,
     held::{Held, judged, refusal_line, refusal_of},
-    line::{Counts, Decision, RefreshLine, RefusalLine, RefusedToken, Rests, SwitchedOff, Value},
+    line::{AHEAD, Counts, Decision, RefreshLine, RefusalLine, RefusedToken, Rests, SwitchedOff, Value},
     resting::{add_rest, follow_rest, show_rest},
     set::Set,
     state_store::{Batch, Changes, Item, Line},
@@ -46,8 +47,12 @@ pub(super) struct Ledger {
     /// Which store that is a revision of.
     store: Option<String>,
     known: HashMap<CredentialId, Known>,
+    /// The last look, to know that the clock stepped back.
+    looked_at: i64,
     /// Sent, but perhaps not received: sent again as it is.
     pending: Option<Batch>,
+    /// Entries that looks have visited.
+    visits: usize,
 }
 
 /// What is known of one.
@@ -86,10 +91,29 @@ struct Had {
     refusal: Option<RefusalLine>,
 }
 
+/// What others wrote.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// Of which credentials, whether they are here or not.
+    pub(super) whose: BTreeSet<CredentialId>,
+    /// Whether it says more than counts.
+    pub(super) more_than_counts: bool,
+}
+
 impl Ledger {
     /// An empty one.
     pub(super) fn new(writer: String, presence: Presence) -> Self {
-        Self { writer, presence, serial: 0, revision: 0, store: None, known: HashMap::new(), pending: None }
+        Self {
+            writer,
+            presence,
+            serial: 0,
+            revision: 0,
+            store: None,
+            known: HashMap::new(),
+            looked_at: i64::MIN,
+            pending: None,
+            visits: 0,
+        }
     }
 
     /// After which revision to read.
@@ -97,25 +121,31 @@ impl Ledger {
         self.revision
     }
 
-    /// Writes down what changed in the set since the last look. A credential that is new takes in what is known first.
+    /// Writes down what changed in the set since the last look. A credential that is new takes in what is known first; after
+    /// the clock stepped back all have rests that may have begun in what is the future now (P10).
     pub(super) fn look(&mut self, set: &mut Set, now: DateTime<Utc>) {
         let mark = set.next_mark();
         let at = now.timestamp_millis();
-        let mut held = Vec::new();
-        for entry in set.entries_mut() {
-            if !self.known.contains_key(&entry.credential.id) {
-                self.known.insert(entry.credential.id.clone(), Known::default());
-            }
-            let Some(known) = self.known.get_mut(&entry.credential.id) else { continue };
+        if at.saturating_add(AHEAD) < self.looked_at {
+            set.show_all();
+        }
+        self.looked_at = at;
+        for slot in set.take_unseen() {
+            let Some(entry) = set.look_at(slot) else { continue };
+            let known = match self.known.get_mut(&entry.credential.id) {
+                Some(known) => known,
+                None => self.known.entry(entry.credential.id.clone()).or_default(),
+            };
+            self.visits += 1;
             let before = (known.switch.at, known.refusal.at);
             if entry.is_remembered {
                 known.follow(entry, &self.writer, at);
                 known.hold_back(entry);
+                if known.bring_back(at) {
+                    known.show(entry, mark, at);
+                }
             } else {
                 known.begin(entry, &self.writer, mark, at);
-            }
-            if before != (known.switch.at, known.refusal.at) {
-                held.push((entry.credential.id.clone(), known.held()));
             }
             if self.presence == Presence::Told
                 && known.unsent.seen_at.max(known.counts.seen_at).is_none_or(|seen| at - seen > DAY)
@@ -123,9 +153,10 @@ impl Ledger {
                 known.unsent.seen_at = Some(at);
                 known.changed.insert(Item::Counts);
             }
-        }
-        for (id, held) in held {
-            set.hold_back(id, held);
+            if before != (known.switch.at, known.refusal.at) {
+                let id = entry.credential.id.clone();
+                set.hold_back(id, known.held());
+            }
         }
     }
 
@@ -161,29 +192,28 @@ impl Ledger {
         }
     }
 
-    /// Takes in what others wrote. Whether it says more than counts.
-    pub(super) fn take_in(&mut self, set: &mut Set, changes: Changes, now: DateTime<Utc>) -> bool {
+    /// Takes in what others wrote.
+    pub(super) fn take_in(&mut self, set: &mut Set, changes: Changes, now: DateTime<Utc>) -> Heard {
         self.look(set, now);
         self.revision = self.revision.max(changes.revision);
         self.store = Some(changes.store);
-        let mut touched: BTreeSet<CredentialId> = BTreeSet::new();
-        let mut has_news = false;
+        let mut heard = Heard::default();
+        let at = now.timestamp_millis();
         for Line { credential, item, value } in changes.lines {
             let known = self.known.entry(credential.clone()).or_default();
-            has_news |= item != Item::Counts;
-            known.learn(item, value);
-            touched.insert(credential);
+            heard.more_than_counts |= item != Item::Counts;
+            known.learn(item, value, at);
+            heard.whose.insert(credential);
         }
         let mark = set.next_mark();
-        let at = now.timestamp_millis();
-        for id in touched {
-            let Some(known) = self.known.get_mut(&id) else { continue };
-            if let Some(entry) = set.get_mut(&id) {
+        for id in &heard.whose {
+            let Some(known) = self.known.get_mut(id) else { continue };
+            if let Some(entry) = set.get_mut(id) {
                 known.show(entry, mark, at);
             }
-            set.hold_back(id, known.held());
+            set.hold_back(id.clone(), known.held());
         }
-        has_news
+        heard
     }
 }
 
@@ -204,8 +234,18 @@ impl Known {
         }
         self.follow_switch(entry, writer, at);
         self.follow_refusal(entry, writer, at);
+        self.bring_back(at);
         self.show(entry, mark, at);
         entry.is_remembered = true;
+    }
+
+    /// Lets rests that a clock ahead of this one made begin now; whether there were any.
+    fn bring_back(&mut self, at: i64) -> bool {
+        let mut any = false;
+        for rests in self.models.values_mut().chain([&mut self.rest]) {
+            any |= rests.bring_back(at);
+        }
+        any
     }
 
     /// What a credential has that is loaded from now on.
@@ -331,12 +371,11 @@ impl Known {
     }
 
     /// Takes in a line from the store. A kind that does not fit its item comes from a later version and says nothing here.
-    fn learn(&mut self, item: Item, value: Value) {
+    fn learn(&mut self, item: Item, value: Value, at: i64) {
         match (item, value) {
-            (Item::Rest, Value::Rests(rests)) => self.rest = self.rest.join(&rests),
+            (Item::Rest, Value::Rests(rests)) => self.rest.learn(&rests, at),
             (Item::ModelRest(model), Value::Rests(rests)) => {
-                let known = self.models.entry(model).or_default();
-                *known = known.join(&rests);
+                self.models.entry(model).or_default().learn(&rests, at);
             }
             (Item::RefusedToken(token), Value::RefusedToken(decision)) => {
                 let known = self.refused.entry(token).or_default();
@@ -388,14 +427,16 @@ impl Known {
             since: newest.since,
             ..Counts::default()
         };
+        let has_been = |known: &i64| *known <= at.saturating_add(AHEAD);
         let later = |ours: &mut Option<DateTime<Utc>>, known: Option<i64>| {
+            let known = known.filter(has_been);
             if known > ours.map(|at| at.timestamp_millis()) {
                 *ours = known.and_then(DateTime::from_timestamp_millis);
             }
         };
         later(&mut entry.last_used_at, newest.last_used_at);
         later(&mut entry.by_hand_at, newest.by_hand_at);
-        if let Some(RefreshLine { at, failure }) = newest.last_refresh
+        if let Some(RefreshLine { at, failure }) = newest.last_refresh.filter(|last| has_been(&last.at))
             && entry.last_refresh.as_ref().is_none_or(|last| last.at.timestamp_millis() < at)
             && let Some(at) = DateTime::from_timestamp_millis(at)
         {
@@ -437,3 +478,6 @@ fn refresh_line(entry: &Entry, last: &LastRefresh) -> RefreshLine {
     let failure = last.failure.as_ref().map(|failure| failure.replace(&label, "its file"));
     RefreshLine { at: last.at.timestamp_millis(), failure }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,10 @@
 //! - **Counts** are sums: a change is added to what stands there ([`Value::take`]), and a store takes each batch once.
 //!   Instants in them ("last used", "refreshed by hand") are the latest, the beginning of the count the earliest.
 //!
+//! - Instants are of the **clock** of whoever wrote them. A rest also says when it was made, so that a reader whose clock is
+//!   behind that one's knows how long it is meant to last, and lets it last so long by its own ([`Rests::learn`]). That is
+//!   the reader's business alone: what it writes back leaves what stands there as it is.
+//!
 //! Instants are milliseconds since 1970. There is no secret in a line, no account and no file name.
 
 use std::cmp::Ordering;
@@ -25,6 +29,9 @@ pub(super) const AFTERLIFE: i64 = 3_600_000;
 /// How long a store keeps a clearing, in milliseconds: longer than any rest lasts, since a machine that slept through it
 /// would bring back what was cleared.
 const KEPT: i64 = 32 * 86_400_000;
+
+/// An instant that lies so far ahead was written by a clock that is ahead of ours, in milliseconds.
+pub(super) const AHEAD: i64 = 60_000;
 
 /// One rest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -41,9 +48,29 @@ pub struct Span {
     pub cause: RestCause,
     /// The reason code.
     pub reason: String,
+    /// When that was said, by the clock of whoever said it; 0: an earlier version did.
+    #[serde(default)]
+    pub made_at: i64,
 }
 
 impl Span {
+    /// Whether it was made by a clock ahead of the one that says `now`.
+    fn is_ahead(&self, now: i64) -> bool {
+        self.made_at > now.saturating_add(AHEAD)
+    }
+
+    /// The same rest as if it were made now.
+    fn made_now(&self, now: i64) -> Self {
+        let here = |at: i64| now.saturating_add(at.saturating_sub(self.made_at));
+        let (until, probe_at) = (here(self.until), self.probe_at.map(here));
+        Self { until, probe_at, made_at: now, ..self.clone() }
+    }
+
+    /// Whether this is the other, made at another instant: `set_at` stays what it was.
+    fn is_moved(&self, other: &Self) -> bool {
+        self.made_at != other.made_at && other.made_now(self.made_at) == *self
+    }
+
     /// Whether it says all that the other does, whatever is cleared.
     fn covers(&self, other: &Self) -> bool {
         self.until >= other.until && self.set_at >= other.set_at && self >= other
@@ -63,6 +90,25 @@ impl Rests {
     /// The one that holds.
     pub fn current(&self) -> Option<&Span> {
         self.spans.first()
+    }
+
+    /// Takes in what a store says. A rest that a clock ahead of ours made begins now, once.
+    pub(super) fn learn(&mut self, heard: &Self, now: i64) {
+        let news = heard.spans.iter().filter(|span| !self.spans.iter().any(|known| known.is_moved(span)));
+        let mut heard = Self { cleared_at: heard.cleared_at, spans: news.cloned().collect() };
+        heard.bring_back(now);
+        *self = self.join(&heard);
+    }
+
+    /// Lets rests that a clock ahead of this one made begin now; whether there were any.
+    pub(super) fn bring_back(&mut self, now: i64) -> bool {
+        if !self.spans.iter().any(|span| span.is_ahead(now)) {
+            return false;
+        }
+        let spans =
+            self.spans.iter().map(|span| if span.is_ahead(now) { span.made_now(now) } else { span.clone() });
+        *self = Self::default().join(&Self { cleared_at: self.cleared_at, spans: spans.collect() });
+        true
     }
 
     /// Ends everything that is known, and nothing else: another process may have met a newer one that we have not heard of.
@@ -283,13 +329,14 @@ mod tests {
     use super::*;
 
     fn spans() -> impl Strategy<Value = Span> {
-        (0_i64..12, 1_i64..12, 0_usize..3).prop_map(|(until, set_at, step)| Span {
+        (0_i64..12, 1_i64..12, 0_usize..3, 0_i64..3).prop_map(|(until, set_at, step, made_at)| Span {
             until,
             set_at,
             step,
             probe_at: None,
             cause: RestCause::Quota,
             reason: "HTTP 429".to_owned(),
+            made_at,
         })
     }
 
@@ -365,6 +412,7 @@ mod tests {
             probe_at: None,
             cause: RestCause::Quota,
             reason: String::new(),
+            made_at: 0,
         };
         rests.set(ahead.clone());
         rests.clear();
@@ -383,6 +431,42 @@ mod tests {
         for value in [cleared, lifted] {
             assert!(value.ends_at().is_some_and(|at| at > now + 31 * day), "{value:?}");
         }
+    }
+
+    #[test]
+    fn p30_a_rest_of_a_clock_ahead_begins_when_it_is_heard_of_and_hearing_it_again_changes_nothing() {
+        let (now, day) = (1_790_000_000_000, 86_400_000);
+        let made = |made_at: i64, set_at| Span {
+            until: made_at + 600_000,
+            set_at,
+            step: 1,
+            probe_at: Some(made_at + 300_000),
+            cause: RestCause::Quota,
+            reason: String::new(),
+            made_at,
+        };
+        let store = Rests { cleared_at: 0, spans: vec![made(now + day, now + day)] };
+        let mut known = Rests::default();
+        known.learn(&store, now);
+        assert_eq!(known.spans, [made(now, now + day)]);
+        known.learn(&store, now + 200_000);
+        known.learn(&store, now + 2 * day);
+        assert_eq!(known.spans, [made(now, now + day)], "not even when its instant has come");
+        assert_eq!(known.join(&store).spans, store.spans, "what is written back changes nothing there");
+        known.clear();
+        assert_eq!(store.join(&known).current(), None, "but its end is its end");
+        let minute = Rests { cleared_at: 0, spans: vec![made(now + AHEAD, now)] };
+        let mut known = Rests::default();
+        known.learn(&minute, now);
+        assert_eq!(known, minute, "clocks differ a little");
+    }
+
+    #[test]
+    fn p30_a_rest_of_an_earlier_version_says_not_when_it_was_made() {
+        let text =
+            r#"{"until":900,"set_at":500,"step":0,"probe_at":null,"cause":"quota","reason":"HTTP 429"}"#;
+        let span: Span = serde_json::from_str(text).unwrap();
+        assert_eq!((span.made_at, span.is_ahead(0)), (0, false));
     }
 
     #[test]

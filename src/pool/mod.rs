@@ -26,6 +26,8 @@ mod refresher;
 mod reload;
 mod remember;
 mod resting;
+#[cfg(test)]
+mod samples;
 mod schedule;
 mod seating;
 mod selection;
@@ -40,6 +42,7 @@ mod table;
 mod table_tests;
 #[cfg(test)]
 mod tests;
+mod touched;
 mod uses;
 mod veil;
 mod watcher;

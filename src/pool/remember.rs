@@ -38,6 +38,8 @@ impl Inner {
     /// Takes in what others wrote, then writes what changed; neither waits for the other to succeed.
     pub(super) async fn exchange(&self, what: Exchange, patience: Duration) -> Result<(), StateStoreError> {
         let mut ledger = self.ledger.lock().await;
+        // However the store does: rests that the clock stepped back from under are seen to here.
+        ledger.look(&mut self.set(), self.now());
         let done = timeout(patience, self.exchanged(&mut ledger, what)).await;
         done.unwrap_or_else(|_| {
             Err(StateStoreError(format!("the state store did not answer within {} s", patience.as_secs())))
@@ -64,11 +66,11 @@ impl Inner {
         let news = {
             let now = self.now();
             let mut set = self.set();
-            let any = !changes.lines.is_empty();
-            if ledger.take_in(&mut set, changes, now) {
+            let heard = ledger.take_in(&mut set, changes, now);
+            if heard.more_than_counts {
                 self.openings.send_modify(|count| *count += 1);
             }
-            if any { set.sweep(now) } else { Vec::new() }
+            heard.whose.iter().filter_map(|id| set.sweep_one(id, now)).collect::<Vec<_>>()
         };
         if !news.is_empty() {
             self.wake.notify_one();

@@ -52,6 +52,7 @@ fn span(rest: &Rest, at: i64) -> Span {
         probe_at: rest.probe_at.map(|at| at.timestamp_millis()),
         cause: rest.cause,
         reason: rest.reason.clone(),
+        made_at: rest.made_at.timestamp_millis(),
     }
 }
 
@@ -66,6 +67,7 @@ pub(super) fn show_rest(known: &Rests, rest: &mut Option<Rest>, mark: Mark, at: 
             let same = rest.as_ref().filter(|rest| rest.until.timestamp_millis() == span.until);
             *rest = Some(Rest {
                 until: instant(span.until),
+                made_at: instant(span.made_at),
                 probe_at: span.probe_at.map(instant),
                 // A request of ours that tries it is under way whatever others say.
                 probe: rest.as_ref().and_then(|rest| rest.probe),

@@ -18,6 +18,7 @@ use super::{
     sessions::Sessions,
     standing::Readiness,
     table::{Found, Order, Seat, Table, Why},
+    touched::Touched,
 };
 use crate::{
     config::{PoolSettings, SeatRule, Strategy},
@@ -58,6 +59,8 @@ pub(super) struct Set {
     changed: HashSet<usize>,
     /// Any of them may have changed.
     has_changed: bool,
+    /// Whose change the ledger was not shown yet.
+    unseen: Touched,
     /// The millisecond at which the tables were asked last.
     looked_at: i64,
     order: Order,
@@ -91,10 +94,20 @@ impl Set {
         &self.entries
     }
 
-    /// The same, to change.
-    pub(super) fn entries_mut(&mut self) -> &mut [Entry] {
-        self.has_changed = true;
-        &mut self.entries
+    /// Whose entry was in other hands since this was asked last, by slot, and a few in turn.
+    pub(super) fn take_unseen(&mut self) -> Vec<usize> {
+        self.unseen.take()
+    }
+
+    /// Every entry is among them next time.
+    pub(super) fn show_all(&mut self) {
+        self.unseen.all(self.entries.len());
+    }
+
+    /// One for the ledger, which may change it: the tables are to be told of that, the ledger is not.
+    pub(super) fn look_at(&mut self, slot: usize) -> Option<&mut Entry> {
+        self.changed.insert(slot);
+        self.entries.get_mut(slot)
     }
 
     /// Sources that cannot be used.
@@ -116,6 +129,7 @@ impl Set {
     pub(super) fn get_mut(&mut self, id: &CredentialId) -> Option<&mut Entry> {
         let slot = *self.by_id.get(id)?;
         self.changed.insert(slot);
+        self.unseen.add(slot);
         self.entries.get_mut(slot)
     }
 
@@ -190,6 +204,7 @@ impl Set {
     ) -> Option<&Entry> {
         let entry = self.entries.get_mut(slot)?;
         entry.lend(model, taken, now);
+        self.unseen.add(slot);
         if entry.rests() {
             // It is the one that tries it: the others wait for its end.
             self.changed.insert(slot);
@@ -217,6 +232,7 @@ impl Set {
         if changes {
             self.changed.insert(slot);
         }
+        self.unseen.add(slot);
         Some(entry)
     }
 
@@ -385,6 +401,7 @@ impl Set {
         self.rings = rings;
         self.changed.clear();
         self.has_changed = true;
+        self.show_all();
     }
 
     /// A client was refused: it concerns every credential with it.

@@ -12,13 +12,13 @@ use super::{
     line::SwitchedOff,
     outcome::Returned,
     refresher::{Ended, Errand, take_in},
+    samples::{at, login, outcome},
     standing::Readiness,
     window::{Phase, after},
 };
 use crate::{
     credential::{
-        Credential, CredentialId, Dialect, Fingerprint, LockNotes, LockedFailure, Login, OAuthLogin, Place,
-        Tokens,
+        Credential, CredentialId, Dialect, Fingerprint, LockNotes, LockedFailure, Login, Place, Tokens,
     },
     oauth::RefreshError,
     provider::{Catalog, OAuthClient},
@@ -26,22 +26,6 @@ use crate::{
 };
 
 const MODEL: &str = "a-model";
-
-fn at(second: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_790_000_000 + second, 0).unwrap()
-}
-
-fn login(number: u32, expires_at: DateTime<Utc>, lifetime: Option<Duration>) -> OAuthLogin {
-    OAuthLogin {
-        tokens: Tokens {
-            access: Some(Secret::new(format!("FAKE-access-{number}"))),
-            refresh: Some(Secret::new(format!("FAKE-refresh-{number}"))),
-            expires_at: Some(expires_at),
-            lifetime,
-        },
-        ..OAuthLogin::default()
-    }
-}
 
 fn entry(login: Login, now: DateTime<Utc>) -> Entry {
     let catalog = Catalog::builtin();
@@ -218,25 +202,11 @@ enum Event {
     Cleared,
 }
 
-fn hint() -> impl Strategy<Value = RetryHint> {
+fn hint() -> impl Strategy<Value = RetryHint> + Clone {
     prop_oneof![
         (0_u64..100_000).prop_map(|seconds| RetryHint::After(Duration::from_secs(seconds))),
         (-1000_i64..100_000).prop_map(|second| RetryHint::At(at(second))),
         Just(RetryHint::None),
-    ]
-}
-
-fn outcome() -> impl Strategy<Value = Outcome> {
-    let reason = || "HTTP 429".to_owned();
-    prop_oneof![
-        Just(Outcome::Success),
-        Just(Outcome::Neutral),
-        Just(Outcome::Unauthorized),
-        hint().prop_map(move |hint| Outcome::ModelCooling { hint, reason: reason() }),
-        hint().prop_map(move |hint| Outcome::CredentialCooling { hint, reason: reason() }),
-        Just(Outcome::ModelUnavailable { reason: "HTTP 404".to_owned() }),
-        Just(Outcome::Refused { reason: "TOS_VIOLATION".to_owned(), link: None }),
-        Just(Outcome::ProviderFault { reason: "HTTP 503".to_owned() }),
     ]
 }
 
@@ -255,7 +225,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => (0_i64..4000).prop_map(Event::Pass),
         1 => (-90_000_i64..90_000).prop_map(Event::Step),
         6 => Just(Event::Lend),
-        6 => (0_usize..8, outcome()).prop_map(|(which, outcome)| Event::Return(which, outcome)),
+        6 => (0_usize..8, outcome(hint())).prop_map(|(which, outcome)| Event::Return(which, outcome)),
         3 => (1_u64..10_000).prop_map(Event::Granted),
         3 => failure().prop_map(Event::Failed),
         1 => (-100_i64..10_000).prop_map(Event::FileIsNewer),
@@ -307,7 +277,7 @@ proptest! {
         let mut entry = entry(start, now);
         let errand = Errand::refresh(RefreshCause::Early);
         let mut out: Vec<(Fingerprint, u64)> = Vec::new();
-        let (mut mark, mut number) = (0_u64, 0_u32);
+        let (mut mark, mut number) = (0_u64, 0_usize);
         for event in events {
             mark += 1;
             let was_ready = matches!(entry.readiness(MODEL, now), Readiness::Ready | Readiness::Early);

@@ -2,44 +2,25 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cortana::pool::{Lease, Outcome, RefreshResult, Refused, RetryHint, Selector, State};
+use chrono::TimeDelta;
+use cortana::{
+    clock::{Clock as _, VirtualClock},
+    pool::{Lease, Outcome, RefreshResult, Refused, Selector, State},
+};
 use tokio::time::sleep;
 
 use crate::support::{
-    memory::{Manner, SharedState},
-    pool::{Process, QWEN, World, only, provider, qwen, want},
+    memory::{Manner, SHARED, shared_world},
+    pool::{Process, QWEN, end, only, provider, quota, qwen, want},
 };
-
-/// Within this a change is known everywhere.
-const SHARED: Duration = Duration::from_secs(2);
-
-/// A world whose processes share a memory.
-fn world() -> (World, Arc<SharedState>) {
-    let mut world = World::new();
-    let state = Arc::new(SharedState::default());
-    world.state = state.clone();
-    (world, state)
-}
 
 async fn key(process: &Process) -> Lease {
     process.pool.lease(&want("openai", Duration::ZERO)).await.expect("one is ready")
 }
 
-fn quota(seconds: u64) -> Outcome {
-    Outcome::CredentialCooling {
-        hint: RetryHint::After(Duration::from_secs(seconds)),
-        reason: "QUOTA_EXHAUSTED".to_owned(),
-    }
-}
-
-/// Ends a process as `run` does.
-async fn end(process: Process) {
-    assert!(process.shutdown.drain(Duration::from_secs(20)).await);
-}
-
 #[tokio::test(start_paused = true)]
 async fn p28_a_success_here_ends_no_newer_rest_that_only_another_process_knows() {
-    let (mut world, _) = world();
+    let (mut world, _) = shared_world();
     world.keys(1);
     let (one, other) = (world.bot().await, world.bot().await);
     key(&one).await.complete(quota(7200));
@@ -57,7 +38,7 @@ async fn p28_a_success_here_ends_no_newer_rest_that_only_another_process_knows()
 
 #[tokio::test(start_paused = true)]
 async fn p21_a_refused_account_stays_refused_when_its_refresh_token_rotates_under_it() {
-    let (world, _) = world();
+    let (world, _) = shared_world();
     world.login("joan", 3600);
     let first = world.bot().await;
     qwen(&first)
@@ -79,7 +60,7 @@ async fn p21_a_refused_account_stays_refused_when_its_refresh_token_rotates_unde
 /// The ledger is with a store that hangs, so it sees no new credential for a while.
 #[tokio::test(start_paused = true)]
 async fn p30_a_disabled_credential_whose_file_returns_is_disabled_at_once() {
-    let (world, state) = world();
+    let (world, state) = shared_world();
     world.login("joan", 3600);
     let bot = world.bot().await;
     bot.pool.disable(&only(&bot).id, Some("spare".to_owned())).unwrap();
@@ -101,7 +82,7 @@ async fn p30_a_disabled_credential_whose_file_returns_is_disabled_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn p30_a_new_credential_that_is_disabled_before_the_ledger_sees_it_stays_so() {
-    let (world, state) = world();
+    let (world, state) = shared_world();
     let bot = world.bot().await;
     state.set(Manner::Hangs);
     sleep(Duration::from_secs(2)).await;
@@ -118,7 +99,7 @@ async fn p30_a_new_credential_that_is_disabled_before_the_ledger_sees_it_stays_s
 
 #[tokio::test(start_paused = true)]
 async fn p29_whoever_waits_for_a_rest_is_woken_when_another_process_ends_it() {
-    let (mut world, _) = world();
+    let (mut world, _) = shared_world();
     world.keys(1);
     let (one, other) = (world.bot().await, world.bot().await);
     key(&one).await.complete(quota(600));
@@ -132,4 +113,49 @@ async fn p29_whoever_waits_for_a_rest_is_woken_when_another_process_ends_it() {
     key(&other).await.complete(Outcome::Success);
     sleep(SHARED).await;
     assert!(!openings.has_changed().unwrap(), "counts open nothing");
+}
+
+/// Every instant that it writes is a day ahead: to the other that rest is as long, and begins when it hears of it.
+#[tokio::test(start_paused = true)]
+async fn p30_a_rest_from_a_host_whose_clock_is_a_day_ahead_lasts_as_long_for_all() {
+    let (mut world, _) = shared_world();
+    world.keys(1);
+    let right = world.bot().await;
+    let clock = Arc::clone(&world.clock);
+    world.clock = Arc::new(VirtualClock::starting_at(clock.now() + TimeDelta::days(1)));
+    let ahead = world.bot().await;
+    key(&ahead).await.complete(quota(600));
+    sleep(SHARED).await;
+    let until = only(&right).cooling_until.expect("it rests everywhere");
+    let left = until - clock.now();
+    assert!(TimeDelta::seconds(597) <= left && left <= TimeDelta::seconds(600), "{left}");
+    sleep(Duration::from_mins(9)).await;
+    assert_eq!(only(&right).cooling_until, Some(until));
+    assert!(only(&ahead).cooling_until.is_some(), "it goes by its own clock");
+    sleep(Duration::from_mins(1)).await;
+    key(&right).await.complete(Outcome::Success);
+    sleep(SHARED).await;
+    let restarted = world.bot().await;
+    for process in [&ahead, &right, &restarted] {
+        assert_eq!((only(process).state, only(process).cooling_until), (State::Ready, None));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn p10_a_rest_from_before_the_clock_was_set_back_lasts_as_long_as_it_said() {
+    let (mut world, state) = shared_world();
+    world.keys(2);
+    world.clock.step(TimeDelta::days(1));
+    let bot = world.bot().await;
+    for manner in [Manner::Well, Manner::Hangs] {
+        state.set(manner);
+        key(&bot).await.complete(quota(600));
+        sleep(SHARED).await;
+        world.clock.step(TimeDelta::days(-1));
+        let now = world.clock.now();
+        sleep(Duration::from_secs(70)).await;
+        let rests = bot.pool.snapshot().credentials.into_iter().filter_map(|view| view.cooling_until);
+        let longest = rests.max().expect("one rests");
+        assert!(longest <= now + TimeDelta::seconds(670), "{manner:?}: until {longest}, and it is {now}");
+    }
 }

@@ -13,31 +13,13 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use crate::support::{
-    memory::{Manner, SharedState},
-    pool::{Process, QWEN, World, only, provider, put, qwen, want},
+    memory::{Manner, SHARED, shared_world},
+    pool::{Process, QWEN, World, end, only, provider, put, quota, qwen, want},
 };
-
-/// Within this a change is known everywhere.
-const SHARED: Duration = Duration::from_secs(2);
-
-/// A world whose processes share a memory.
-fn world() -> (World, Arc<SharedState>) {
-    let mut world = World::new();
-    let state = Arc::new(SharedState::default());
-    world.state = state.clone();
-    (world, state)
-}
 
 /// Lends one, and completes it as told.
 async fn serve(process: &Process, id: &str, outcome: Outcome) {
     process.pool.lease(&want(id, Duration::ZERO)).await.expect("one is ready").complete(outcome);
-}
-
-fn quota(seconds: u64) -> Outcome {
-    Outcome::CredentialCooling {
-        hint: RetryHint::After(Duration::from_secs(seconds)),
-        reason: "QUOTA_EXHAUSTED".to_owned(),
-    }
 }
 
 fn model_quota(seconds: u64) -> Outcome {
@@ -47,14 +29,9 @@ fn model_quota(seconds: u64) -> Outcome {
     }
 }
 
-/// Ends a process as `run` does.
-async fn end(process: Process) {
-    assert!(process.shutdown.drain(Duration::from_secs(20)).await);
-}
-
 #[tokio::test(start_paused = true)]
 async fn p30_a_rest_survives_a_restart_and_ends_when_it_should() {
-    let (mut world, _) = world();
+    let (mut world, _) = shared_world();
     world.keys(1);
     let first = world.bot().await;
     serve(&first, "openai", quota(600)).await;
@@ -72,7 +49,7 @@ async fn p30_a_rest_survives_a_restart_and_ends_when_it_should() {
 
 #[tokio::test(start_paused = true)]
 async fn p30_a_rest_by_model_survives_a_restart() {
-    let (mut world, _) = world();
+    let (mut world, _) = shared_world();
     world.keys(1);
     let first = world.bot().await;
     serve(&first, "openai", model_quota(600)).await;
@@ -86,7 +63,7 @@ async fn p30_a_rest_by_model_survives_a_restart() {
 
 #[tokio::test(start_paused = true)]
 async fn p30_what_one_process_learns_another_knows_within_two_seconds() {
-    let (mut world, _) = world();
+    let (mut world, _) = shared_world();
     world.keys(1);
     let (one, other) = (world.bot().await, world.bot().await);
     serve(&one, "openai", quota(600)).await;
@@ -111,7 +88,7 @@ async fn p30_what_one_process_learns_another_knows_within_two_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn p30_a_shorter_rest_of_another_process_never_shortens() {
-    let (mut world, _) = world();
+    let (mut world, _) = shared_world();
     world.keys(1);
     let (one, other) = (world.bot().await, world.bot().await);
     serve(&one, "openai", quota(600)).await;
@@ -123,7 +100,7 @@ async fn p30_a_shorter_rest_of_another_process_never_shortens() {
 
 #[tokio::test(start_paused = true)]
 async fn p29_a_success_ends_a_rest_that_came_from_the_store() {
-    let (mut world, _) = world();
+    let (mut world, _) = shared_world();
     world.keys(1);
     let (one, other) = (world.bot().await, world.bot().await);
     // Two hours: one real request may try each quarter of an hour.
@@ -136,7 +113,7 @@ async fn p29_a_success_ends_a_rest_that_came_from_the_store() {
 
 #[tokio::test(start_paused = true)]
 async fn p30_a_disabled_credential_stays_so_after_a_restart() {
-    let (mut world, _) = world();
+    let (mut world, _) = shared_world();
     world.keys(1);
     let first = world.bot().await;
     first.pool.disable(&only(&first).id, Some("spare".to_owned())).unwrap();
@@ -150,7 +127,7 @@ async fn p30_a_disabled_credential_stays_so_after_a_restart() {
 
 #[tokio::test(start_paused = true)]
 async fn p30_counts_of_all_processes_add_up() {
-    let (mut world, state) = world();
+    let (mut world, state) = shared_world();
     world.keys(1);
     let (one, other) = (world.bot().await, world.bot().await);
     for _ in 0..7 {
@@ -178,7 +155,7 @@ async fn p30_counts_of_all_processes_add_up() {
 
 #[tokio::test(start_paused = true)]
 async fn p30_a_store_that_hangs_holds_up_nothing() {
-    let (mut world, state) = world();
+    let (mut world, state) = shared_world();
     world.keys(3);
     state.set(Manner::Hangs);
     let begun = instant();
@@ -214,7 +191,7 @@ async fn p30_a_store_that_hangs_holds_up_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn p30_a_store_that_hangs_at_the_end_holds_the_end_up_for_seconds_only() {
-    let (mut world, state) = world();
+    let (mut world, state) = shared_world();
     world.keys(1);
     let bot = world.bot().await;
     serve(&bot, "openai", Outcome::Success).await;
@@ -226,7 +203,7 @@ async fn p30_a_store_that_hangs_at_the_end_holds_the_end_up_for_seconds_only() {
 
 #[tokio::test(start_paused = true)]
 async fn p30_what_the_store_says_late_is_taken_in_when_it_comes() {
-    let (mut world, state) = world();
+    let (mut world, state) = shared_world();
     world.keys(1);
     let first = world.bot().await;
     first.pool.disable(&only(&first).id, None).unwrap();
@@ -243,7 +220,7 @@ async fn p30_what_the_store_says_late_is_taken_in_when_it_comes() {
 
 #[tokio::test(start_paused = true)]
 async fn p30_a_refused_token_is_known_without_the_lock_files_notes() {
-    let (world, _) = world();
+    let (world, _) = shared_world();
     world.login("joan", -60);
     world.endpoint.next(crate::support::pool::Answer::Fail(cortana::oauth::RefreshError::InvalidGrant {
         code: "invalid_grant".to_owned(),
@@ -275,7 +252,7 @@ async fn p30_a_refused_token_is_known_without_the_lock_files_notes() {
 
 #[tokio::test(start_paused = true)]
 async fn p30_a_refused_account_stays_refused_for_that_login_only() {
-    let (world, _) = world();
+    let (world, _) = shared_world();
     world.login("joan", 3600);
     let first = world.bot().await;
     let refused = Outcome::Refused { reason: "ACCOUNT_BANNED".to_owned(), link: None };
@@ -292,7 +269,7 @@ async fn p30_a_refused_account_stays_refused_for_that_login_only() {
 
 #[tokio::test(start_paused = true)]
 async fn p32_a_refresh_by_hand_counts_for_every_process() {
-    let (world, _) = world();
+    let (world, _) = shared_world();
     world.login("joan", 3600);
     let (one, other) = (world.bot().await, world.bot().await);
     let selector = Selector::Provider(provider(QWEN));
@@ -311,7 +288,7 @@ async fn p32_a_refresh_by_hand_counts_for_every_process() {
 /// A full disk, or a server that is read-only: what was decided still stands there to be read.
 #[tokio::test(start_paused = true)]
 async fn p30_what_was_decided_holds_where_nothing_can_be_written() {
-    let (mut world, state) = world();
+    let (mut world, state) = shared_world();
     world.keys(1);
     let first = world.bot().await;
     let id = only(&first).id;
@@ -330,7 +307,7 @@ async fn p30_what_was_decided_holds_where_nothing_can_be_written() {
 /// The new one may be as far as the old one was by the time it is looked at.
 #[tokio::test(start_paused = true)]
 async fn p30_a_store_that_is_replaced_or_restored_is_told_what_is_known() {
-    let (mut world, state) = world();
+    let (mut world, state) = shared_world();
     world.keys(1);
     let (one, other) = (world.bot().await, world.bot().await);
     let id = only(&one).id;
@@ -355,7 +332,7 @@ async fn p30_a_store_that_is_replaced_or_restored_is_told_what_is_known() {
 /// A command corrects nothing later: it would show and use what is disabled.
 #[tokio::test(start_paused = true)]
 async fn p30_a_command_waits_longer_for_the_store_than_the_bot_and_says_that_it_failed() {
-    let (mut world, state) = world();
+    let (mut world, state) = shared_world();
     world.keys(1);
     let bot = world.bot().await;
     bot.pool.disable(&only(&bot).id, None).unwrap();
@@ -371,7 +348,7 @@ async fn p30_a_command_waits_longer_for_the_store_than_the_bot_and_says_that_it_
 /// Everything at once would take twice the time that an exchange is given.
 #[tokio::test(start_paused = true)]
 async fn p30_a_slow_store_gets_on_with_a_thousand_credentials() {
-    let (mut world, state) = world();
+    let (mut world, state) = shared_world();
     world.keys(1000);
     state.set(Manner::Slow(Duration::from_millis(20)));
     let _bot = world.bot().await;
@@ -381,7 +358,7 @@ async fn p30_a_slow_store_gets_on_with_a_thousand_credentials() {
 
 #[tokio::test(start_paused = true)]
 async fn p30_a_store_with_nothing_new_is_left_in_peace() {
-    let (mut world, state) = world();
+    let (mut world, state) = shared_world();
     world.keys(5);
     let _bot = world.bot().await;
     sleep(Duration::from_mins(1)).await;

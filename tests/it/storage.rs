@@ -58,7 +58,15 @@ fn batch(writer: &str, serial: i64, at: i64, lines: Vec<Line>) -> Batch {
 }
 
 fn span(until: i64, set_at: i64) -> Span {
-    Span { until, set_at, step: 1, probe_at: None, cause: RestCause::Quota, reason: "HTTP 429".to_owned() }
+    Span {
+        until,
+        set_at,
+        step: 1,
+        probe_at: None,
+        cause: RestCause::Quota,
+        reason: "HTTP 429".to_owned(),
+        made_at: 0,
+    }
 }
 
 #[tokio::test]

@@ -9,60 +9,22 @@ use proptest::{prelude::*, strategy::Strategy};
 use super::*;
 use crate::{
     config::Strategy as Rotation,
-    credential::{Dialect, Login, OAuthLogin, Place, Tokens},
     oauth::RefreshError,
-    pool::{RetryHint, cooldown::Mark, entry::Origin, line::SwitchedOff, outcome::Returned, window::after},
-    secret::Secret,
+    pool::{
+        RetryHint,
+        cooldown::Mark,
+        entry::Origin,
+        line::SwitchedOff,
+        outcome::Returned,
+        samples::{at, id, load, login, outcome, provider},
+        window::after,
+    },
 };
 
 const MODELS: [&str; 3] = ["a-model", "b-model", "c-model"];
 
-fn at(second: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_790_000_000 + second, 0).unwrap()
-}
-
-fn provider() -> ProviderId {
-    "qwen_code".parse().unwrap()
-}
-
 fn want(model: &str, exclude: Vec<CredentialId>) -> Want {
     Want { exclude, ..Want::new(provider(), model, crate::clock::instant()) }
-}
-
-fn login(number: usize, expires_at: DateTime<Utc>) -> OAuthLogin {
-    OAuthLogin {
-        tokens: Tokens {
-            access: Some(Secret::new(format!("FAKE-access-{number}"))),
-            refresh: Some(Secret::new(format!("FAKE-refresh-{number}"))),
-            expires_at: Some(expires_at),
-            lifetime: None,
-        },
-        ..OAuthLogin::default()
-    }
-}
-
-/// Every third is an API key; the others expire one after the other.
-fn credential(number: usize) -> Credential {
-    let login = if number.is_multiple_of(3) {
-        Login::ApiKey(Secret::new(format!("sk-FAKE-{number}")))
-    } else {
-        let life = i64::try_from(number).unwrap() * 700;
-        Login::OAuth(Box::new(login(number, at(life))))
-    };
-    Credential {
-        id: CredentialId::new(&format!("{number:016x}")),
-        provider: provider(),
-        dialect: Dialect::Simple,
-        place: Place::Inline { variable: format!("QWEN_CODE_OAUTH_CREDENTIALS_{number}") },
-        login,
-        disabled: None,
-    }
-}
-
-fn load(set: &mut Set, numbers: impl IntoIterator<Item = usize>, now: DateTime<Utc>) {
-    let inventory =
-        Inventory { credentials: numbers.into_iter().map(credential).collect(), ..Inventory::default() };
-    set.apply(inventory, &[], &Catalog::builtin(), Duration::from_mins(10), now);
 }
 
 /// What a scan of every credential says: the tier to lend from, the tier to stale for, the error.
@@ -142,23 +104,10 @@ enum Event {
     Reloaded(usize),
 }
 
-fn outcome() -> impl Strategy<Value = Outcome> {
-    let reason = || "HTTP 429".to_owned();
-    let hint = || {
-        prop_oneof![
-            (0_u64..2_000_000).prop_map(|milliseconds| RetryHint::After(Duration::from_millis(milliseconds))),
-            Just(RetryHint::None),
-        ]
-    };
+fn hint() -> impl Strategy<Value = RetryHint> + Clone {
     prop_oneof![
-        Just(Outcome::Success),
-        Just(Outcome::Neutral),
-        Just(Outcome::Unauthorized),
-        hint().prop_map(move |hint| Outcome::ModelCooling { hint, reason: reason() }),
-        hint().prop_map(move |hint| Outcome::CredentialCooling { hint, reason: reason() }),
-        Just(Outcome::ModelUnavailable { reason: "HTTP 404".to_owned() }),
-        Just(Outcome::Refused { reason: "TOS_VIOLATION".to_owned(), link: None }),
-        Just(Outcome::ProviderFault { reason: "HTTP 503".to_owned() }),
+        (0_u64..2_000_000).prop_map(|milliseconds| RetryHint::After(Duration::from_millis(milliseconds))),
+        Just(RetryHint::None),
     ]
 }
 
@@ -171,7 +120,7 @@ fn event() -> impl Strategy<Value = Event> {
         6 => (0_i64..900_000).prop_map(Event::Pass),
         1 => (-9_000_000_i64..0).prop_map(Event::Step),
         12 => Just(Event::Lend),
-        12 => (0_usize..8, outcome()).prop_map(|(which, outcome)| Event::Return(which, outcome)),
+        12 => (0_usize..8, outcome(hint())).prop_map(|(which, outcome)| Event::Return(which, outcome)),
         2 => (0_usize..150, 1_u64..10_000).prop_map(|(which, life)| Event::Granted(which, life)),
         2 => (0_usize..150, failure).prop_map(|(which, failure)| Event::Failed(which, failure)),
         2 => (0_usize..150).prop_map(Event::SwitchedOff),
@@ -211,7 +160,7 @@ fn happen(set: &mut Set, event: Event, now: &mut DateTime<Utc>, turn: usize, out
         Event::Granted(which, life) => {
             let id = id(set, which);
             let expires_at = after(*now, Duration::from_secs(life));
-            set.get_mut(&id).unwrap().adopt(login(turn + 1000, expires_at), Origin::Grant, *now);
+            set.get_mut(&id).unwrap().adopt(login(turn + 1000, expires_at, None), Origin::Grant, *now);
         }
         Event::Failed(which, error) => {
             let id = id(set, which);
@@ -275,7 +224,7 @@ proptest! {
                 set.index();
             }
             happen(&mut set, event, &mut now, turn, &mut out);
-            let exclude = tried.iter().map(|number| CredentialId::new(&format!("{number:016x}"))).collect();
+            let exclude = tried.iter().map(|number| id(*number)).collect();
             for wanted in [want(MODELS[turn % 3], Vec::new()), want(MODELS[0], exclude)] {
                 agree(&mut set, &wanted, now)?;
             }
@@ -329,7 +278,7 @@ fn without_sticky_sessions_a_session_changes_nothing() {
 fn only_the_credential_that_is_wanted_will_do() {
     let mut set = Set::default();
     load(&mut set, [0, 3, 6], at(0));
-    let only = Want { only: Some(CredentialId::new(&format!("{:016x}", 3))), ..want(MODELS[0], Vec::new()) };
+    let only = Want { only: Some(id(3)), ..want(MODELS[0], Vec::new()) };
     assert_eq!([set.choose(&only, at(0)), set.choose(&only, at(0))], [Choice::Lend(1), Choice::Lend(1)]);
     let gone = Want { only: Some(CredentialId::new("gone")), ..only };
     assert_eq!(set.choose(&gone, at(0)), Choice::Nothing(LeaseError::NothingConfigured));

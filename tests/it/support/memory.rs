@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -14,6 +14,19 @@ use cortana::{
     credential::CredentialId,
     pool::{Batch, Changes, Item, Line, StateStore, StateStoreError, Value},
 };
+
+use super::pool::World;
+
+/// Within this a change is known to everybody who shares a memory.
+pub(crate) const SHARED: Duration = Duration::from_secs(2);
+
+/// A world whose processes share a memory.
+pub(crate) fn shared_world() -> (World, Arc<SharedState>) {
+    let mut world = World::new();
+    let state = Arc::new(SharedState::default());
+    world.state = state.clone();
+    (world, state)
+}
 
 /// How it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

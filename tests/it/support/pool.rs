@@ -19,7 +19,10 @@ use cortana::{
     credential::{Facts, OAuthLogin, Store, StoreOptions},
     fs::{Disk, Faults, Step},
     oauth::{Grant, Refresh, RefreshError},
-    pool::{Background, CredentialView, Forgetful, Lease, LeaseError, Pool, PoolParts, StateStore, Want},
+    pool::{
+        Background, CredentialView, Forgetful, Lease, LeaseError, Outcome, Pool, PoolParts, RetryHint,
+        StateStore, Want,
+    },
     provider::{Catalog, Provider, ProviderId},
     secret::Secret,
     shutdown::Shutdown,
@@ -370,4 +373,17 @@ pub(crate) fn only(process: &Process) -> CredentialView {
     let snapshot = process.pool.snapshot();
     assert_eq!(snapshot.credentials.len(), 1, "{snapshot:?}");
     snapshot.credentials[0].clone()
+}
+
+/// A credential that is to rest for so long.
+pub(crate) fn quota(seconds: u64) -> Outcome {
+    Outcome::CredentialCooling {
+        hint: RetryHint::After(Duration::from_secs(seconds)),
+        reason: "QUOTA_EXHAUSTED".to_owned(),
+    }
+}
+
+/// Ends a process as `run` does.
+pub(crate) async fn end(process: Process) {
+    assert!(process.shutdown.drain(Duration::from_secs(20)).await);
 }
