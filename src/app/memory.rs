@@ -1,14 +1,17 @@
-//! The pool's state store over the database: lines become rows and back, and a database that cannot be opened is tried
-//! again at the next call.
+//! The pool's state store over the database: lines become rows and back.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use async_trait::async_trait;
-use tokio::sync::Mutex;
 
 use crate::{
     config::StorageSettings,
     credential::CredentialId,
     pool::{Batch, Changes, Item, Line, StateStore, StateStoreError, Value},
-    storage::{self, OnDamage, Row, Storage, StorageError},
+    storage::{self, OnDamage, Row, Shared, Storage, StorageError},
 };
 
 /// How often ended rows are thrown away, in milliseconds.
@@ -16,69 +19,36 @@ const PRUNE_EVERY: i64 = 3_600_000;
 /// What is remembered of a credential that nobody has had for this long is thrown away, in milliseconds.
 const FORGOTTEN_AFTER: i64 = 90 * 86_400_000;
 
-/// The state store over a database, opened when it is first asked.
+/// The state store over a database.
 #[derive(Debug)]
 pub struct StoredState {
-    settings: StorageSettings,
-    on_damage: OnDamage,
-    open: Mutex<Open>,
-}
-
-#[derive(Debug, Default)]
-struct Open {
-    storage: Option<Storage>,
-    pruned_at: i64,
+    shared: Arc<Shared>,
+    /// When ended rows were thrown away last, in milliseconds.
+    pruned_at: AtomicI64,
 }
 
 impl StoredState {
     /// One over the database that the settings name; nothing is opened yet.
     pub fn new(settings: StorageSettings, on_damage: OnDamage) -> Self {
-        Self { settings, on_damage, open: Mutex::default() }
+        Self::over(Arc::new(Shared::new(settings, on_damage)))
     }
 
-    async fn storage(&self) -> Result<Storage, StorageError> {
-        let mut open = self.open.lock().await;
-        if let Some(storage) = &open.storage {
-            if !storage.is_orphaned().await {
-                return Ok(storage.clone());
-            }
-            tracing::warn!(
-                "The database's file was removed or replaced under the running bot; it is opened anew"
-            );
-            storage.close().await;
-            open.storage = None;
-        }
-        let storage = Storage::open(&self.settings, self.on_damage).await?;
-        open.storage = Some(storage.clone());
-        Ok(storage)
+    /// One over a database that others use too.
+    pub fn over(shared: Arc<Shared>) -> Self {
+        Self { shared, pruned_at: AtomicI64::new(0) }
     }
 
-    /// What a failure means for the next call: a damaged database is opened anew, which may put it aside.
     async fn told(&self, error: StorageError) -> StateStoreError {
-        match &error {
-            StorageError::Damaged { .. } => {
-                if let Some(storage) = self.open.lock().await.storage.take() {
-                    storage.close().await;
-                }
-            }
-            StorageError::Unreachable { .. }
-            | StorageError::NotWritable { .. }
-            | StorageError::Newer { .. }
-            | StorageError::DamagedServer { .. }
-            | StorageError::Foreign
-            | StorageError::Busy { .. }
-            | StorageError::Failed { .. } => {}
-        }
+        self.shared.failed(&error).await;
         StateStoreError(error.to_string())
     }
 
     async fn prune(&self, storage: &Storage, now: i64) -> Result<(), StorageError> {
-        let mut open = self.open.lock().await;
-        if now - open.pruned_at < PRUNE_EVERY {
+        if now - self.pruned_at.load(Ordering::Relaxed) < PRUNE_EVERY {
             return Ok(());
         }
         storage.prune_ledger(now, now - FORGOTTEN_AFTER).await?;
-        open.pruned_at = now;
+        self.pruned_at.store(now, Ordering::Relaxed);
         Ok(())
     }
 }
@@ -87,7 +57,7 @@ impl StoredState {
 impl StateStore for StoredState {
     async fn read(&self, after: i64) -> Result<Changes, StateStoreError> {
         let read = async {
-            let page = self.storage().await?.ledger_after(after).await?;
+            let page = self.shared.open().await?.ledger_after(after).await?;
             Ok(Changes {
                 lines: page.rows.iter().filter_map(line).collect(),
                 revision: page.revision,
@@ -102,7 +72,7 @@ impl StateStore for StoredState {
 
     async fn write(&self, batch: &Batch) -> Result<(), StateStoreError> {
         let write = async {
-            let storage = self.storage().await?;
+            let storage = self.shared.open().await?;
             let rows = storage::Batch {
                 writer: batch.writer.clone(),
                 serial: batch.serial,

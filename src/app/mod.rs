@@ -25,7 +25,7 @@ use crate::{
     oauth::HttpRefresh,
     pool::{Background, Pool, PoolParts},
     shutdown::{self, Shutdown},
-    storage::OnDamage,
+    storage::{OnDamage, Shared},
     telemetry::metrics::{self, Metrics},
 };
 
@@ -50,18 +50,30 @@ pub async fn build_pool(
     metrics: &Metrics,
     shutdown: &Shutdown,
 ) -> Result<Pool, AppError> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let http = Http::new(&settings.http)?;
     let on_damage = match background {
         Background::On => OnDamage::PutAside,
         Background::Off => OnDamage::Report,
     };
+    let shared = Arc::new(Shared::new(settings.storage.clone(), on_damage));
+    pool_over(shared, settings, background, metrics, shutdown).await
+}
+
+/// The same, over a database that others use too.
+async fn pool_over(
+    shared: Arc<Shared>,
+    settings: &Settings,
+    background: Background,
+    metrics: &Metrics,
+    shutdown: &Shutdown,
+) -> Result<Pool, AppError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let http = Http::new(&settings.http)?;
     Ok(Pool::start(PoolParts {
         settings: settings.pool.clone(),
         providers: Arc::clone(&settings.providers),
         store: Arc::new(build_store(settings, Arc::clone(&clock))),
         refresh: Arc::new(HttpRefresh::new(http, Arc::clone(&clock))),
-        state: Arc::new(StoredState::new(settings.storage.clone(), on_damage)),
+        state: Arc::new(StoredState::over(shared)),
         clock,
         shutdown: shutdown.clone(),
         metrics: metrics.clone(),
@@ -95,7 +107,8 @@ pub async fn run_observed(
     let discord_life = stop.child();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = started(clock.as_ref());
-    let pool = build_pool(&settings, Background::On, &metrics, &pool_life).await?;
+    let storage = Arc::new(Shared::new(settings.storage.clone(), OnDamage::PutAside));
+    let pool = pool_over(Arc::clone(&storage), &settings, Background::On, &metrics, &pool_life).await?;
     observe(&pool);
     let http = Http::new(&settings.http)?;
     let llm = Llm::new(LlmParts {
@@ -115,6 +128,7 @@ pub async fn run_observed(
         llm,
         pool,
         providers: settings.providers,
+        storage,
         clock,
         http,
         shutdown: discord_life,

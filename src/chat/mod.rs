@@ -12,6 +12,7 @@ mod inflight;
 mod pacer;
 mod responder;
 pub mod sentence;
+pub mod settings;
 mod sink;
 mod splitter;
 mod turn;

@@ -12,6 +12,8 @@ pub struct ChatSettings {
     pub provider_order: Vec<ProviderId>,
     /// `DEFAULT_MODEL`; `None`: the first usable provider's default.
     pub default_model: Option<ModelRef>,
+    /// `GUILD_MODELS`: what people may choose.
+    pub allowed_models: AllowedModels,
     /// `REQUEST_DEADLINE_SECS`: from the message to the first event of the answer (P25).
     pub deadline: Duration,
     /// `STREAM_IDLE_SECS`: the longest silence in a stream.
@@ -24,11 +26,63 @@ pub struct ChatSettings {
     pub conversation_ttl: Duration,
 }
 
+/// The models that may be chosen from Discord.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllowedModels {
+    /// Every one.
+    All,
+    /// These.
+    Listed(Vec<AllowedModel>),
+}
+
+/// An entry of that list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllowedModel {
+    /// Everything of a provider: `gemini_cli` or `gemini_cli/*`.
+    Provider(ProviderId),
+    /// One model: `gemini_cli/gemini-2.5-pro`.
+    Model(ModelRef),
+}
+
+impl AllowedModels {
+    const NAME: &str = "GUILD_MODELS";
+
+    /// Whether people may choose it.
+    pub fn allows(&self, model: &ModelRef) -> bool {
+        match self {
+            Self::All => true,
+            Self::Listed(entries) => entries.iter().any(|entry| match entry {
+                AllowedModel::Provider(provider) => *provider == model.provider,
+                AllowedModel::Model(allowed) => allowed == model,
+            }),
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>, catalog: &Catalog) -> Self {
+        let entries = reader.list(Self::NAME);
+        if entries.is_empty() || entries.iter().any(|entry| entry == "*") {
+            return Self::All;
+        }
+        let mut allowed = Vec::new();
+        for entry in entries {
+            let (provider, model) = entry.split_once('/').unwrap_or((&entry, "*"));
+            let Some(id) = providers::known(reader, Self::NAME, provider, catalog) else { continue };
+            allowed.push(match model.trim() {
+                "*" | "" => AllowedModel::Provider(id),
+                // Lists of models change under a running bot: one that is not known now may be served later.
+                model => AllowedModel::Model(ModelRef { provider: id, model: model.to_owned() }),
+            });
+        }
+        Self::Listed(allowed)
+    }
+}
+
 impl Default for ChatSettings {
     fn default() -> Self {
         Self {
             provider_order: Vec::new(),
             default_model: None,
+            allowed_models: AllowedModels::All,
             deadline: Duration::from_mins(1),
             stream_idle: Duration::from_secs(45),
             stream_max: Duration::from_mins(14),
@@ -48,6 +102,7 @@ impl ChatSettings {
         let settings = Self {
             provider_order: catalog.iter().map(|row| row.id.clone()).collect(),
             default_model: providers::default_model(reader, catalog),
+            allowed_models: AllowedModels::read(reader, catalog),
             deadline: reader.seconds("REQUEST_DEADLINE_SECS", default.deadline, 5..=900),
             stream_idle: reader.seconds("STREAM_IDLE_SECS", default.stream_idle, 5..=900),
             stream_max: reader.seconds("STREAM_MAX_SECS", default.stream_max, 10..=7200),

@@ -18,7 +18,7 @@ pub mod variables;
 
 use std::{fmt, sync::Arc};
 
-pub use chat::ChatSettings;
+pub use chat::{AllowedModel, AllowedModels, ChatSettings};
 pub use discord::{Audience, DiscordSettings, GuildPolicy};
 pub use environment::{Environment, environment};
 pub use file::Document;

@@ -252,16 +252,21 @@ fn accept_terms(reader: &mut Reader<'_>, catalog: &mut Catalog) {
 
 /// A list of provider ids that must be in the catalog.
 fn ids(reader: &mut Reader<'_>, name: &str, catalog: &Catalog) -> Vec<ProviderId> {
-    let mut found = Vec::new();
-    for part in reader.list(name) {
-        match part.parse::<ProviderId>() {
-            Ok(id) if catalog.get(&id).is_some() => found.push(id),
-            Ok(_) | Err(_) => {
-                let known: Vec<_> = catalog.iter().map(|row| row.id.as_str()).collect();
-                let near = names::suggestion(&part, known.iter().copied());
-                reader.mistake(name, &part, format!("expected providers among {}{near}", known.join(", ")));
-            }
-        }
+    reader.list(name).iter().filter_map(|part| known(reader, name, part, catalog)).collect()
+}
+
+/// A provider id that must be in the catalog.
+pub(super) fn known(
+    reader: &mut Reader<'_>,
+    name: &str,
+    text: &str,
+    catalog: &Catalog,
+) -> Option<ProviderId> {
+    let id = text.parse::<ProviderId>().ok().filter(|id| catalog.get(id).is_some());
+    if id.is_none() {
+        let known: Vec<_> = catalog.iter().map(|row| row.id.as_str()).collect();
+        let near = names::suggestion(text, known.iter().copied());
+        reader.mistake(name, text, format!("expected providers among {}{near}", known.join(", ")));
     }
-    found
+    id
 }

@@ -221,6 +221,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     plain(
         Section::Chat,
+        "GUILD_MODELS",
+        "*",
+        "What servers and people may choose with `/settings`: `provider/model`, or `provider` for all of its models",
+    ),
+    plain(
+        Section::Chat,
         "SYSTEM_PROMPT_FILE",
         "",
         "A text file with the system prompt; empty: a short built-in one",
@@ -367,7 +373,6 @@ const OF_A_LATER_VERSION: &[&str] = &[
     "CREDENTIALS_IDENTITY_FILE",
     "CREDENTIALS_PASSPHRASE_FILE",
     "DISCORD_SHARDS",
-    "GUILD_MODELS",
     "PERSONAS_DIR",
     "REPLY_STYLE",
     "TIME_ZONE",

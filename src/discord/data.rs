@@ -10,7 +10,7 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{checks::Access, transport::Rest};
+use super::{checks::Access, choices::Choices, transport::Rest};
 use crate::{
     chat::{Inflight, Pacers},
     clock::{self, Clock},
@@ -39,6 +39,8 @@ pub(super) struct Bot {
     pub(super) pool: Pool,
     /// The providers.
     pub(super) providers: Arc<Catalog>,
+    /// What people chose.
+    pub(super) choices: Choices,
     /// The clock.
     pub(super) clock: Arc<dyn Clock>,
     /// Requests.

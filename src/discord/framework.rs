@@ -10,6 +10,7 @@ use url::Url;
 
 use super::{
     checks::{Access, Application},
+    choices::Choices,
     commands,
     data::{Bot, Exchanges, QuietChannels, correlation_id},
     error::{CommandError, DiscordError, RestError, describe},
@@ -28,6 +29,7 @@ use crate::{
     provider::Catalog,
     secret::Secret,
     shutdown::Shutdown,
+    storage::Shared,
 };
 
 /// How long exchanges may take to finish once the end is asked for (D21).
@@ -51,6 +53,8 @@ pub struct DiscordParts {
     pub pool: Pool,
     /// The providers.
     pub providers: Arc<Catalog>,
+    /// The database, for what people choose.
+    pub storage: Arc<Shared>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The client for Discord's REST.
@@ -142,6 +146,7 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
         llm: parts.llm,
         pool: parts.pool,
         providers: parts.providers,
+        choices: Choices::new(parts.storage),
         clock: parts.clock,
         rest,
         application: identity.application.id.parse().unwrap_or(identity.user),

@@ -2,6 +2,7 @@
 
 mod card;
 mod checks;
+mod choices;
 mod commands;
 mod data;
 mod embeds;
@@ -9,6 +10,8 @@ mod error;
 mod events;
 mod framework;
 mod history;
+mod offers;
+mod picker;
 mod register;
 mod reply;
 mod sink;

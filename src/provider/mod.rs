@@ -10,6 +10,6 @@ mod spec;
 pub use catalog::{Catalog, CatalogError};
 pub use lifecycle::{Lifecycle, Terms};
 pub use spec::{
-    AfterGrant, ChatAuth, ClientAuth, Envelope, ErrorStyle, LoginKind, Model, ModelRef, OAuthClient,
-    OAuthSpec, Provider, ProviderId, Quirks, RateLimitScope, Wire,
+    AfterGrant, ChatAuth, ClientAuth, Envelope, ErrorStyle, InvalidProviderId, LoginKind, Model, ModelRef,
+    OAuthClient, OAuthSpec, Provider, ProviderId, Quirks, RateLimitScope, Wire,
 };

@@ -6,7 +6,10 @@ use sqlx::{
 };
 
 /// Version, what it is for, the statements. Never changed once released: their hashes are kept in the database.
-const STEPS: &[(i64, &str, &str)] = &[(1, "ledger", include_str!("../../migrations/0001_ledger.sql"))];
+const STEPS: &[(i64, &str, &str)] = &[
+    (1, "ledger", include_str!("../../migrations/0001_ledger.sql")),
+    (2, "settings", include_str!("../../migrations/0002_settings.sql")),
+];
 
 /// Applies what is missing. PostgreSQL takes an advisory lock meanwhile; for SQLite the caller holds one.
 pub(super) async fn run(pool: &AnyPool) -> Result<(), sqlx::migrate::MigrateError> {

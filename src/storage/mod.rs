@@ -8,6 +8,8 @@ mod error;
 mod file;
 mod ledger;
 mod migrations;
+mod settings;
+mod shared;
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
@@ -18,6 +20,8 @@ use sqlx::{
 
 pub use error::StorageError;
 pub use ledger::{Batch, Merge, Page, Row};
+pub use settings::{Setting, Subject};
+pub use shared::Shared;
 
 use crate::config::{Database, StorageSettings};
 

@@ -383,3 +383,15 @@ fn p33_a_parameter_of_the_database_that_nobody_knows_is_refused_by_name() {
     let text = mistakes([("DATABASE_URL", "postgres://user:12?canary-2@127.0.0.1/base")]).to_string();
     assert!(text.contains("DATABASE_URL") && !text.contains("canary"), "{text}");
 }
+
+#[test]
+fn the_models_on_offer_name_known_providers() {
+    let settings = settings([("GUILD_MODELS", "qwen_code, gemini_cli/gemini-2.5-pro, openrouter/*")]);
+    let allows = |model: &str| settings.chat.allowed_models.allows(&model.parse().expect("a model"));
+    assert!(allows("qwen_code/coder-model") && allows("gemini_cli/gemini-2.5-pro"));
+    assert!(allows("openrouter/google/gemini-2.5-pro"));
+    assert!(!allows("gemini_cli/gemini-2.5-flash") && !allows("openai/gpt-5"));
+    let mistakes = mistakes([("GUILD_MODELS", "qwen_cod/x")]);
+    assert_eq!(named(&mistakes), ["GUILD_MODELS"]);
+    assert!(mistakes.to_string().contains("did you mean `qwen_code`?"), "{mistakes}");
+}

@@ -19,7 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("llm", &["pool", "provider", "config", "credential", "oauth"]),
     ("admin", &["pool", "config"]),
     ("chat", &["llm", "config", "provider"]),
-    ("discord", &["chat", "llm", "pool", "oauth", "credential", "provider", "config"]),
+    ("discord", &["chat", "llm", "pool", "oauth", "credential", "provider", "storage", "config"]),
     (
         "app",
         &["discord", "chat", "llm", "admin", "storage", "pool", "oauth", "credential", "provider", "config"],

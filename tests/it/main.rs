@@ -14,6 +14,7 @@ mod credentials_faults;
 mod credentials_guard;
 mod credentials_writes;
 mod discord_bot;
+mod discord_choosing;
 mod discord_contract;
 mod discord_credential;
 mod discord_settings;

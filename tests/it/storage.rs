@@ -16,7 +16,7 @@ use cortana::{
         SwitchedOff, Value,
     },
     secret::Secret,
-    storage::{OnDamage, Storage, StorageError},
+    storage::{OnDamage, Setting, Storage, StorageError, Subject},
 };
 use futures::future::join_all;
 use tempfile::TempDir;
@@ -338,4 +338,34 @@ async fn p30_a_folder_that_cannot_be_written_is_said() {
         .await
         .unwrap_err();
     assert!(matches!(error, StorageError::NotWritable { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn settings_are_kept_replaced_and_taken_back() {
+    for place in places().await {
+        let storage = Storage::open(&place.settings, OnDamage::PutAside).await.unwrap();
+        let server = Subject { scope: "server", id: "7".to_owned() };
+        let person = Subject { scope: "person", id: "7".to_owned() };
+        let set = |value: &str| Setting {
+            name: "model",
+            value: value.to_owned(),
+            set_by: "5".to_owned(),
+            set_at: 1_790_000_000_000,
+        };
+        storage.set(&server, &set("openai/gpt-5")).await.unwrap();
+        storage.set(&person, &set("qwen_code")).await.unwrap();
+        storage.set(&person, &set("a 'quoted' 日本")).await.unwrap();
+        storage.close().await;
+        let storage = Storage::open(&place.settings, OnDamage::PutAside).await.unwrap();
+        let nobody = Subject { scope: "channel", id: "7".to_owned() };
+        let asked = [person.clone(), nobody, server.clone()];
+        let found = storage.settings("model", &asked).await.unwrap();
+        let wanted = [(person.clone(), "a 'quoted' 日本"), (server.clone(), "openai/gpt-5")];
+        assert_eq!(found, wanted.map(|(subject, value)| (subject, value.to_owned())));
+        assert_eq!(storage.settings("persona", &asked).await.unwrap(), []);
+        assert!(storage.unset(&person, "model").await.unwrap());
+        assert!(!storage.unset(&person, "model").await.unwrap(), "it is gone");
+        assert_eq!(storage.settings("model", &asked).await.unwrap().len(), 1);
+        storage.close().await;
+    }
 }

@@ -2,6 +2,7 @@
 
 mod credential;
 mod help;
+mod model;
 mod oauth_refresh;
 mod oauth_status;
 mod report;
@@ -26,6 +27,7 @@ use crate::{
 };
 
 pub(super) use credential::{pressed, show};
+pub(super) use model::{Chooser, Pick, listed, picked};
 pub(super) use oauth_refresh::{confirmed, refresh_now};
 pub(super) use report::apology;
 
@@ -165,7 +167,7 @@ fn matches(partial: &str, texts: &[&str]) -> bool {
 }
 
 /// The provider that a person named, checked again on submit.
-fn known_provider(bot: &Bot, text: &str) -> Result<ProviderId, String> {
+pub(super) fn known_provider(bot: &Bot, text: &str) -> Result<ProviderId, String> {
     let id: Result<ProviderId, _> = text.parse();
     match id {
         Ok(id) if bot.providers.get(&id).is_some() => Ok(id),

@@ -1,18 +1,25 @@
-//! `/settings`: what applies here, and the operators' view of the credentials.
+//! `/settings`: what applies here and why, and the operators' view of the credentials.
 //!
 //! The parent has no `default_member_permissions`, because its subcommands belong to different people; each checks
 //! in code.
 
 use super::{
-    Context, answer, credential::credential, defer, demand_served, oauth_refresh::oauth_refresh,
+    Context, answer,
+    credential::credential,
+    defer, demand_served,
+    model::{Chooser, model, models, provider},
+    oauth_refresh::oauth_refresh,
     oauth_status::oauth_status,
 };
-use crate::discord::{embeds, error::CommandError};
+use crate::{
+    chat::settings::{Choice, Layer, Passed},
+    discord::{embeds, error::CommandError, picker::standing},
+};
 
 /// Models and credentials of this bot
 #[poise::command(
     slash_command,
-    subcommands("oauth_status", "oauth_refresh", "credential", "status"),
+    subcommands("status", "model", "provider", "models", "oauth_status", "oauth_refresh", "credential"),
     subcommand_required,
     install_context = "Guild",
     interaction_context = "Guild|BotDm"
@@ -32,22 +39,24 @@ async fn status(ctx: Context<'_>) -> Result<(), CommandError> {
     let bot = ctx.framework.user_data;
     let snapshot = bot.pool.snapshot();
     let credentials: Vec<_> = snapshot.credentials.iter().collect();
-    let model = match &bot.chat.default_model {
-        Some(model) => format!("`{model}`"),
-        None => bot
-            .providers
-            .iter()
-            .find(|provider| bot.pool.has_ready(&provider.id, &provider.default_model))
-            .map_or_else(
-                || "none is ready".to_owned(),
-                |provider| format!("`{}/{}`", provider.id, provider.default_model),
-            ),
-    };
-    let pool = if credentials.is_empty() {
+    let applied = bot.applied(&Chooser::of(ctx).spot).await;
+    let mut lines = vec![standing(bot, &applied)];
+    lines.extend(applied.passed.iter().map(|(layer, choice, why)| passed_over(*layer, choice, *why)));
+    lines.push(if credentials.is_empty() {
         "No OAuth credentials configured.".to_owned()
     } else {
-        embeds::summary(&credentials)
+        format!("Credentials: {}", embeds::summary(&credentials))
+    });
+    lines.push(format!("Answers in progress: {}", bot.exchanges.count()));
+    answer(ctx, &interaction, &lines.join("\n")).await
+}
+
+/// A choice that does not apply, as a small line.
+fn passed_over(layer: Layer, choice: &Choice, why: Passed) -> String {
+    let because = match why {
+        Passed::Nearer => "what stands above is nearer to you",
+        Passed::NotAllowed => "my operators no longer offer it; choose another with `/settings model`",
+        Passed::Gone => "its provider is gone; choose another with `/settings model`",
     };
-    let text = format!("Model: {model}\nCredentials: {pool}\nAnswers in progress: {}", bot.exchanges.count());
-    answer(ctx, &interaction, &text).await
+    format!("-# Chosen for {}, without effect here: `{choice}` — {because}.", layer.for_whom())
 }

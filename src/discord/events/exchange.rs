@@ -14,6 +14,7 @@ use crate::{
     clock,
     discord::{
         checks::Asker,
+        choices::Spot,
         data::{Bot, Exchanges, Running},
         history::{self, Kind, Seen},
         sink::{Destination, MessageSink},
@@ -33,6 +34,8 @@ pub(super) struct Question {
     pub(super) asker: Asker,
     /// Where it was asked.
     pub(super) place: Place,
+    /// The same, for what was chosen there.
+    pub(super) spot: Spot,
     /// When it arrived.
     pub(super) received_at: Instant,
 }
@@ -104,13 +107,14 @@ async fn queue(
 /// Reads the conversation and asks the model.
 async fn ask(bot: Arc<Bot>, asked: Question) -> ChatStream {
     let kind = if asked.asker.guild.is_some() { Kind::Server } else { Kind::Direct };
-    let mut turns = history::before(&bot, &asked.message, asked.to.channel, kind, asked.received_at).await;
+    let history = history::before(&bot, &asked.message, asked.to.channel, kind, asked.received_at);
+    let (mut turns, applied) = tokio::join!(history, bot.applied(&asked.spot));
     turns.push(Turn::person(asked.asker.user, asked.message.name, asked.text));
     let scene = Scene { place: asked.place, now: bot.clock.now() };
     let composed = compose(&bot.chat.system_prompt, &turns, &scene, &Budget::default());
     bot.llm.chat(ChatRequest {
         id: asked.to.exchange,
-        model: None,
+        model: applied.model.map(|(model, _)| model),
         system: composed.system,
         messages: composed.messages,
         conversation: format!("channel:{}", asked.to.channel),

@@ -10,10 +10,11 @@ use crate::{
     credential::CredentialId,
     discord::{
         card::Action,
-        commands::{self, OPERATORS_ONLY, apology},
+        commands::{self, Chooser, OPERATORS_ONLY, Pick, apology},
         data::{Bot, correlation_id},
         embeds::{self, View},
         error::CommandError,
+        picker::List,
         reply::{Interaction, cut},
         sink::MESSAGE_LIMIT,
     },
@@ -34,6 +35,10 @@ enum Button {
     Show(CredentialId),
     /// Do something about one credential.
     Act(Action, CredentialId),
+    /// Another page of the models.
+    Models(List),
+    /// Something of the picker of models.
+    Pick(Pick),
 }
 
 impl Button {
@@ -47,6 +52,8 @@ impl Button {
             "confirm" => Self::Confirm(CredentialId::new(rest)),
             "card" => Self::Show(CredentialId::new(rest)),
             "pick" => Self::Show(CredentialId::new(chosen?)),
+            "models-back" | "models-next" => Self::Models(List::parse(rest)?),
+            action if action.starts_with("choose-") => Self::Pick(Pick::parse(action, rest, chosen)?),
             _ => Self::Act(Action::parse(action)?, CredentialId::new(rest)),
         })
     }
@@ -90,15 +97,21 @@ async fn answer(
         interaction.whisper(bot, "This button is from an older version of me; please ask again.").await?;
         return Ok(());
     };
-    if let Button::Stop(exchange) = &button {
-        return stop(bot, click, interaction, exchange).await;
-    }
-    if !bot.access.is_operator(user) {
+    let chooser = Chooser::clicked(click);
+    let is_operators = match &button {
+        Button::Stop(_) | Button::Models(_) | Button::Pick(_) => false,
+        Button::Status(_) | Button::Refresh(_) | Button::Confirm(_) | Button::Show(_) | Button::Act(..) => {
+            true
+        }
+    };
+    if is_operators && !bot.access.is_operator(user) {
         interaction.whisper(bot, OPERATORS_ONLY).await?;
         return Ok(());
     }
     match button {
-        Button::Stop(_) => Ok(()),
+        Button::Stop(exchange) => stop(bot, click, interaction, &exchange).await,
+        Button::Models(list) => commands::listed(bot, interaction, &chooser, &list).await,
+        Button::Pick(pick) => commands::picked(bot, interaction, &chooser, pick).await,
         Button::Status(view) => {
             let body = embeds::status(&bot.pool.snapshot(), &bot.providers, &view);
             Ok(interaction.update(bot, body).await?)

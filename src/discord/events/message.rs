@@ -11,6 +11,7 @@ use crate::{
     clock,
     discord::{
         checks::{Asker, Ruling},
+        choices::Spot,
         data::{Bot, correlation_id},
         embeds::relative,
         history::{self, Seen},
@@ -29,8 +30,9 @@ pub(super) fn created(context: &serenity::Context, bot: &Arc<Bot>, message: &ser
         return;
     }
     let place = place(&context.cache, message);
+    let spot = spot(&context.cache, message);
     let (life, bot, message) = (bot.shutdown.clone(), Arc::clone(bot), message.clone());
-    life.spawn(async move { take(bot, &message, place, received_at).await });
+    life.spawn(async move { take(bot, &message, (place, spot), received_at).await });
 }
 
 /// Where it was written, as far as the gateway told.
@@ -46,6 +48,16 @@ fn place(cache: &serenity::Cache, message: &serenity::Message) -> Place {
         channel: channel.map(|channel| channel.name.clone()).unwrap_or_default(),
         topic: channel.and_then(|channel| channel.topic.clone()),
     }
+}
+
+/// Where it was written, for what was chosen there.
+fn spot(cache: &serenity::Cache, message: &serenity::Message) -> Spot {
+    let channel = message.channel_id;
+    let parent = message.guild_id.and_then(|id| {
+        let guild = cache.guild(id)?;
+        guild.threads.iter().find(|thread| thread.id == channel)?.parent_id
+    });
+    Spot::new(message.author.id, message.guild_id, channel, parent)
 }
 
 /// A message was deleted: if it was a question, its answer is not wanted any more.
@@ -68,7 +80,12 @@ fn is_addressed(message: &serenity::Message, bot: u64) -> bool {
     message.guild_id.is_none() || replies_to_bot || message.mentions.iter().any(|user| user.id.get() == bot)
 }
 
-async fn take(bot: Arc<Bot>, message: &serenity::Message, place: Place, received_at: Instant) {
+async fn take(
+    bot: Arc<Bot>,
+    message: &serenity::Message,
+    (place, spot): (Place, Spot),
+    received_at: Instant,
+) {
     let id = correlation_id();
     let to =
         Destination { channel: message.channel_id.get(), question: message.id.get(), exchange: id.clone() };
@@ -86,7 +103,8 @@ async fn take(bot: Arc<Bot>, message: &serenity::Message, place: Place, received
     if let Err(wait) = bot.access.count_question(asker.user) {
         return say(&bot, &to, &too_many(&bot, wait)).await;
     }
-    exchange::run(&bot, exchange::Question { to, message: question, text, asker, place, received_at }).await;
+    let message = question;
+    exchange::run(&bot, exchange::Question { to, message, text, asker, place, spot, received_at }).await;
 }
 
 fn too_many(bot: &Bot, wait: Duration) -> String {

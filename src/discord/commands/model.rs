@@ -1,0 +1,314 @@
+//! `/settings model`, `/settings provider`, `/settings models`: which model answers here, for whom.
+
+use std::sync::Arc;
+
+use poise::serenity_prelude as serenity;
+
+use super::{CHOICES, Context, answer, defer, demand_served, matches};
+use crate::{
+    chat::settings::{Choice, Layer},
+    discord::{
+        choices::Spot,
+        data::{Bot, correlation_id},
+        error::CommandError,
+        offers,
+        picker::{List, Picker, standing},
+        reply::Interaction,
+    },
+    provider::ProviderId,
+};
+
+/// What is typed, or picked, to take a choice back.
+const DEFAULT: &str = "default";
+/// Discord's limit for the name and the value of a choice.
+const LONGEST: usize = 100;
+
+/// For whom it is chosen
+#[derive(Debug, Clone, Copy, PartialEq, Eq, poise::ChoiceParameter)]
+enum For {
+    /// See [`Layer::Person`].
+    #[name = "me, everywhere"]
+    Me,
+    /// See [`Layer::Thread`].
+    #[name = "this thread"]
+    Thread,
+    /// See [`Layer::Channel`].
+    #[name = "this channel"]
+    Channel,
+    /// See [`Layer::Server`].
+    #[name = "this server"]
+    Server,
+}
+
+impl For {
+    fn layer(chosen: Option<Self>) -> Layer {
+        match chosen {
+            Some(Self::Me) | None => Layer::Person,
+            Some(Self::Thread) => Layer::Thread,
+            Some(Self::Channel) => Layer::Channel,
+            Some(Self::Server) => Layer::Server,
+        }
+    }
+}
+
+/// Who chooses, and where.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::discord) struct Chooser {
+    /// Where they speak.
+    pub(in crate::discord) spot: Spot,
+    /// What the server lets them do here.
+    pub(in crate::discord) permissions: Option<serenity::Permissions>,
+}
+
+impl Chooser {
+    pub(super) fn of(ctx: Context<'_>) -> Self {
+        let interaction = ctx.interaction;
+        Self {
+            spot: Spot::of_interaction(
+                interaction.user.id,
+                interaction.guild_id,
+                interaction.channel_id,
+                interaction.channel.as_ref(),
+            ),
+            permissions: interaction.member.as_ref().and_then(|member| member.permissions),
+        }
+    }
+
+    /// Whoever clicked.
+    pub(in crate::discord) fn clicked(click: &serenity::ComponentInteraction) -> Self {
+        let channel = click.channel.as_ref();
+        Self {
+            spot: Spot::of_interaction(click.user.id, click.guild_id, click.channel_id, channel),
+            permissions: click.member.as_ref().and_then(|member| member.permissions),
+        }
+    }
+
+    /// Whether they may choose for a layer: everybody for themselves, Manage Server for everything else.
+    fn may(&self, bot: &Bot, layer: Layer) -> bool {
+        let manages = || self.permissions.is_some_and(|all| all.manage_guild() || all.administrator());
+        match layer {
+            Layer::Person => true,
+            Layer::Thread | Layer::Channel | Layer::Server => {
+                manages() || bot.access.is_operator(self.spot.person)
+            }
+        }
+    }
+}
+
+/// Choose the model that answers; without a name, from menus
+#[poise::command(slash_command)]
+pub(super) async fn model(
+    ctx: Context<'_>,
+    #[description = "Which; \"default\" takes a choice back"]
+    #[autocomplete = "complete_model"]
+    model: Option<String>,
+    #[description = "For whom; you alone without it"]
+    #[rename = "for"]
+    whom: Option<For>,
+) -> Result<(), CommandError> {
+    let interaction = defer(ctx).await?;
+    if !demand_served(ctx, &interaction).await? {
+        return Ok(());
+    }
+    let (bot, chooser, layer) = (ctx.framework.user_data, Chooser::of(ctx), For::layer(whom));
+    let Some(text) = model else {
+        let applied = bot.applied(&chooser.spot).await;
+        let body = Picker { layer, provider: None, page: 0 }.body(bot, &chooser.spot, &applied, "");
+        return Ok(interaction.edit(bot, body).await?);
+    };
+    let said = match wanted(&text, |text| offers::named(bot, text).map(Choice::Model)) {
+        Ok(choice) => choose(bot, &chooser, layer, choice).await,
+        Err(sentence) => sentence,
+    };
+    answer(ctx, &interaction, &said).await
+}
+
+/// Choose the provider whose default model answers
+#[poise::command(slash_command)]
+pub(super) async fn provider(
+    ctx: Context<'_>,
+    #[description = "Which; \"default\" takes a choice back"]
+    #[autocomplete = "complete_offering"]
+    provider: String,
+    #[description = "For whom; you alone without it"]
+    #[rename = "for"]
+    whom: Option<For>,
+) -> Result<(), CommandError> {
+    let interaction = defer(ctx).await?;
+    if !demand_served(ctx, &interaction).await? {
+        return Ok(());
+    }
+    let (bot, chooser) = (ctx.framework.user_data, Chooser::of(ctx));
+    let said = match wanted(&provider, |text| offers::named_provider(bot, text).map(Choice::Provider)) {
+        Ok(choice) => choose(bot, &chooser, For::layer(whom), choice).await,
+        Err(sentence) => sentence,
+    };
+    answer(ctx, &interaction, &said).await
+}
+
+/// List the models that you can choose
+#[poise::command(slash_command)]
+pub(super) async fn models(
+    ctx: Context<'_>,
+    #[description = "Only this provider's"]
+    #[autocomplete = "complete_offering"]
+    provider: Option<String>,
+    #[description = "A part of the name"]
+    #[max_length = 40]
+    filter: Option<String>,
+) -> Result<(), CommandError> {
+    let interaction = defer(ctx).await?;
+    if !demand_served(ctx, &interaction).await? {
+        return Ok(());
+    }
+    let bot = ctx.framework.user_data;
+    let provider = match provider.map(|text| super::known_provider(bot, &text)).transpose() {
+        Ok(provider) => provider,
+        Err(sentence) => return answer(ctx, &interaction, &sentence).await,
+    };
+    let filter = List::filter(&filter.unwrap_or_default());
+    let applied = bot.applied(&Chooser::of(ctx).spot).await;
+    Ok(interaction.edit(bot, List { provider, page: 0, filter }.body(bot, &applied)).await?)
+}
+
+/// What was typed: a choice, or the end of one.
+fn wanted(text: &str, named: impl Fn(&str) -> Result<Choice, String>) -> Result<Option<Choice>, String> {
+    if text.trim().eq_ignore_ascii_case(DEFAULT) { Ok(None) } else { named(text).map(Some) }
+}
+
+/// Keeps a choice, or takes one back, and says what applies now.
+async fn choose(bot: &Bot, chooser: &Chooser, layer: Layer, choice: Option<Choice>) -> String {
+    let Chooser { spot, .. } = chooser;
+    if !spot.has(layer) {
+        return match layer {
+            Layer::Thread => "❌ This is no thread; choose for the channel, or for yourself.".to_owned(),
+            Layer::Person | Layer::Channel | Layer::Server => {
+                "❌ In direct messages you can choose for yourself alone.".to_owned()
+            }
+        };
+    }
+    if !chooser.may(bot, layer) {
+        return format!(
+            "❌ Choosing for {} needs the permission to manage the server. You can choose for yourself: leave out \
+             `for`.",
+            layer.for_whom()
+        );
+    }
+    if let Err(error) = bot.choices.put(spot, layer, choice.as_ref(), bot.clock.now()).await {
+        let id = correlation_id();
+        tracing::error!(request.id = id, error = %error, "A choice could not be kept");
+        return format!(
+            "❌ Your choice could not be saved, and nothing changed. Try again in a minute; if it stays so, tell an \
+             operator the id `{id}`."
+        );
+    }
+    tracing::info!(
+        discord.user = spot.person,
+        layer = layer.name(),
+        choice = choice.as_ref().map(ToString::to_string),
+        "Somebody chose a model"
+    );
+    let done = choice.as_ref().map_or_else(
+        || format!("✅ There is no choice for {} any more.", layer.for_whom()),
+        |choice| format!("✅ Chose `{choice}` for {}.", layer.for_whom()),
+    );
+    format!("{done} {}", standing(bot, &bot.applied(spot).await))
+}
+
+/// What a component of the picker does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::discord) enum Pick {
+    /// Shows it as it stands now.
+    Show(Picker),
+    /// Chooses, or takes back.
+    Choose(Picker, Option<Choice>),
+}
+
+impl Pick {
+    /// `action` and `rest` are the parts of the component's id; `option` is what was picked from a menu.
+    pub(in crate::discord) fn parse(action: &str, rest: &str, option: Option<&str>) -> Option<Self> {
+        let picker = Picker::parse(rest)?;
+        Some(match action {
+            "choose-page" => Self::Show(picker),
+            "choose-for" => Self::Show(Picker { layer: option?.parse().ok()?, ..picker }),
+            "choose-provider" => {
+                Self::Show(Picker { provider: Some(option?.parse().ok()?), page: 0, ..picker })
+            }
+            "choose-none" => Self::Choose(picker, None),
+            "choose-model" => Self::Choose(picker, Some(option?.parse().ok()?)),
+            _ => return None,
+        })
+    }
+}
+
+/// A component of the picker was used.
+pub(in crate::discord) async fn picked(
+    bot: &Arc<Bot>,
+    interaction: &Interaction,
+    chooser: &Chooser,
+    pick: Pick,
+) -> Result<(), CommandError> {
+    interaction.acknowledge(bot).await?;
+    let (picker, note) = match pick {
+        Pick::Show(picker) => (picker, String::new()),
+        Pick::Choose(picker, None) => {
+            let note = choose(bot, chooser, picker.layer, None).await;
+            (picker, note)
+        }
+        Pick::Choose(picker, Some(choice)) => {
+            // It was on offer when the menu was made.
+            let note = match offers::named(bot, &choice.to_string()) {
+                Ok(model) => choose(bot, chooser, picker.layer, Some(Choice::Model(model))).await,
+                Err(sentence) => sentence,
+            };
+            (picker, note)
+        }
+    };
+    let applied = bot.applied(&chooser.spot).await;
+    Ok(interaction.edit(bot, picker.body(bot, &chooser.spot, &applied, &note)).await?)
+}
+
+/// Another page of the list.
+pub(in crate::discord) async fn listed(
+    bot: &Arc<Bot>,
+    interaction: &Interaction,
+    chooser: &Chooser,
+    list: &List,
+) -> Result<(), CommandError> {
+    interaction.acknowledge(bot).await?;
+    let applied = bot.applied(&chooser.spot).await;
+    Ok(interaction.edit(bot, list.body(bot, &applied)).await?)
+}
+
+/// Models for autocomplete, from memory.
+#[expect(clippy::unused_async, reason = "the framework awaits it")]
+async fn complete_model(ctx: Context<'_>, partial: &str) -> serenity::CreateAutocompleteResponse {
+    let offers = offers::all(ctx.framework.user_data, None);
+    let models = offers.into_iter().map(|offer| {
+        let name = offer.model.to_string();
+        (format!("{name} · {}", offer.readiness.label()), name)
+    });
+    choices(partial, models)
+}
+
+/// Providers that have credentials, for autocomplete, from memory.
+#[expect(clippy::unused_async, reason = "the framework awaits it")]
+async fn complete_offering(ctx: Context<'_>, partial: &str) -> serenity::CreateAutocompleteResponse {
+    let rows = offers::providers(ctx.framework.user_data);
+    let named = |id: &ProviderId, name: &str| (format!("{id} · {name}"), id.to_string());
+    choices(partial, rows.into_iter().map(|row| named(&row.id, &row.name)))
+}
+
+fn choices(
+    partial: &str,
+    found: impl Iterator<Item = (String, String)>,
+) -> serenity::CreateAutocompleteResponse {
+    let back = ("default · take the choice back".to_owned(), DEFAULT.to_owned());
+    let fits = |text: &str| text.encode_utf16().count() <= LONGEST;
+    let all = found
+        .chain([back])
+        .filter(|(label, value)| matches(partial, &[label]) && fits(label) && fits(value))
+        .take(CHOICES)
+        .map(|(label, value)| serenity::AutocompleteChoice::new(label, value));
+    serenity::CreateAutocompleteResponse::new().set_choices(all.collect())
+}
