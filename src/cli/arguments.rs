@@ -119,6 +119,10 @@ Examples:
   cortana sandbox --say \"hello\" --say \"/settings oauth-status\"
       say each as a person in a channel and print the transcript;
       exits 0 when every answer is finished, 1 when one failed
+  cortana sandbox --scenario list
+  cortana sandbox --scenario one-key-throttled
+      play what goes wrong and explain what happens; exits 1 when
+      something did not hold that should
   cortana sandbox
       keep running and say where to connect
   cortana sandbox --serve-only
@@ -229,6 +233,18 @@ pub(super) struct SandboxOptions {
     /// Say this as a person in a channel; a text that begins with `/` is a slash command. May be repeated
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(super) say: Vec<String>,
+
+    /// Play a scenario and explain what happens; `list` names those that come along, a path plays your own
+    #[arg(long, value_name = "NAME|FILE", conflicts_with_all = ["say", "serve_only"])]
+    pub(super) scenario: Option<String>,
+
+    /// Watch the scenario on the page: it begins when the page is open, and the sandbox stays
+    #[arg(long, requires = "scenario", conflicts_with = "json")]
+    pub(super) page: bool,
+
+    /// Print one JSON event a line
+    #[arg(long, conflicts_with = "serve_only")]
+    pub(super) json: bool,
 
     /// Run only the emulators and print one JSON line with their addresses
     #[arg(long, conflicts_with = "say")]

@@ -6,6 +6,7 @@ mod control;
 pub mod discord;
 mod people;
 mod reading;
+pub mod scenario;
 mod slash;
 mod transcript;
 pub mod vendor;
@@ -141,6 +142,11 @@ impl Sandbox {
     /// The emulated Discord.
     pub fn discord(&self) -> &Discord {
         &self.discord
+    }
+
+    /// A refusal for quota in a provider's own words, which says to come back after so many seconds.
+    pub fn quota_of(&self, provider: &str, retry_after_secs: u64) -> vendor::Act {
+        web::quota_of(provider, retry_after_secs)
     }
 
     /// The emulated providers.

@@ -11,6 +11,7 @@ use cortana::{
     config::variables,
     credential::CredentialId,
     pool::{CoolingModel, CredentialView, LastRefresh, State},
+    sandbox::scenario,
     telemetry::metrics,
 };
 
@@ -18,6 +19,9 @@ const VARIABLES: (&str, &str) = ("<!-- variables -->\n", "<!-- /variables -->");
 const METRICS: (&str, &str) = ("<!-- metrics -->\n", "<!-- /metrics -->");
 const PAGE_OF_METRICS: &str = "docs/operating.md";
 const COMMANDS: (&str, &str) = ("<!-- commands -->\n", "<!-- /commands -->");
+
+const SCENARIOS: (&str, &str) = ("<!-- scenarios -->\n", "<!-- /scenarios -->");
+const PAGE_OF_SCENARIOS: &str = "docs/sandbox.md";
 
 /// The documents that have the table of variables.
 const TABLES_OF_VARIABLES: [&str; 2] = ["docs/configuration.md", "README.md"];
@@ -103,6 +107,22 @@ fn p32_every_field_of_the_status_is_documented() {
     }
 }
 
+/// The table of every scenario that comes along.
+fn table_of_scenarios() -> String {
+    let rows = scenario::embedded().map(|(name, _)| {
+        let title = scenario::find(name).expect("it comes along").title;
+        format!("| `{name}` | {title} |\n")
+    });
+    std::iter::once("| name | what it shows |\n|---|---|\n".to_owned()).chain(rows).collect()
+}
+
+#[test]
+fn the_page_on_the_sandbox_has_every_scenario() {
+    let text = read(PAGE_OF_SCENARIOS);
+    let (_, inside, _) = between(PAGE_OF_SCENARIOS, &text, SCENARIOS);
+    assert!(inside == table_of_scenarios(), "{PAGE_OF_SCENARIOS} differs from the code; {REMEDY}");
+}
+
 #[test]
 fn the_readme_names_every_command() {
     let text = read("README.md");
@@ -143,5 +163,10 @@ fn write() {
     let (before, _, behind) = between(PAGE_OF_METRICS, &text, METRICS);
     let (table, (begin, end)) = (table_of_metrics(), METRICS);
     fs::write(document(PAGE_OF_METRICS), format!("{before}{begin}{table}{end}{behind}"))
+        .expect("write the page");
+    let text = read(PAGE_OF_SCENARIOS);
+    let (before, _, behind) = between(PAGE_OF_SCENARIOS, &text, SCENARIOS);
+    let (table, (begin, end)) = (table_of_scenarios(), SCENARIOS);
+    fs::write(document(PAGE_OF_SCENARIOS), format!("{before}{begin}{table}{end}{behind}"))
         .expect("write the page");
 }

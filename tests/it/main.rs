@@ -48,6 +48,7 @@ mod pool_state;
 mod pool_watch;
 mod run;
 mod run_together;
+mod scenarios;
 mod secrets;
 mod storage;
 mod support;

@@ -5,13 +5,21 @@
 
 mod panel;
 mod play;
+mod scenario;
+mod story;
 mod world;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context as _;
+use tokio::sync::{mpsc, oneshot};
 
-use self::world::World;
+use self::{
+    panel::Audience,
+    scenario::{Parts, Watched},
+    story::{Form, Story},
+    world::World,
+};
 use super::{
     arguments::SandboxOptions,
     failure::Failure,
@@ -20,7 +28,7 @@ use super::{
 use crate::{
     app::{self, AppError},
     pool::Pool,
-    sandbox::{Endpoints, Sandbox},
+    sandbox::{Endpoints, Sandbox, scenario::Scenario},
     shutdown::{self, Shutdown},
     telemetry::{self, LogFormat},
 };
@@ -40,19 +48,71 @@ enum Answer {
     Failed,
 }
 
+/// What is done with the sandbox.
+enum Plan {
+    /// It runs until a signal.
+    Stay,
+    /// These lines are said.
+    Lines(Vec<String>),
+    /// This is played.
+    Scenario(Box<Scenario>, Watched),
+}
+
+impl Plan {
+    fn of(options: &SandboxOptions) -> Result<Self, Failure> {
+        let watched = if options.page { Watched::OnThePage } else { Watched::Here };
+        Ok(match &options.scenario {
+            Some(which) => Self::Scenario(Box::new(scenario::choose(which)?), watched),
+            None if options.say.is_empty() => Self::Stay,
+            None => Self::Lines(options.say.clone()),
+        })
+    }
+
+    /// Whether a signal is the way to end.
+    fn stays(&self) -> bool {
+        match self {
+            Self::Stay | Self::Scenario(_, Watched::OnThePage) => true,
+            Self::Lines(_) | Self::Scenario(_, Watched::Here) => false,
+        }
+    }
+
+    /// How it is told.
+    fn form(&self, options: &SandboxOptions) -> Form {
+        match self {
+            Self::Stay | Self::Lines(_) | Self::Scenario(..) if options.json => Form::Json,
+            Self::Scenario(..) => Form::Timed,
+            Self::Stay | Self::Lines(_) => Form::Transcript,
+        }
+    }
+}
+
 pub(super) async fn run(options: &SandboxOptions) -> Result<(), Failure> {
     check(options)?;
+    if options.scenario.as_deref() == Some("list") {
+        return scenario::list(if options.json { Form::Json } else { Form::Transcript });
+    }
+    let plan = Plan::of(options)?;
     // A transcript is not interleaved with a log; what fails is in the transcript.
-    let directives =
-        if options.say.is_empty() && !options.serve_only { "info" } else { "error,serenity=error" };
+    let directives = match &plan {
+        Plan::Stay if !options.serve_only => "info",
+        Plan::Lines(_) | Plan::Stay => "error,serenity=error",
+        // What a scenario breaks is told by the scenario.
+        Plan::Scenario(..) => "off,serenity=off",
+    };
     telemetry::init(LogFormat::Pretty, directives);
 
     let emulators = Shutdown::new();
     let sandbox = Sandbox::start(options.listen, &emulators)
         .await
         .with_context(|| format!("the sandbox cannot listen on {}", options.listen))?;
-    let result =
-        if options.serve_only { serve(&sandbox).await } else { with_bot(&sandbox, &options.say).await };
+    if !options.listen.ip().is_loopback() {
+        remark(&exposed(&sandbox));
+    }
+    let result = if options.serve_only {
+        serve(&sandbox).await
+    } else {
+        with_bot(&sandbox, &plan, plan.form(options)).await
+    };
     emulators.drain(EMULATOR_DRAIN).await;
     result
 }
@@ -77,6 +137,17 @@ fn check(options: &SandboxOptions) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What another machine gets that reaches the address.
+fn exposed(sandbox: &Sandbox) -> String {
+    format!(
+        "Other machines can reach this sandbox at {}, without encryption. Whoever has the bot token can be the bot; \
+         whoever has the control token can read every message and request, act as everybody and break everything; \
+         without a token the emulated providers' endpoints and the page's own files answer. No credential of yours is \
+         in it, and it reaches nothing by itself.",
+        sandbox.endpoints().discord_api_base
+    )
+}
+
 /// Only the emulators, until a signal; one line of JSON says where.
 async fn serve(sandbox: &Sandbox) -> Result<(), Failure> {
     let line =
@@ -93,28 +164,63 @@ async fn serve(sandbox: &Sandbox) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The emulators with the bot: plays the lines, or keeps running until a signal.
-async fn with_bot(sandbox: &Sandbox, lines: &[String]) -> Result<(), Failure> {
-    let world = World::new(sandbox)?;
+/// The emulators with the bot: plays, or keeps running until a signal.
+async fn with_bot(sandbox: &Sandbox, plan: &Plan, form: Form) -> Result<(), Failure> {
+    let story = Story::begin(form);
+    let world = match plan {
+        Plan::Stay | Plan::Lines(_) => World::new(sandbox, &world::usual(), &BTreeMap::new())?,
+        Plan::Scenario(played, _) => {
+            story.title(&played.title, &played.about)?;
+            let world = World::new(sandbox, &played.credentials, &played.settings)?;
+            scenario::prepare(sandbox, &world, played).await?;
+            world
+        }
+    };
     let settings = world.settings()?;
     let stop = Shutdown::new();
     let tasks = Shutdown::new();
-    let (shown, life, accounts) = (sandbox.panel().clone(), tasks.clone(), world.accounts().clone());
-    let observe = move |pool: &Pool| panel::observe(pool.clone(), shown, accounts, &life);
+    let (teller, news) = mpsc::unbounded_channel();
+    let (hand_over, pool) = oneshot::channel();
+    let audience = Audience {
+        panel: sandbox.panel().clone(),
+        accounts: world.accounts().clone(),
+        teller: matches!(plan, Plan::Scenario(..)).then_some(teller),
+    };
+    let life = tasks.clone();
+    let observe = move |pool: &Pool| {
+        panel::observe(pool.clone(), audience, &life);
+        // Where nothing is played, nobody takes it.
+        drop(hand_over.send(pool.clone()));
+    };
     let mut bot = tasks.spawn(app::run_observed(settings, stop.clone(), observe));
 
+    let performance = async {
+        play::ready(sandbox).await?;
+        match plan {
+            Plan::Stay => {
+                print(&guide(sandbox))?;
+                std::future::pending().await
+            }
+            Plan::Lines(lines) => say(sandbox, &story, lines).await,
+            Plan::Scenario(played, watched) => {
+                let pool = pool.await.context("the bot has no pool")?;
+                let parts = Parts { sandbox, world: &world, scenario: played, story: &story, pool, news };
+                scenario::play(parts.into(), *watched).await
+            }
+        }
+    };
     let played = tokio::select! {
         // The bot never ends by itself but for a fault.
         ended = &mut bot => return Err(early_end(ended)),
         signal = shutdown::signal() => Err(Failure::Failed(anyhow::anyhow!("interrupted by {signal}"))),
-        played = stay_or_play(sandbox, lines) => played,
+        played = performance => played,
     };
     stop.begin();
     tasks.begin();
     let ended = tokio::time::timeout(BOT_DRAIN, bot).await;
     match (played, ended) {
-        // Without lines a signal is the way to end.
-        (Err(Failure::Failed(_)), Ok(Ok(Ok(())))) if lines.is_empty() => Ok(()),
+        // Where nothing ends by itself, a signal is the way to end.
+        (Err(Failure::Failed(_)), Ok(Ok(Ok(())))) if plan.stays() => Ok(()),
         (Err(failure), _) => Err(failure),
         (Ok(_), Ok(Ok(Err(error)))) => Err(Failure::Failed(error.into())),
         (Ok(_), Ok(Err(_)) | Err(_)) => Err(Failure::Failed(anyhow::anyhow!("the bot did not end in time"))),
@@ -131,15 +237,10 @@ fn early_end(ended: Result<Result<(), AppError>, tokio::task::JoinError>) -> Fai
     })
 }
 
-async fn stay_or_play(sandbox: &Sandbox, lines: &[String]) -> Result<Answer, Failure> {
-    play::ready(sandbox).await?;
-    if lines.is_empty() {
-        print(&guide(sandbox))?;
-        return std::future::pending().await;
-    }
+async fn say(sandbox: &Sandbox, story: &Story, lines: &[String]) -> Result<Answer, Failure> {
     let mut failed = 0;
     for line in lines {
-        match play::one(sandbox, line).await? {
+        match play::one(sandbox, story, line).await? {
             Answer::Finished => {}
             Answer::Failed => failed += 1,
         }

@@ -15,6 +15,9 @@ use super::super::{
     vendor::{Act, Fault, Hint, Kind, Vendors},
 };
 
+/// What the switch tells an account to wait.
+const THROTTLED_SECS: u64 = 30;
+
 /// Somebody.
 #[derive(Debug, Deserialize)]
 pub(super) struct Person {
@@ -65,7 +68,7 @@ pub(super) async fn fault(Extracted(sandbox): Extracted<Sandbox>, Json(pressed):
     let vendors = sandbox.vendors();
     let on = |act: Act| Fault::chat(act).on(&account);
     match what {
-        Switch::Throttle => vendors.fault(&provider, on(throttled(&provider)).always()),
+        Switch::Throttle => vendors.fault(&provider, on(quota_of(&provider, THROTTLED_SECS)).always()),
         Switch::Fail => vendors.fault(&provider, on(Act::unavailable()).always()),
         Switch::Cut => vendors.fault(&provider, on(Act::Cut { after: 12 })),
         Switch::Expire => vendors.expire_access(&provider, &account),
@@ -77,11 +80,11 @@ pub(super) async fn fault(Extracted(sandbox): Extracted<Sandbox>, Json(pressed):
     Json(json!({})).into_response()
 }
 
-/// A 429 in the provider's own shape, for half a minute.
-fn throttled(provider: &str) -> Act {
+/// A 429 in the provider's own shape, with the seconds after which it says to come back.
+pub(in super::super) fn quota_of(provider: &str, retry_after_secs: u64) -> Act {
     match provider {
-        "gemini_cli" | "antigravity" => Act::google_quota(&Hint::RetryInfo("30s".to_owned())),
-        _ => Act::openai_quota(Some("30")),
+        "gemini_cli" | "antigravity" => Act::google_quota(&Hint::RetryInfo(format!("{retry_after_secs}s"))),
+        _ => Act::openai_quota(Some(&retry_after_secs.to_string())),
     }
 }
 

@@ -18,6 +18,7 @@ use axum::{
     routing::{get, post},
 };
 
+pub(super) use actions::quota_of;
 pub(super) use guard::{demand_token, refuse_strangers};
 pub use panel::Panel;
 

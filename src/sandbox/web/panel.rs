@@ -1,6 +1,6 @@
 //! The pool's side of the page: snapshots and news, handed in by whoever runs the bot. They are opaque here.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,6 +8,9 @@ use tokio::sync::watch;
 
 /// News that a page opened later still shows.
 const KEPT: usize = 100;
+
+/// How often it is looked whether a page is open.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Something that happened, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,6 +58,13 @@ impl Panel {
                 notes.pop_front();
             }
         });
+    }
+
+    /// Waits until a page is open.
+    pub async fn watched(&self) {
+        while self.notes.receiver_count() == 0 {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     pub(super) fn pool(&self) -> watch::Receiver<Arc<Value>> {
