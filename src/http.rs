@@ -3,9 +3,9 @@
 //! A redirect would carry a bearer token to a host nobody allowed, and `reqwest::Error` prints the whole URL,
 //! which for iFlow's user-info request contains the access token. Both are closed here, once.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Certificate, Client, Method, RequestBuilder};
 use url::{Host, Url};
 
 /// What the bot calls itself towards everybody.
@@ -28,6 +28,19 @@ pub struct HttpOptions {
     pub proxy: Option<crate::secret::Secret>,
     /// Which hosts may be reached.
     pub reach: Reach,
+    /// Where tests answer for other hosts. Nothing that an operator can set leads here.
+    pub stand_in: Option<StandIn>,
+}
+
+/// An address that answers for hosts by their own names, over TLS: Discord's, in tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandIn {
+    /// The hosts.
+    pub hosts: Vec<String>,
+    /// Who answers for them.
+    pub address: SocketAddr,
+    /// The authority that vouches for that, in PEM; no other one is trusted then.
+    pub authority: String,
 }
 
 /// A client of ours.
@@ -71,6 +84,11 @@ impl Http {
             .tcp_keepalive(Duration::from_mins(1));
         if let Some(proxy) = &options.proxy {
             builder = builder.proxy(reqwest::Proxy::https(proxy.expose()).map_err(|_| HttpError::Proxy)?);
+        }
+        if let Some(StandIn { hosts, address, authority }) = &options.stand_in {
+            let authority = Certificate::from_pem(authority.as_bytes()).map_err(|_| HttpError::Broken)?;
+            builder = builder.tls_built_in_root_certs(false).add_root_certificate(authority);
+            builder = hosts.iter().fold(builder, |builder, host| builder.resolve(host, *address));
         }
         let client = builder.build().map_err(|_| HttpError::Broken)?;
         Ok(Self { client, reach: options.reach })

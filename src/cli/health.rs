@@ -12,7 +12,7 @@ use url::Url;
 use super::{failure::Failure, output::print};
 use crate::{
     config::Settings,
-    http::{Http, HttpError, HttpOptions, Reach},
+    http::{Http, HttpError, HttpOptions},
 };
 
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -33,8 +33,7 @@ pub(super) async fn run(settings: &Settings) -> Result<(), Failure> {
 /// The status of `/live` at an address.
 pub(super) async fn ask(address: SocketAddr) -> Result<Result<u16, HttpError>, Failure> {
     // Never through the configured proxy: the address is this machine's or the container's own.
-    let http = Http::new(&HttpOptions { proxy: None, reach: Reach::Anywhere })
-        .context("the HTTP client cannot be built")?;
+    let http = Http::new(&HttpOptions::default()).context("the HTTP client cannot be built")?;
     let url: Url = format!("http://{address}/live").parse().context("ADMIN_ADDR is no address")?;
     let request = match http.request(Method::GET, &url) {
         Ok(request) => request,

@@ -31,11 +31,7 @@ pub use telemetry::TelemetrySettings;
 use url::Url;
 
 use self::{file::Section, reader::Reader, urls::HttpHosts};
-use crate::{
-    http::{HttpOptions, Reach},
-    provider::Catalog,
-    secret::Secret,
-};
+use crate::{http::HttpOptions, provider::Catalog, secret::Secret};
 
 /// Everything that can be set, resolved.
 #[derive(Debug, Clone)]
@@ -74,7 +70,7 @@ pub fn load(source: &dyn Source) -> Result<Settings, Mistakes> {
         pool,
         chat: ChatSettings::read(&mut reader, &catalog),
         telemetry: TelemetrySettings::read(&mut reader),
-        http: HttpOptions { proxy: proxy(&mut reader), reach: Reach::Anywhere },
+        http: HttpOptions { proxy: proxy(&mut reader), ..HttpOptions::default() },
         warnings: Vec::new(),
         providers: Arc::new(catalog),
     };

@@ -119,7 +119,12 @@ impl Sandbox {
                 })
                 .collect();
             let data = json!({"custom_id": modal.get("custom_id"), "components": rows});
-            Ok(state.interact(InteractionKind::ModalSubmit, user, asked.channel, asked.source_message, data))
+            let kind = InteractionKind::ModalSubmit;
+            let id = state.interact(kind, user, asked.channel, asked.source_message, data);
+            if let Some(submitted) = state.interactions.get_mut(&id) {
+                submitted.modal_of = Some(asked.id);
+            }
+            Ok(id)
         })
     }
 }

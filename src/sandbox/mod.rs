@@ -8,6 +8,7 @@ mod people;
 mod reading;
 pub mod scenario;
 mod slash;
+mod tls;
 mod transcript;
 pub mod vendor;
 mod web;
@@ -26,6 +27,7 @@ pub use attending::{File, Reacting};
 pub use discord::{Discord, Id, Landmarks};
 pub use people::{Choice, ScriptError};
 pub use reading::TimedOut;
+pub use tls::{NAMES as TLS_NAMES, Tls};
 pub use web::Panel;
 
 use crate::shutdown::Shutdown;

@@ -5,7 +5,8 @@ use std::{future::Future, time::Duration};
 use super::{
     Sandbox,
     discord::{
-        Faults, GatewayEntry, GatewayFault, Id, Interaction, Message, Outgoing, RecordedRequest, RestFault,
+        Dispatched, Faults, GatewayEntry, GatewayFault, Id, Interaction, Message, Outgoing, RecordedRequest,
+        RestFault,
     },
 };
 use serde_json::json;
@@ -59,6 +60,11 @@ impl Sandbox {
     /// Everything that happened on gateway connections so far.
     pub fn gateway_log(&self) -> Vec<GatewayEntry> {
         self.discord.read(|state| state.record.gateway.clone())
+    }
+
+    /// Every event that sessions were sent so far, over all sessions.
+    pub fn dispatched(&self) -> Vec<Dispatched> {
+        self.discord.read(|state| state.record.dispatched.clone())
     }
 
     /// How many gateway sessions have a socket.

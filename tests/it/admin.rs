@@ -24,7 +24,7 @@ fn snapshot(states: &[State]) -> Snapshot {
 }
 
 async fn ask(address: SocketAddr, path: &str) -> (u16, Value) {
-    let http = Http::new(&HttpOptions { proxy: None, reach: Reach::LoopbackOnly }).unwrap();
+    let http = Http::new(&HttpOptions { reach: Reach::LoopbackOnly, ..HttpOptions::default() }).unwrap();
     let url = format!("http://{address}{path}").parse().unwrap();
     let answer = http.request(Method::GET, &url).unwrap().send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap())

@@ -17,6 +17,7 @@ mod discord_bot;
 mod discord_choosing;
 mod discord_contract;
 mod discord_credential;
+mod discord_limits;
 mod discord_settings;
 mod discord_trouble;
 mod docs_in_sync;

@@ -8,7 +8,10 @@ use std::{
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::browser::{Browser, key};
+use crate::support::{
+    browser::{Browser, key},
+    contract,
+};
 
 /// What people, models and files say to make a page run something, and markdown that must not become more than it is.
 const HOSTILE: &[&str] = &[
@@ -151,6 +154,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        contract::judge_process(&self.control, &self.token);
         drop(self.child.kill());
         drop(self.child.wait());
     }

@@ -183,7 +183,7 @@ fn resume(state: &mut State, connection: &mut Connection, data: &Value) {
     }
     session.attach(connection.number, connection.sender.clone());
     let replayed = session.replay(seq);
-    session.dispatch("RESUMED", json!({"_trace": []}));
+    session.dispatch("RESUMED", json!({"_trace": []}), &mut state.record);
     connection.session = Some(id.clone());
     note(state, connection.number, GatewayNote::Resumed { session: id, replayed });
 }

@@ -89,6 +89,8 @@ pub struct Interaction {
     pub data: Value,
     /// The message whose component was clicked.
     pub source_message: Option<Id>,
+    /// The interaction that was answered with the modal which was filled in.
+    pub modal_of: Option<Id>,
     /// How far it is answered.
     pub answered: Answered,
     /// When it was first answered.
@@ -147,6 +149,7 @@ impl State {
                 created_at: self.time.now(),
                 data,
                 source_message,
+                modal_of: None,
                 answered: Answered::NotYet,
                 answered_at: None,
                 original: None,

@@ -47,7 +47,7 @@ pub use ids::Id;
 pub use interactions::{Answered, Interaction, InteractionKind};
 pub use message::{Attachment, Button, Message, Notified, Revision};
 pub use reactions::Reaction;
-pub use record::{GatewayEntry, GatewayNote, RecordedRequest};
+pub use record::{Dispatched, GatewayEntry, GatewayNote, RecordedRequest};
 pub use sessions::intent;
 pub use threads::Thread;
 pub use world::{Channel, Guild, Kind, Member, Overwrite, Place, Role, User, permission};
@@ -187,6 +187,7 @@ impl State {
         Self {
             time,
             ids,
+            files_origin: origin.clone(),
             origin,
             world,
             messages: BTreeMap::new(),

@@ -1,9 +1,10 @@
 //! Objects as Discord writes them: every field that the documentation does not mark optional, and no other.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     ids::Id,
+    interactions::Interaction,
     message::Message,
     reactions,
     state::State,
@@ -352,25 +353,40 @@ fn basic_message(state: &State, message: &Message, sight: Sight) -> Value {
         object["nonce"] = nonce.clone();
     }
     if let Some(interaction) = message.interaction_id.and_then(|id| state.interactions.get(&id)) {
-        let by = known(&interaction.user);
         object["webhook_id"] = json!(state.world.identity.application);
         object["application_id"] = json!(state.world.identity.application);
-        let mut metadata = Map::new();
-        metadata.insert("id".to_owned(), json!(interaction.id));
-        metadata.insert("type".to_owned(), json!(interaction.kind.number()));
-        metadata.insert("user".to_owned(), json!(by));
-        metadata.insert("authorizing_integration_owners".to_owned(), owners(state, message.channel_id));
         if let Some(name) = interaction.command_name() {
-            metadata.insert("name".to_owned(), json!(name));
-            metadata.insert("command_type".to_owned(), json!(1));
+            let by = known(&interaction.user);
             object["interaction"] = json!({"id": interaction.id, "type": 2, "name": name, "user": by});
         }
-        if let Some(source) = interaction.source_message {
-            metadata.insert("interacted_message_id".to_owned(), json!(source));
-        }
-        object["interaction_metadata"] = Value::Object(metadata);
+        object["interaction_metadata"] = interaction_metadata(state, interaction);
     }
     object
+}
+
+/// What a message tells about the interaction that it answers; a modal's also tells what it was opened by.
+fn interaction_metadata(state: &State, interaction: &Interaction) -> Value {
+    let mut metadata = json!({
+        "id": interaction.id,
+        "type": interaction.kind.number(),
+        "user": state.world.users.get(&interaction.user).map(user),
+        "authorizing_integration_owners": owners(state, interaction.channel),
+    });
+    if let Some(name) = interaction.command_name() {
+        metadata["name"] = json!(name);
+        metadata["command_type"] = json!(1);
+    }
+    match interaction.modal_of.and_then(|id| state.interactions.get(&id)) {
+        Some(opened_by) => {
+            metadata["triggering_interaction_metadata"] = interaction_metadata(state, opened_by);
+        }
+        None => {
+            if let Some(source) = interaction.source_message {
+                metadata["interacted_message_id"] = json!(source);
+            }
+        }
+    }
+    metadata
 }
 
 /// `authorizing_integration_owners`: the server it was installed in, `0` in a direct channel with the bot.

@@ -247,7 +247,7 @@ impl State {
                 size: upload.bytes.len(),
                 content_type: upload.content_type,
                 description: text("description"),
-                url: format!("{}/attachments/{channel}/{id}/{}", self.origin, urlish(&filename)),
+                url: format!("{}/attachments/{channel}/{id}/{}", self.files_origin, urlish(&filename)),
                 filename,
             });
             self.files.insert(id, upload.bytes);

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One REST request and its answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedRequest {
     /// When it had arrived, since the emulator started.
     pub at: Duration,
@@ -84,9 +84,20 @@ pub enum GatewayNote {
     },
 }
 
+/// One event that a session was sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dispatched {
+    /// For example `MESSAGE_CREATE`.
+    pub name: String,
+    /// Its data.
+    pub data: Value,
+}
+
 /// The record.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) requests: Vec<RecordedRequest>,
     pub(crate) gateway: Vec<GatewayEntry>,
+    /// Over all sessions, in order.
+    pub(crate) dispatched: Vec<Dispatched>,
 }

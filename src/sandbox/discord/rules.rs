@@ -202,7 +202,16 @@ fn embeds(list: &[Value], path: &str, errors: &mut FormErrors) -> Vec<Value> {
             format!("Embed size exceeds maximum size of {ALL_EMBEDS}"),
         );
     }
-    list.iter().map(|embed| without_nulls(embed, &[("type", json!("rich"))])).collect()
+    list.iter().map(shown_embed).collect()
+}
+
+/// An embed as it is answered: what was left out has its default.
+fn shown_embed(embed: &Value) -> Value {
+    let mut embed = without_nulls(embed, &[("type", json!("rich"))]);
+    for field in embed.get_mut("fields").and_then(Value::as_array_mut).into_iter().flatten() {
+        *field = without_nulls(field, &[("inline", json!(false))]);
+    }
+    embed
 }
 
 fn rows(list: &[Value], path: &str, errors: &mut FormErrors) -> Vec<Value> {
@@ -268,7 +277,11 @@ fn rows(list: &[Value], path: &str, errors: &mut FormErrors) -> Vec<Value> {
             if let Some(inside) = row.get_mut("components").and_then(Value::as_array_mut) {
                 for component in inside {
                     next += 1;
-                    *component = without_nulls(component, &[("id", json!(next))]);
+                    let mut defaults = vec![("id", json!(next))];
+                    if matches!(component.get("type").and_then(Value::as_u64), Some(3 | 5..=8)) {
+                        defaults.extend([("min_values", json!(1)), ("max_values", json!(1))]);
+                    }
+                    *component = without_nulls(component, &defaults);
                 }
             }
             row

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     ids::Id,
     payload::{self, Sight},
+    record::{Dispatched, Record},
     state::State,
 };
 
@@ -104,7 +105,8 @@ impl Session {
     }
 
     /// Sends an event with the next sequence number and keeps it for a resume.
-    pub(crate) fn dispatch(&mut self, name: &str, data: Value) {
+    pub(crate) fn dispatch(&mut self, name: &str, data: Value, record: &mut Record) {
+        record.dispatched.push(Dispatched { name: name.to_owned(), data: data.clone() });
         self.seq += 1;
         let frame = json!({"op": 0, "s": self.seq, "t": name, "d": data});
         self.log.push_back((self.seq, frame.clone()));
@@ -182,8 +184,7 @@ impl State {
         for session in self.sessions.all.values_mut() {
             if session.sees(guild) && session.intents & wanted == wanted {
                 for _ in 0..times {
-                    let data = data(session);
-                    session.dispatch(name, data);
+                    session.dispatch(name, data(session), &mut self.record);
                 }
             }
         }
@@ -222,9 +223,9 @@ impl State {
             .map(|guild| payload::guild_create(self, guild))
             .collect();
         if let Some(session) = self.sessions.all.get_mut(session_id) {
-            session.dispatch("READY", ready);
+            session.dispatch("READY", ready, &mut self.record);
             for create in creates {
-                session.dispatch("GUILD_CREATE", create);
+                session.dispatch("GUILD_CREATE", create, &mut self.record);
             }
         }
     }

@@ -18,6 +18,8 @@ pub(crate) struct State {
     pub(crate) ids: Ids,
     /// Where this emulator listens, without a path.
     pub(crate) origin: String,
+    /// Where attached files are found, without a path: the same, or Discord's CDN by name.
+    pub(crate) files_origin: String,
     pub(crate) world: World,
     pub(crate) messages: BTreeMap<Id, Message>,
     pub(crate) files: BTreeMap<Id, Bytes>,

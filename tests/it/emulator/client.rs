@@ -15,6 +15,8 @@ use tokio_tungstenite::{
     tungstenite::{Message, protocol::CloseFrame},
 };
 
+use crate::support::contract::{Asked, Judged};
+
 /// Every intent that needs no switch, and the content of messages.
 pub(crate) const INTENTS: u64 = 1 | (1 << 9) | (1 << 11) | (1 << 12) | (1 << 14) | (1 << 15);
 
@@ -25,10 +27,21 @@ pub(crate) struct World {
     pub(crate) base: String,
     pub(crate) token: String,
     shutdown: Shutdown,
+    /// Holds what the emulator accepts, answers and tells to the published document.
+    _judge: Option<Judged>,
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_judged(Some(Asked::ByATest)).await
+    }
+
+    /// One in which anything may be against the published document.
+    pub(crate) async fn start_unjudged() -> Self {
+        Self::start_judged(None).await
+    }
+
+    async fn start_judged(asked: Option<Asked>) -> Self {
         let shutdown = Shutdown::new();
         let listen: SocketAddr = ([127, 0, 0, 1], 0).into();
         let sandbox = Sandbox::start(listen, &shutdown).await.expect("a free port");
@@ -37,6 +50,7 @@ impl World {
             http: reqwest::Client::new(),
             base: format!("{}/api/v10", endpoints.discord_api_base),
             token: format!("Bot {}", endpoints.bot_token),
+            _judge: asked.map(|asked| Judged::new(&sandbox, asked)),
             sandbox,
             shutdown,
         }

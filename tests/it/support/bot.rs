@@ -5,8 +5,9 @@ use std::{path::Path, time::Duration};
 use cortana::{
     app::{self, AppError},
     config::{self, MapSource},
+    http::StandIn,
     sandbox::{
-        Sandbox,
+        Sandbox, TLS_NAMES, Tls,
         discord::{Id, Message},
         vendor::Vendors,
     },
@@ -14,6 +15,8 @@ use cortana::{
 };
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
+
+use super::contract::{Asked, Judged};
 
 /// Long enough for a busy machine; nothing waits for it when all is well.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -26,6 +29,10 @@ pub(crate) struct World {
     life: Shutdown,
     home: TempDir,
     variables: Vec<(String, String)>,
+    /// Where Discord's own names lead, when they do.
+    tls: Option<Tls>,
+    /// Holds whatever the bots ask of Discord to the published document.
+    _judge: Judged,
 }
 
 /// A bot in a world.
@@ -57,7 +64,15 @@ impl World {
             }
         }
         variables.push(("ACCEPT_PROVIDER_TERMS".to_owned(), "gemini_cli,antigravity".to_owned()));
-        Self { sandbox, life, home, variables }
+        Self { _judge: Judged::new(&sandbox, Asked::ByABot), sandbox, life, home, variables, tls: None }
+    }
+
+    /// One that answers for `discord.com` itself: its bots have no `DISCORD_API_BASE`, and serenity its rate limiter.
+    pub(crate) async fn under_real_names() -> Self {
+        let mut world = Self::new().await;
+        let tls = world.sandbox.listen_with_tls(([127, 0, 0, 1], 0).into()).await.expect("a free port");
+        world.tls = Some(tls);
+        world
     }
 
     /// Drops a live login into the credentials folder.
@@ -81,15 +96,23 @@ impl World {
         let folder = |name: &str| self.home.path().join(name).to_string_lossy().into_owned();
         let mut variables: Vec<(String, String)> = [
             ("DISCORD_TOKEN", endpoints.bot_token),
-            ("DISCORD_API_BASE", endpoints.discord_api_base),
             ("CREDENTIALS_DIR", folder("credentials")),
             ("STATE_DIR", folder("data")),
             ("ADMIN_ADDR", "127.0.0.1:0".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        if self.tls.is_none() {
+            variables.push(("DISCORD_API_BASE".to_owned(), endpoints.discord_api_base));
+        }
         variables.extend(self.variables.iter().cloned());
         variables
+    }
+
+    /// What leads Discord's names into this world, where it answers for them.
+    pub(crate) fn stand_in(&self) -> Option<StandIn> {
+        let Tls { address, authority } = self.tls.clone()?;
+        Some(StandIn { hosts: TLS_NAMES.map(str::to_owned).into(), address, authority })
     }
 
     /// The folder in which this world's bots keep their files.
@@ -100,7 +123,8 @@ impl World {
     /// A bot, not yet connected.
     pub(crate) fn start(self) -> Bot {
         let source: MapSource = self.environment().into_iter().collect();
-        let settings = config::load(&source).expect("good settings");
+        let mut settings = config::load(&source).expect("good settings");
+        settings.http.stand_in = self.stand_in();
         let shutdown = Shutdown::new();
         let ended = self.life.spawn(app::run(settings, shutdown.clone()));
         Bot { world: self, shutdown, ended }

@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod binary;
 pub(crate) mod bot;
 pub(crate) mod browser;
+pub(crate) mod contract;
 pub(crate) mod memory;
 pub(crate) mod pool;
 pub(crate) mod postgres;

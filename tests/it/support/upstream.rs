@@ -322,7 +322,7 @@ impl World {
             background: Background::Off,
         })
         .await;
-        let options = HttpOptions { proxy: None, reach: Reach::LoopbackOnly };
+        let options = HttpOptions { reach: Reach::LoopbackOnly, ..HttpOptions::default() };
         let llm = Llm::new(LlmParts {
             settings: plan.chat,
             providers,

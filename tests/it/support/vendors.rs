@@ -114,7 +114,7 @@ pub(crate) fn login(minted: &MintedLogin) -> OAuthLogin {
 
 /// The real exchange, which can reach nothing but this machine and is in a hurry.
 pub(crate) fn exchange() -> HttpRefresh {
-    let options = HttpOptions { proxy: None, reach: Reach::LoopbackOnly };
+    let options = HttpOptions { reach: Reach::LoopbackOnly, ..HttpOptions::default() };
     let limits = Limits { request: Duration::from_secs(5), poll_every: Duration::from_millis(1), polls: 3 };
     HttpRefresh::new(Http::new(&options).expect("a client"), Arc::new(SystemClock)).with_limits(limits)
 }
