@@ -39,8 +39,8 @@ pub struct StandIn {
     pub hosts: Vec<String>,
     /// Who answers for them.
     pub address: SocketAddr,
-    /// The authority that vouches for that, in PEM; no other one is trusted then.
-    pub authority: String,
+    /// The certificate (DER) of the authority that vouches for that; no other one is trusted then.
+    pub authority: Vec<u8>,
 }
 
 /// A client of ours.
@@ -86,7 +86,7 @@ impl Http {
             builder = builder.proxy(reqwest::Proxy::https(proxy.expose()).map_err(|_| HttpError::Proxy)?);
         }
         if let Some(StandIn { hosts, address, authority }) = &options.stand_in {
-            let authority = Certificate::from_pem(authority.as_bytes()).map_err(|_| HttpError::Broken)?;
+            let authority = Certificate::from_der(authority).map_err(|_| HttpError::Broken)?;
             builder = builder.tls_built_in_root_certs(false).add_root_certificate(authority);
             builder = hosts.iter().fold(builder, |builder, host| builder.resolve(host, *address));
         }

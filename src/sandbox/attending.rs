@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Sandbox, ScriptError,
-    discord::{Answered, Draft, Id, InteractionKind, NewThread, Upload, message_body, permission},
+    discord::{Access, Answered, Draft, Id, InteractionKind, NewThread, Upload, message_body, permission},
     people::allowed,
 };
 
@@ -54,9 +54,33 @@ impl Sandbox {
             let parent = state.message(message)?.channel_id;
             allowed(state, parent, user, permission::CREATE_PUBLIC_THREADS)?;
             let name = name.chars().take(100).collect();
-            let new =
-                NewThread { parent, starter: Some(message), owner: user, name, auto_archive_minutes: 4320 };
+            let (starter, access) = (Some(message), Access::Public);
+            let new = NewThread { parent, starter, access, owner: user, name, auto_archive_minutes: 4320 };
             Ok(state.start_thread(new)?)
+        })
+    }
+
+    /// Somebody starts a private thread in a channel: who is mentioned in it is let in.
+    pub fn start_private_thread(&self, user: Id, parent: Id, name: &str) -> Result<Id, ScriptError> {
+        self.discord().with(|state| {
+            allowed(state, parent, user, permission::CREATE_PRIVATE_THREADS)?;
+            let name = name.chars().take(100).collect();
+            let (starter, access) = (None, Access::Private);
+            let new = NewThread { parent, starter, access, owner: user, name, auto_archive_minutes: 4320 };
+            Ok(state.start_thread(new)?)
+        })
+    }
+
+    /// Somebody posts in a forum; the thread and its first message share the id.
+    pub fn post_in_forum(&self, user: Id, forum: Id, title: &str, text: &str) -> Result<Id, ScriptError> {
+        self.discord().with(|state| {
+            allowed(state, forum, user, permission::SEND_MESSAGES)?;
+            let name = title.chars().take(100).collect();
+            let (starter, access) = (None, Access::Public);
+            let parent = forum;
+            let new = NewThread { parent, starter, access, owner: user, name, auto_archive_minutes: 4320 };
+            let body = message_body(&json!({"content": text}), "message.")?;
+            Ok(state.post_in_forum(new, body, Vec::new())?)
         })
     }
 
@@ -85,6 +109,7 @@ impl Sandbox {
                 bytes,
             };
             Ok(state.post(Draft {
+                id: None,
                 author: user,
                 channel,
                 kind: 0,

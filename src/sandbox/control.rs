@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    File, Reacting, Sandbox, ScriptError,
+    File, GatewaySettings, Reacting, Sandbox, ScriptError,
     discord::{GatewayFault, Id, RestFault},
     vendor::{Act, Fault, Hint, Reply, Vendors},
     web,
@@ -82,7 +82,7 @@ pub(super) fn router(sandbox: &Sandbox) -> Router {
         .route("/interactions/{id}", get(interaction))
         .route("/transcript", get(transcript))
         .route("/requests", get(requests))
-        .route("/gateway", get(gateway).post(gateway_fault))
+        .route("/gateway", get(gateway).post(gateway_fault).put(gateway_settings))
         .route("/faults", post(fault).delete(clear))
         .route("/latency", put(latency))
         .route("/advance", post(advance))
@@ -352,6 +352,14 @@ async fn gateway(Extracted(sandbox): Extracted<Sandbox>) -> Outcome {
 
 async fn gateway_fault(Extracted(sandbox): Extracted<Sandbox>, Sent(fault): Sent<GatewayFault>) -> Outcome {
     sandbox.gateway_fault(fault);
+    done(json!({}))
+}
+
+async fn gateway_settings(
+    Extracted(sandbox): Extracted<Sandbox>,
+    Sent(settings): Sent<GatewaySettings>,
+) -> Outcome {
+    sandbox.set_gateway(settings);
     done(json!({}))
 }
 

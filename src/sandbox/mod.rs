@@ -2,6 +2,7 @@
 //! one mistake cannot hide in both; imports leaves only.
 
 mod attending;
+mod connecting;
 mod control;
 pub mod discord;
 mod people;
@@ -24,6 +25,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 
 pub use attending::{File, Reacting};
+pub use connecting::GatewaySettings;
 pub use discord::{Discord, Id, Landmarks};
 pub use people::{Choice, ScriptError};
 pub use reading::TimedOut;

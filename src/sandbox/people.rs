@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     Sandbox,
     discord::{
-        Answered, ApiError, Draft, Id, InteractionKind, Kind, MessageBody, Overwrite, Place, State,
+        Answered, ApiError, Draft, Form, Id, InteractionKind, Kind, MessageBody, Overwrite, Place, State,
         message_body, permission,
     },
     slash::{self, Typed},
@@ -123,6 +123,7 @@ impl Sandbox {
             let body = message_body(&sent, "")?;
             body.refuse_empty(0)?;
             Ok(state.post(Draft {
+                id: None,
                 author: user,
                 channel,
                 kind: 0,
@@ -282,7 +283,13 @@ impl Sandbox {
     /// A new text channel in the first server.
     pub fn add_channel(&self, name: &str) -> Id {
         let guild = self.discord.landmarks().guild;
-        self.discord.with(|state| state.add_channel(guild, name))
+        self.discord.with(|state| state.add_channel(guild, Form::Text, name))
+    }
+
+    /// A new forum in the first server.
+    pub fn add_forum(&self, name: &str) -> Id {
+        let guild = self.discord.landmarks().guild;
+        self.discord.with(|state| state.add_channel(guild, Form::Forum, name))
     }
 
     /// A new server that the bot was invited to, with one channel.

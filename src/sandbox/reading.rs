@@ -4,12 +4,8 @@ use std::{future::Future, time::Duration};
 
 use super::{
     Sandbox,
-    discord::{
-        Dispatched, Faults, GatewayEntry, GatewayFault, Id, Interaction, Message, Outgoing, RecordedRequest,
-        RestFault,
-    },
+    discord::{Dispatched, Faults, GatewayEntry, Id, Interaction, Message, RecordedRequest, RestFault},
 };
-use serde_json::json;
 
 /// What was waited for did not come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -152,34 +148,6 @@ impl Sandbox {
     /// Takes back all faults and the latency.
     pub fn clear_faults(&self) {
         self.discord.with(|state| state.faults = Faults::default());
-    }
-
-    /// Makes the gateway go wrong.
-    pub fn gateway_fault(&self, fault: GatewayFault) {
-        self.discord.with(|state| {
-            let send = |outgoing: Outgoing, state: &mut super::discord::State| {
-                for session in state.sessions.all.values() {
-                    session.send(outgoing.clone());
-                }
-            };
-            match fault {
-                GatewayFault::Drop => send(Outgoing::Cut, state),
-                GatewayFault::Close { code } => {
-                    send(Outgoing::Close { code, reason: "A scripted fault." }, state);
-                }
-                GatewayFault::Reconnect => {
-                    send(Outgoing::Frame(json!({"op": 7, "s": null, "t": null, "d": null})), state);
-                }
-                GatewayFault::Invalidate { resumable } => {
-                    send(Outgoing::Frame(json!({"op": 9, "s": null, "t": null, "d": resumable})), state);
-                    if !resumable {
-                        state.sessions.all.clear();
-                    }
-                }
-                GatewayFault::Duplicate { events } => state.faults.duplicate_events = events,
-                GatewayFault::WithholdAcks { heartbeats } => state.faults.withheld_acks = heartbeats,
-            }
-        });
     }
 
     /// Moves the emulator's time forwards: rate-limit windows, the 3 seconds and the 15 minutes of interactions.

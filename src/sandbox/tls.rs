@@ -38,8 +38,8 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 pub struct Tls {
     /// Where it listens: clients have to resolve [`NAMES`] to it.
     pub address: SocketAddr,
-    /// The authority's certificate in PEM, for clients to trust.
-    pub authority: String,
+    /// The authority's certificate (DER), for clients to trust.
+    pub authority: Vec<u8>,
 }
 
 impl Sandbox {
@@ -81,7 +81,7 @@ fn is_for_us(headers: &HeaderMap) -> bool {
 }
 
 /// The server's side of TLS and the authority's certificate.
-fn certificates() -> Result<(ServerConfig, String), Box<dyn std::error::Error + Send + Sync>> {
+fn certificates() -> Result<(ServerConfig, Vec<u8>), Box<dyn std::error::Error + Send + Sync>> {
     let mut authority = CertificateParams::default();
     authority.distinguished_name.push(DnType::CommonName, "Cortana sandbox, a test authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -104,7 +104,7 @@ fn certificates() -> Result<(ServerConfig, String), Box<dyn std::error::Error + 
             vec![certificate.der().clone()],
             PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
         )?;
-    Ok((config, authority_certificate.pem()))
+    Ok((config, authority_certificate.der().to_vec()))
 }
 
 /// Connections with their handshake done.

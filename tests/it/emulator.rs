@@ -3,7 +3,9 @@
 mod attending;
 pub(crate) mod client;
 mod control;
+mod forums;
 mod gateway;
+mod gateway_rules;
 mod guard;
 mod interactions;
 mod messages;

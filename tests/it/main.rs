@@ -7,6 +7,7 @@ mod cli;
 mod cli_credentials;
 mod cli_sandbox;
 mod cli_state;
+mod clients;
 mod config;
 mod config_file;
 mod credentials;

@@ -49,6 +49,7 @@ pub(crate) enum Known {
     NoHistoryToAnswer,
     TooManyReactions,
     NotOnThisChannel,
+    NotText,
     ThreadArchived,
     ThreadExists,
 }
@@ -80,6 +81,7 @@ impl Known {
             Self::InvalidWebhookToken => (401, 50_027, "Invalid Webhook Token"),
             Self::TooManyReactions => (400, 30_010, "Maximum number of reactions reached (20)"),
             Self::NotOnThisChannel => (400, 50_024, "Cannot execute action on this channel type"),
+            Self::NotText => (400, 50_008, "Cannot send messages in a non-text channel"),
             Self::ThreadArchived => (400, 50_083, "Thread is archived"),
             Self::ThreadExists => (400, 160_004, "A thread has already been created for this message"),
             Self::RequestTooLarge => (413, 40_005, "Request entity too large"),

@@ -94,6 +94,13 @@ pub enum GatewayFault {
         /// How many events.
         events: u32,
     },
+    /// The next events are kept back, and sent in the opposite order behind the first one after them.
+    Reorder {
+        /// How many events.
+        events: u32,
+    },
+    /// Opcode 1: a heartbeat is asked for at once.
+    AskHeartbeat,
     /// The next heartbeats get no answer.
     WithholdAcks {
         /// How many heartbeats.
@@ -108,6 +115,7 @@ pub(crate) struct Faults {
     /// Added to every REST answer: half before the request is carried out, half after.
     pub(crate) latency_ms: u64,
     pub(crate) duplicate_events: u32,
+    pub(crate) reorder_events: u32,
     pub(crate) withheld_acks: u32,
 }
 

@@ -12,7 +12,7 @@ use super::{
     sessions::{Needs, intent},
     state::State,
     timeline::Timeline,
-    world::{Channel, Guild, Identity, Kind, Member, Place, Role, User, World, permission},
+    world::{Channel, Form, Guild, Identity, Kind, Member, Place, Role, User, World, permission},
 };
 
 /// A bot in one server with one channel, the person who owns both, and a guest with a role.
@@ -66,6 +66,7 @@ pub(crate) fn fresh(origin: String, time: Timeline) -> (State, Landmarks) {
     let channel = Channel {
         id: landmarks.channel,
         place: Place::Guild(guild.id),
+        form: Form::Text,
         name: "general".to_owned(),
         topic: None,
         overwrites: Vec::new(),
@@ -117,12 +118,13 @@ impl State {
         }
     }
 
-    /// A new text channel in a server; connected sessions are told.
-    pub(crate) fn add_channel(&mut self, guild: Id, name: &str) -> Id {
+    /// A new channel in a server; connected sessions are told.
+    pub(crate) fn add_channel(&mut self, guild: Id, form: Form, name: &str) -> Id {
         let id = self.new_id();
         let channel = Channel {
             id,
             place: Place::Guild(guild),
+            form,
             name: name.to_owned(),
             topic: None,
             overwrites: Vec::new(),
@@ -150,7 +152,7 @@ impl State {
         self.world.guilds.insert(id, guild);
         self.join(id, owner);
         self.join(id, bot);
-        let channel = self.add_channel(id, "general");
+        let channel = self.add_channel(id, Form::Text, "general");
         if let Some(guild) = self.world.guilds.get(&id) {
             let data = payload::guild_create(self, guild);
             self.emit("GUILD_CREATE", Some(id), Needs::GUILDS, &data);
@@ -168,6 +170,7 @@ impl State {
         let channel = Channel {
             id,
             place,
+            form: Form::Text,
             name: String::new(),
             topic: None,
             overwrites: Vec::new(),

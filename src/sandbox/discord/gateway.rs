@@ -1,18 +1,29 @@
 //! The gateway over a websocket: hello, identify, heartbeats, resume, close codes (Gateway; Opcodes and Status Codes).
 
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
 use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket};
 use serde_json::{Value, json};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::{Instant, sleep_until},
+};
 
 use super::{
     Discord,
+    frames::Packing,
     record::{GatewayEntry, GatewayNote},
     sessions::{Outgoing, Session, intent},
+    starts::Start,
     state::State,
 };
+use crate::clock;
 
-/// Milliseconds between heartbeats; Discord's usual figure.
-const HEARTBEAT_MS: u64 = 41_250;
+/// Payloads that a client may send, and in which time (Gateway, "Rate Limiting").
+const BUDGET: (usize, Duration) = (120, Duration::from_mins(1));
 
 /// One socket, before and after it has a session.
 #[derive(Debug)]
@@ -20,24 +31,46 @@ pub(crate) struct Connection {
     number: u64,
     session: Option<String>,
     sender: UnboundedSender<Outgoing>,
+    packing: Packing,
+    heartbeat: Duration,
+    /// The last sign of life.
+    heard_at: Instant,
+    /// When the payloads of the last minute came.
+    received: VecDeque<Duration>,
 }
 
-/// Serves one socket until either side ends it.
-pub(crate) async fn serve(discord: Discord, mut socket: WebSocket, version: Option<String>) {
+impl Connection {
+    /// A connection without two heartbeats is dead: Discord does not say how long it waits.
+    fn dead_at(&self) -> Instant {
+        self.heard_at + 2 * self.heartbeat
+    }
+}
+
+/// Serves one socket until either side ends it. `query` is what the address asked for.
+pub(crate) async fn serve(discord: Discord, mut socket: WebSocket, query: HashMap<String, String>) {
     let ending = discord.shutdown().token().clone();
     let (sender, mut outgoing) = unbounded_channel();
-    let number = discord.with(|state| {
+    let (number, heartbeat) = discord.with(|state| {
         let number = state.sessions.new_connection();
         note(state, number, GatewayNote::Opened);
-        number
+        (number, state.sessions.heartbeat)
     });
-    let mut connection = Connection { number, session: None, sender };
-    let code = if version.is_some_and(|version| version != "10") {
+    let mut connection = Connection {
+        number,
+        session: None,
+        sender,
+        packing: Packing::asked(query.get("compress").map(String::as_str)),
+        heartbeat,
+        heard_at: clock::instant(),
+        received: VecDeque::new(),
+    };
+    let code = if query.get("v").is_some_and(|version| version != "10") {
         drop(socket.send(close_frame(4012, "Invalid API version(s).")).await);
         GatewayNote::ClosedByServer { code: Some(4012) }
     } else {
+        let interval = u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX);
         let hello =
-            json!({"op": 10, "s": null, "t": null, "d": {"heartbeat_interval": HEARTBEAT_MS, "_trace": []}});
+            json!({"op": 10, "s": null, "t": null, "d": {"heartbeat_interval": interval, "_trace": []}});
         drop(connection.sender.send(Outgoing::Frame(hello)));
         tokio::select! {
             note = exchange(&discord, &mut socket, &mut connection, &mut outgoing) => note,
@@ -48,8 +81,13 @@ pub(crate) async fn serve(discord: Discord, mut socket: WebSocket, version: Opti
         }
     };
     discord.with(|state| {
-        // 1000 and 1001 end the session; after anything else it can be resumed (Gateway, "Disconnecting").
-        let over = matches!(code, GatewayNote::ClosedByClient { code: Some(1000 | 1001) });
+        // 1000 and 1001 from the client, and a session that timed out, are over; after anything else a session can be
+        // resumed (Gateway, "Disconnecting"; Opcodes and Status Codes).
+        let over = matches!(
+            code,
+            GatewayNote::ClosedByClient { code: Some(1000 | 1001) }
+                | GatewayNote::ClosedByServer { code: Some(4009) }
+        );
         if let Some(id) = &connection.session {
             if over {
                 state.sessions.all.remove(id);
@@ -71,8 +109,8 @@ async fn exchange(
         tokio::select! {
             biased;
             next = outgoing.recv() => match next {
-                Some(Outgoing::Frame(frame)) => {
-                    if socket.send(Frame::Text(frame.to_string().into())).await.is_err() {
+                Some(Outgoing::Frame(payload)) => {
+                    if socket.send(connection.packing.frame(&payload)).await.is_err() {
                         return GatewayNote::ClosedByClient { code: None };
                     }
                 }
@@ -96,6 +134,10 @@ async fn exchange(
                 }
                 Some(Err(_)) | None => return GatewayNote::ClosedByClient { code: None },
             },
+            () = sleep_until(connection.dead_at()) => {
+                drop(socket.send(close_frame(4009, "Session timed out.")).await);
+                return GatewayNote::ClosedByServer { code: Some(4009) };
+            }
         }
     }
 }
@@ -111,13 +153,18 @@ pub(crate) fn note(state: &mut State, connection: u64, note: GatewayNote) {
 
 /// Acts on one payload from the client.
 fn receive(state: &mut State, connection: &mut Connection, text: &str) {
-    let answer = |outgoing: Outgoing| drop(connection.sender.send(outgoing));
+    let sender = connection.sender.clone();
+    let answer = |outgoing: Outgoing| drop(sender.send(outgoing));
+    if over_budget(&mut connection.received, state.time.now()) {
+        return answer(Outgoing::Close { code: 4008, reason: "Rate limited." });
+    }
     let Ok(payload) = serde_json::from_str::<Value>(text) else {
         return answer(Outgoing::Close { code: 4002, reason: "Error while decoding payload." });
     };
     let data = payload.get("d").cloned().unwrap_or_default();
     match payload.get("op").and_then(Value::as_u64) {
         Some(1) => {
+            connection.heard_at = clock::instant();
             if state.faults.withheld_acks > 0 {
                 state.faults.withheld_acks -= 1;
             } else {
@@ -137,8 +184,19 @@ fn receive(state: &mut State, connection: &mut Connection, text: &str) {
     }
 }
 
+/// Whether this payload is one too many in its minute.
+fn over_budget(received: &mut VecDeque<Duration>, now: Duration) -> bool {
+    let (limit, window) = BUDGET;
+    received.push_back(now);
+    while received.front().is_some_and(|at| now.saturating_sub(*at) >= window) {
+        received.pop_front();
+    }
+    received.len() > limit
+}
+
 fn identify(state: &mut State, connection: &mut Connection, data: &Value) {
-    let refuse = |code, reason| drop(connection.sender.send(Outgoing::Close { code, reason }));
+    let sender = connection.sender.clone();
+    let refuse = |code, reason| drop(sender.send(Outgoing::Close { code, reason }));
     if !token_matches(state, data) {
         return refuse(4004, "Authentication failed.");
     }
@@ -157,6 +215,17 @@ fn identify(state: &mut State, connection: &mut Connection, data: &Value) {
     if intents & intent::PRIVILEGED & !state.world.identity.privileged_intents != 0 {
         return refuse(4014, "Disallowed intent(s).");
     }
+    match state.sessions.starts.take(shard.0, state.time.now()) {
+        Start::Granted => {}
+        Start::TooSoon => return drop(sender.send(Outgoing::Frame(invalid_session()))),
+        Start::UsedUp => {
+            state.reset_token();
+            return refuse(4004, "Authentication failed.");
+        }
+    }
+    if data.get("compress") == Some(&Value::Bool(true)) {
+        connection.packing.compress_payloads();
+    }
     let id = format!("{:032x}", state.new_id().0);
     let mut session = Session::new(intents, shard);
     session.attach(connection.number, connection.sender.clone());
@@ -174,7 +243,7 @@ fn resume(state: &mut State, connection: &mut Connection, data: &Value) {
     let id = data.get("session_id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let seq = data.get("seq").and_then(Value::as_u64).unwrap_or(0);
     let Some(session) = state.sessions.all.get_mut(&id) else {
-        drop(connection.sender.send(Outgoing::Frame(json!({"op": 9, "s": null, "t": null, "d": false}))));
+        drop(connection.sender.send(Outgoing::Frame(invalid_session())));
         return;
     };
     if seq > session.seq {
@@ -186,6 +255,11 @@ fn resume(state: &mut State, connection: &mut Connection, data: &Value) {
     session.dispatch("RESUMED", json!({"_trace": []}), &mut state.record);
     connection.session = Some(id.clone());
     note(state, connection.number, GatewayNote::Resumed { session: id, replayed });
+}
+
+/// Opcode 9 for a session that cannot be resumed.
+fn invalid_session() -> Value {
+    json!({"op": 9, "s": null, "t": null, "d": false})
 }
 
 fn token_matches(state: &State, data: &Value) -> bool {

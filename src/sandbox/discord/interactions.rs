@@ -285,6 +285,7 @@ impl State {
     ) -> Draft {
         let ephemeral = asked_flags & super::message::EPHEMERAL != 0;
         Draft {
+            id: None,
             author: self.world.identity.bot,
             channel: interaction.channel,
             kind: if interaction.kind == InteractionKind::Command { 20 } else { 0 },

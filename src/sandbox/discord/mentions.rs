@@ -1,6 +1,4 @@
 //! Who a message would notify: mentions in the text, `allowed_mentions`, and the reply's ping.
-//!
-//! Discord does not look for mentions inside code; this does, so that a test errs on the strict side.
 
 use std::collections::BTreeSet;
 
@@ -115,6 +113,7 @@ pub(crate) struct Named {
 
 /// Finds `@everyone`, `@here`, `<@1>`, `<@!1>` and `<@&1>`.
 pub(crate) fn named(content: &str) -> Named {
+    let content = &without_code(content);
     let mut found =
         Named { everyone: content.contains("@everyone") || content.contains("@here"), ..Named::default() };
     for candidate in content.split("<@").skip(1) {
@@ -128,6 +127,44 @@ pub(crate) fn named(content: &str) -> Named {
         }
     }
     found
+}
+
+/// The text without code blocks and without what stands between backticks: Discord looks for no mention there.
+fn without_code(content: &str) -> String {
+    let mut kept = String::with_capacity(content.len());
+    let mut rest = content;
+    while let Some((before, from)) = rest.find('`').and_then(|at| rest.split_at_checked(at)) {
+        kept.push_str(before);
+        // A backslash takes the first backtick's meaning.
+        let escaped = before.ends_with('\\');
+        let ticks = from.chars().take_while(|c| *c == '`').count();
+        let Some((opening, behind)) = from.split_at_checked(if escaped { 1 } else { ticks }) else { break };
+        let code = if escaped { None } else { behind_code(behind, ticks) };
+        rest = code.unwrap_or_else(|| {
+            kept.push_str(opening);
+            behind
+        });
+    }
+    kept.push_str(rest);
+    kept
+}
+
+/// What follows the code that was opened by so many backticks; `None` when nothing closes it. A block ends at the next
+/// three, a span at the next run of the same length.
+fn behind_code(text: &str, ticks: usize) -> Option<&str> {
+    if ticks >= 3 {
+        return Some(text.split_once("```")?.1);
+    }
+    let mut rest = text;
+    while let Some((_, from)) = rest.find('`').and_then(|at| rest.split_at_checked(at)) {
+        let run = from.chars().take_while(|c| *c == '`').count();
+        let (_, behind) = from.split_at_checked(run)?;
+        if run == ticks {
+            return Some(behind);
+        }
+        rest = behind;
+    }
+    None
 }
 
 /// What the message object says, and who would be notified.
@@ -198,6 +235,26 @@ mod tests {
         assert!(found.everyone);
         assert_eq!(found.users, [Id(1), Id(2)].into());
         assert_eq!(found.roles, [Id(3)].into());
+    }
+
+    #[test]
+    fn mentions_in_code_are_none() {
+        let cases = [
+            ("`<@1>` <@2>", vec![2]),
+            ("``<@1> ` <@2>`` <@3>", vec![3]),
+            ("```rust\n<@1>\n``` <@2>", vec![2]),
+            ("```<@1> `` ` <@2>```<@3>", vec![3]),
+            ("`<@1>", vec![1]),
+            ("```<@1> ``", vec![1]),
+            ("\\`<@1>\\`", vec![1]),
+            ("``<@1>`", vec![1]),
+            ("`é` <@1> `<@2>`", vec![1]),
+        ];
+        for (text, users) in cases {
+            let users = users.into_iter().map(Id).collect();
+            assert_eq!(named(text).users, users, "{text}");
+        }
+        assert!(!named("`@everyone`").everyone);
     }
 
     #[test]

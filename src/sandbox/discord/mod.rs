@@ -8,6 +8,7 @@ mod commands;
 mod error;
 mod faults;
 mod founding;
+mod frames;
 mod gateway;
 mod ids;
 mod interactions;
@@ -21,6 +22,7 @@ mod record;
 mod rest;
 mod rules;
 mod sessions;
+mod starts;
 mod state;
 mod threads;
 mod timeline;
@@ -49,8 +51,8 @@ pub use message::{Attachment, Button, Message, Notified, Revision};
 pub use reactions::Reaction;
 pub use record::{Dispatched, GatewayEntry, GatewayNote, RecordedRequest};
 pub use sessions::intent;
-pub use threads::Thread;
-pub use world::{Channel, Guild, Kind, Member, Overwrite, Place, Role, User, permission};
+pub use threads::{Access, Thread};
+pub use world::{Channel, Form, Guild, Kind, Member, Overwrite, Place, Role, User, permission};
 
 pub(crate) use commands::Command;
 pub(crate) use error::ApiError;
@@ -153,8 +155,7 @@ async fn upgrade(
     Query(query): Query<HashMap<String, String>>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let version = query.get("v").cloned();
-    upgrade.on_upgrade(move |socket| gateway::serve(discord, socket, version))
+    upgrade.on_upgrade(move |socket| gateway::serve(discord, socket, query))
 }
 
 async fn file(

@@ -9,7 +9,7 @@ use super::{
     reactions,
     state::State,
     threads,
-    world::{Channel, Guild, Kind, Member, Place, Role, User},
+    world::{Channel, Form, Guild, Kind, Member, Place, Role, User},
 };
 
 /// Flag: a thread was started from it.
@@ -114,7 +114,7 @@ pub(crate) fn channel(state: &State, channel: &Channel) -> Value {
 fn guild_channel(state: &State, channel: &Channel, guild: Id) -> Value {
     let mut object = json!({
             "id": channel.id,
-            "type": 0,
+            "type": channel.form.number(),
             "last_message_id": channel.last_message,
             "flags": 0,
             "guild_id": guild,
@@ -131,6 +131,12 @@ fn guild_channel(state: &State, channel: &Channel, guild: Id) -> Value {
             })).collect::<Vec<_>>(),
             "nsfw": false,
     });
+    if channel.form == Form::Forum {
+        object["available_tags"] = json!([]);
+        object["default_reaction_emoji"] = Value::Null;
+        object["default_sort_order"] = Value::Null;
+        object["default_forum_layout"] = json!(0);
+    }
     if let Some(thread) = &channel.thread {
         threads::describe(state, channel, thread, &mut object);
     }
@@ -345,7 +351,9 @@ fn basic_message(state: &State, message: &Message, sight: Sight) -> Value {
     if !message.reactions.is_empty() {
         object["reactions"] = reactions::summary(&message.reactions, bot);
     }
-    if let Some(thread) = state.world.channels.get(&message.id) {
+    // The first message of a forum's post has the thread's id as well, and is in it.
+    let thread = state.world.channels.get(&message.id).filter(|thread| thread.id != message.channel_id);
+    if let Some(thread) = thread {
         object["thread"] = channel(state, thread);
         object["flags"] = json!(message.flags | HAS_THREAD);
     }

@@ -12,7 +12,7 @@ use super::{
     rules::MessageBody,
     sessions::Needs,
     state::State,
-    world::permission,
+    world::{Form, permission},
 };
 
 /// A file that came with a body.
@@ -34,6 +34,8 @@ pub(crate) const THREAD_STARTER: u8 = 21;
 /// A message about to be created.
 #[derive(Debug)]
 pub(crate) struct Draft {
+    /// The id that it must have: the first message of a forum's post shares the thread's.
+    pub(crate) id: Option<Id>,
     pub(crate) author: Id,
     pub(crate) channel: Id,
     /// 0, or the number of a special kind: 18 and 21 of threads, 20 for the answer to an interaction.
@@ -49,8 +51,12 @@ pub(crate) struct Draft {
 impl State {
     /// Creates a message and tells every session.
     pub(crate) fn post(&mut self, draft: Draft) -> Result<Id, ApiError> {
-        let Draft { author, channel, kind, interaction, visible_to, flags, body, uploads } = draft;
+        let Draft { id, author, channel, kind, interaction, visible_to, flags, body, uploads } = draft;
+        if self.world.channels.get(&channel).is_some_and(|place| place.form == Form::Forum) {
+            return Err(Known::NotText.into());
+        }
         self.enter_thread(channel, author)?;
+        self.invite_mentioned(channel, author, body.content.as_deref().unwrap_or_default());
         // A thread has the id of the message that it was started from, and begins with a reference to it.
         let reply_to =
             if kind == THREAD_STARTER { Some(channel) } else { self.reply_target(channel, &body)? };
@@ -64,7 +70,7 @@ impl State {
         {
             return Ok(twin.id);
         }
-        let id = self.new_id();
+        let id = id.unwrap_or_else(|| self.new_id());
         let attachments = self.store(channel, uploads, body.attachments.as_deref().unwrap_or_default())?;
         let at = self.time.now();
         let ephemeral = if visible_to.is_some() { EPHEMERAL } else { 0 };

@@ -1,6 +1,9 @@
 //! Gateway sessions: who is connected, which events go to whom, and what is replayed on a resume.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
@@ -9,6 +12,7 @@ use super::{
     ids::Id,
     payload::{self, Sight},
     record::{Dispatched, Record},
+    starts::Starts,
     state::State,
 };
 
@@ -62,20 +66,34 @@ pub(crate) struct Session {
     pub(crate) seq: u64,
     /// Sent events, for replay.
     log: VecDeque<(u64, Value)>,
+    /// Kept back to come in another order.
+    held: Vec<(String, Value)>,
     /// The connection and its sender while one is attached.
     socket: Option<(u64, UnboundedSender<Outgoing>)>,
 }
 
 /// All sessions.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sessions {
     pub(crate) all: BTreeMap<String, Session>,
+    pub(crate) starts: Starts,
+    /// What the hello of new connections says.
+    pub(crate) heartbeat: Duration,
     connections: u64,
+}
+
+/// Between heartbeats; Discord's usual figure.
+const HEARTBEAT: Duration = Duration::from_millis(41_250);
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { all: BTreeMap::new(), starts: Starts::default(), heartbeat: HEARTBEAT, connections: 0 }
+    }
 }
 
 impl Session {
     pub(crate) fn new(intents: u64, shard: (u64, u64)) -> Self {
-        Self { intents, shard, seq: 0, log: VecDeque::new(), socket: None }
+        Self { intents, shard, seq: 0, log: VecDeque::new(), held: Vec::new(), socket: None }
     }
 
     /// Whether a socket is attached.
@@ -164,6 +182,9 @@ impl State {
     /// Sends `MESSAGE_CREATE` or `MESSAGE_UPDATE`, blanked for sessions without the content intent.
     pub(crate) fn emit_message(&mut self, name: &str, id: Id) {
         let Some(message) = self.messages.get(&id).filter(|message| !message.is_ephemeral()) else { return };
+        if !self.bot_sees(message.channel_id) {
+            return;
+        }
         let guild = payload::guild_id(self, message.channel_id);
         let whole = payload::gateway_message(self, message, Sight::Whole);
         let blank = payload::gateway_message(self, message, Sight::Blank);
@@ -180,11 +201,21 @@ impl State {
         } else {
             1
         };
+        let held = self.faults.reorder_events > 0;
+        self.faults.reorder_events = self.faults.reorder_events.saturating_sub(1);
         let wanted = if guild.is_some() { needs.in_guild } else { needs.direct };
         for session in self.sessions.all.values_mut() {
             if session.sees(guild) && session.intents & wanted == wanted {
+                let data = data(session);
+                if held {
+                    session.held.push((name.to_owned(), data));
+                    continue;
+                }
                 for _ in 0..times {
-                    session.dispatch(name, data(session), &mut self.record);
+                    session.dispatch(name, data.clone(), &mut self.record);
+                }
+                for (name, data) in std::mem::take(&mut session.held).into_iter().rev() {
+                    session.dispatch(&name, data, &mut self.record);
                 }
             }
         }
@@ -228,6 +259,14 @@ impl State {
                 session.dispatch("GUILD_CREATE", create, &mut self.record);
             }
         }
+    }
+
+    /// The day's identifies are used up: every session ends, and the token is another one from now on.
+    pub(crate) fn reset_token(&mut self) {
+        for session in std::mem::take(&mut self.sessions.all).into_values() {
+            session.send(Outgoing::Close { code: 4004, reason: "Authentication failed." });
+        }
+        self.world.identity.token = format!("reset.{}", self.world.identity.token);
     }
 
     /// Where clients connect to.

@@ -7,13 +7,32 @@ use serde_json::{Value, json};
 use super::{
     error::{ApiError, FormErrors, Known},
     ids::Id,
-    payload,
-    posting::{Draft, THREAD_STARTER},
+    mentions, payload,
+    posting::{Draft, THREAD_STARTER, Upload},
     rules::{self, MessageBody},
     sessions::Needs,
     state::State,
-    world::{Channel, Place},
+    world::{Channel, Form, Kind, Place, permission},
 };
+
+/// Who may see a thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Whoever sees its channel.
+    Public,
+    /// Whoever is in it, and moderators.
+    Private,
+}
+
+impl Access {
+    /// The channel type on the wire.
+    fn number(self) -> u8 {
+        match self {
+            Self::Public => 11,
+            Self::Private => 12,
+        }
+    }
+}
 
 /// What makes a channel a thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +41,8 @@ pub struct Thread {
     pub parent: Id,
     /// The message that it was started from; the thread shares its id.
     pub starter: Option<Id>,
+    /// Who may see it.
+    pub access: Access,
     /// Who started it.
     pub owner: Id,
     /// Who is in it, and since when.
@@ -41,6 +62,7 @@ pub struct Thread {
 pub(crate) struct NewThread {
     pub(crate) parent: Id,
     pub(crate) starter: Option<Id>,
+    pub(crate) access: Access,
     pub(crate) owner: Id,
     pub(crate) name: String,
     pub(crate) auto_archive_minutes: u64,
@@ -49,7 +71,7 @@ pub(crate) struct NewThread {
 impl State {
     /// Starts a thread; whoever started it is in it.
     pub(crate) fn start_thread(&mut self, new: NewThread) -> Result<Id, ApiError> {
-        let NewThread { parent, starter, owner, name, auto_archive_minutes } = new;
+        let NewThread { parent, starter, access, owner, name, auto_archive_minutes } = new;
         let channel = self.world.channels.get(&parent).ok_or(Known::UnknownChannel)?;
         if channel.thread.is_some() || matches!(channel.place, Place::Direct { .. }) {
             return Err(Known::NotOnThisChannel.into());
@@ -62,13 +84,14 @@ impl State {
                 return Err(Known::ThreadExists.into());
             }
         }
-        let place = channel.place;
+        let (place, form) = (channel.place, channel.form);
         // A thread from a message has the message's id.
         let id = starter.unwrap_or_else(|| self.new_id());
         let at = self.time.now();
         let thread = Thread {
             parent,
             starter,
+            access,
             owner,
             members: [(owner, at)].into(),
             archived: false,
@@ -79,6 +102,7 @@ impl State {
         let channel = Channel {
             id,
             place,
+            form: Form::Text,
             name: name.clone(),
             topic: None,
             overwrites: Vec::new(),
@@ -91,15 +115,57 @@ impl State {
             // The starter's copy in the thread has no content of its own: readers follow its reference.
             self.system_message(id, owner, THREAD_STARTER, String::new())?;
             self.emit_message("MESSAGE_UPDATE", id);
-        } else {
+        } else if form == Form::Text && access == Access::Public {
             self.system_message(parent, owner, 18, name)?;
         }
         Ok(id)
     }
 
+    /// A post in a forum: a thread whose first message, which has the same id, comes with it.
+    pub(crate) fn post_in_forum(
+        &mut self,
+        new: NewThread,
+        body: MessageBody,
+        uploads: Vec<Upload>,
+    ) -> Result<Id, ApiError> {
+        body.refuse_empty(uploads.len())?;
+        let author = new.owner;
+        let id = self.start_thread(new)?;
+        let draft = Draft {
+            id: Some(id),
+            author,
+            channel: id,
+            kind: 0,
+            interaction: None,
+            visible_to: None,
+            flags: 0,
+            body,
+            uploads,
+        };
+        self.post(draft)
+    }
+
+    /// Whom a person mentions in a private thread is in it from then on.
+    pub(crate) fn invite_mentioned(&mut self, thread: Id, author: Id, content: &str) {
+        let channel = self.world.channels.get(&thread);
+        let Some(found) = channel.and_then(|channel| channel.thread.as_ref()) else { return };
+        let by_person = self.world.users.get(&author).is_some_and(|user| user.kind == Kind::Person);
+        if found.access == Access::Public || !by_person {
+            return;
+        }
+        let parent = self.world.channels.get(&found.parent);
+        let mut invited = mentions::named(content).users;
+        invited.retain(|user| parent.is_some_and(|parent| self.world.audience(parent).contains(user)));
+        for user in invited {
+            // The thread was open a moment ago: its author wrote in it.
+            drop(self.join_thread(thread, user, Joined::In));
+        }
+    }
+
     fn system_message(&mut self, channel: Id, author: Id, kind: u8, content: String) -> Result<(), ApiError> {
         let body = MessageBody { content: Some(content), ..MessageBody::default() };
         let draft = Draft {
+            id: None,
             author,
             channel,
             kind,
@@ -173,7 +239,8 @@ impl State {
         let Some(channel) = self.world.channels.get(&id) else { return };
         let Some(thread) = &channel.thread else { return };
         let guild = payload::guild_id(self, id);
-        let data = json!({"id": id, "guild_id": guild, "parent_id": thread.parent, "type": 11});
+        let data =
+            json!({"id": id, "guild_id": guild, "parent_id": thread.parent, "type": thread.access.number()});
         let at = self.time.now();
         for message in self.messages.values_mut().filter(|message| message.channel_id == id) {
             message.deleted_at = message.deleted_at.or(Some(at));
@@ -192,7 +259,11 @@ impl State {
             Joined::In => thread.members.insert(user, at).is_none(),
             Joined::Out => thread.members.remove(&user).is_some(),
         };
+        let is_let_in = way == Joined::In && thread.access == Access::Private;
         if changed {
+            if is_let_in && user == self.world.identity.bot {
+                self.tell_thread("THREAD_CREATE", id);
+            }
             self.tell_members(id, user, way);
         }
         Ok(())
@@ -200,8 +271,13 @@ impl State {
 
     fn tell_thread(&mut self, event: &str, id: Id) {
         let Some(channel) = self.world.channels.get(&id) else { return };
+        if !self.bot_sees(id) {
+            return;
+        }
         let mut data = payload::channel(self, channel);
-        if event == "THREAD_CREATE" {
+        // A bot that is let into a private thread is told of one that is not new.
+        let is_new = channel.thread.as_ref().is_some_and(|thread| thread.members.len() <= 1);
+        if event == "THREAD_CREATE" && is_new {
             data["newly_created"] = json!(true);
         }
         let guild = payload::guild_id(self, id);
@@ -231,10 +307,19 @@ impl State {
         json!({"id": id, "user_id": user, "join_timestamp": self.time.iso(since), "flags": 0})
     }
 
-    /// The threads of a server that are open.
+    /// Whether events of a channel go to the bot.
+    pub(crate) fn bot_sees(&self, channel: Id) -> bool {
+        let channel = self.world.channels.get(&channel);
+        let bits = channel.map_or(0, |channel| self.world.permissions(self.world.identity.bot, channel));
+        bits & permission::VIEW_CHANNEL != 0
+    }
+
+    /// The threads of a server that are open and that the bot sees.
     pub(crate) fn open_threads(&self, guild: Id) -> Vec<&Channel> {
         let is_open = |channel: &&Channel| {
-            channel.place == Place::Guild(guild) && channel.thread.as_ref().is_some_and(|it| !it.archived)
+            channel.place == Place::Guild(guild)
+                && channel.thread.as_ref().is_some_and(|it| !it.archived)
+                && self.bot_sees(channel.id)
         };
         self.world.channels.values().filter(is_open).collect()
     }
@@ -269,12 +354,15 @@ pub(crate) fn describe(state: &State, channel: &Channel, thread: &Thread, object
         .values()
         .filter(|message| message.channel_id == channel.id && message.exists() && message.kind != 21)
         .count();
-    object["type"] = json!(11);
+    object["type"] = json!(thread.access.number());
     object["parent_id"] = json!(thread.parent);
     object["owner_id"] = json!(thread.owner);
     object["message_count"] = json!(count);
     object["total_message_sent"] = json!(count);
     object["member_count"] = json!(thread.members.len().min(50));
+    if state.world.channels.get(&thread.parent).is_some_and(|parent| parent.form == Form::Forum) {
+        object["applied_tags"] = json!([]);
+    }
     object["thread_metadata"] = json!({
         "archived": thread.archived,
         "locked": thread.locked,
@@ -282,6 +370,9 @@ pub(crate) fn describe(state: &State, channel: &Channel, thread: &Thread, object
         "archive_timestamp": state.time.iso(thread.archive_changed_at),
         "create_timestamp": state.time.iso(thread.members.get(&thread.owner).copied().unwrap_or_default()),
     });
+    if thread.access == Access::Private {
+        object["thread_metadata"]["invitable"] = json!(true);
+    }
     let bot = state.world.identity.bot;
     if thread.members.contains_key(&bot) {
         object["member"] = state.thread_member(channel.id, bot);

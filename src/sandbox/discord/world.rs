@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{ids::Id, threads::Thread};
+use super::{
+    ids::Id,
+    threads::{Access, Thread},
+};
 
 /// Permission bits (Topics, "Permissions").
 pub mod permission {
@@ -32,6 +35,8 @@ pub mod permission {
     pub const MANAGE_THREADS: u64 = 1 << 34;
     /// Start threads.
     pub const CREATE_PUBLIC_THREADS: u64 = 1 << 35;
+    /// Start threads that only those who were invited see.
+    pub const CREATE_PRIVATE_THREADS: u64 = 1 << 36;
     /// Write in threads.
     pub const SEND_MESSAGES_IN_THREADS: u64 = 1 << 38;
     /// What an ordinary member has.
@@ -43,6 +48,7 @@ pub mod permission {
         | USE_APPLICATION_COMMANDS
         | ADD_REACTIONS
         | CREATE_PUBLIC_THREADS
+        | CREATE_PRIVATE_THREADS
         | SEND_MESSAGES_IN_THREADS;
     /// All of the above.
     pub const ALL: u64 =
@@ -158,13 +164,34 @@ pub struct Overwrite {
     pub deny: u64,
 }
 
-/// A text channel or a direct one.
+/// What can be in a channel of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Messages.
+    Text,
+    /// Posts only, each of them a thread.
+    Forum,
+}
+
+impl Form {
+    /// The channel type on the wire.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Text => 0,
+            Self::Forum => 15,
+        }
+    }
+}
+
+/// A text channel, a forum, a thread or a direct channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
     /// Its id.
     pub id: Id,
     /// Where it is.
     pub place: Place,
+    /// What can be in it.
+    pub form: Form,
     /// Its name; empty for direct ones.
     pub name: String,
     /// Its topic.
@@ -209,6 +236,12 @@ impl World {
         if let Some(thread) = &channel.thread {
             // A thread has its parent's permissions, with one of its own for writing.
             let bits = self.channels.get(&thread.parent).map_or(0, |parent| self.permissions(user, parent));
+            let invited = thread.access == Access::Public
+                || thread.members.contains_key(&user)
+                || bits & permission::MANAGE_THREADS != 0;
+            if !invited {
+                return 0;
+            }
             let writes = bits & permission::SEND_MESSAGES_IN_THREADS != 0;
             let sends = if writes { permission::SEND_MESSAGES } else { 0 };
             return (bits & !permission::SEND_MESSAGES) | sends;

@@ -6,6 +6,7 @@ use cortana::{
     sandbox::{Id, Sandbox},
     shutdown::Shutdown,
 };
+use flate2::{Decompress, FlushDecompress, read::ZlibDecoder};
 use futures::{SinkExt, StreamExt};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -97,7 +98,9 @@ impl World {
         self.ask(Method::PATCH, path, Some(body)).await
     }
 
+    /// A connection that may identify: nobody did in the last five seconds.
     pub(crate) async fn gateway(&self) -> Gateway {
+        self.sandbox.advance(Duration::from_secs(5));
         let (_, answer) = self.get("/gateway/bot").await;
         Gateway::connect(answer["url"].as_str().expect("an address")).await
     }
@@ -131,14 +134,23 @@ impl World {
 /// A websocket to the emulated gateway.
 pub(crate) struct Gateway {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// The context of a compressed connection.
+    stream: Option<Decompress>,
+    /// How many frames came compressed.
+    pub(crate) packed: usize,
     pub(crate) seq: u64,
     pub(crate) ready: Value,
 }
 
 impl Gateway {
     pub(crate) async fn connect(url: &str) -> Self {
-        let (socket, _) = tokio_tungstenite::connect_async(format!("{url}?v=10")).await.expect("a websocket");
-        let mut gateway = Self { socket, seq: 0, ready: Value::Null };
+        Self::connect_with(&format!("{url}?v=10&encoding=json")).await
+    }
+
+    pub(crate) async fn connect_with(url: &str) -> Self {
+        let (socket, _) = tokio_tungstenite::connect_async(url).await.expect("a websocket");
+        let stream = url.contains("compress=zlib-stream").then(|| Decompress::new(true));
+        let mut gateway = Self { socket, stream, packed: 0, seq: 0, ready: Value::Null };
         let hello = gateway.frame().await.expect("hello");
         assert_eq!(hello["op"], 10);
         assert!(hello["d"]["heartbeat_interval"].as_u64().is_some_and(|interval| interval > 1000));
@@ -152,6 +164,11 @@ impl Gateway {
     /// The next payload, or the close code.
     pub(crate) async fn frame(&mut self) -> Result<Value, Option<u16>> {
         let next = tokio::time::timeout(Duration::from_secs(5), self.socket.next()).await.expect("a frame");
+        let next = match next {
+            Some(Ok(Message::Binary(bytes))) => Some(Ok(Message::text(self.unpacked(&bytes)))),
+            Some(Ok(Message::Text(text))) if self.stream.is_some() => panic!("plain in a stream: {text}"),
+            other => other,
+        };
         match next {
             Some(Ok(Message::Text(text))) => {
                 let frame: Value = serde_json::from_str(&text).expect("JSON");
@@ -165,6 +182,21 @@ impl Gateway {
             Some(Ok(other)) => panic!("unexpected {other:?}"),
             Some(Err(_)) | None => Err(None),
         }
+    }
+
+    fn unpacked(&mut self, bytes: &[u8]) -> String {
+        self.packed += 1;
+        let mut text = Vec::with_capacity(1 << 20);
+        match &mut self.stream {
+            Some(context) => {
+                assert!(bytes.ends_with(&[0, 0, 0xff, 0xff]), "each payload ends with a flush");
+                context.decompress_vec(bytes, &mut text, FlushDecompress::Sync).expect("one zlib stream");
+            }
+            None => {
+                std::io::Read::read_to_end(&mut ZlibDecoder::new(bytes), &mut text).expect("zlib");
+            }
+        }
+        String::from_utf8(text).expect("UTF-8")
     }
 
     /// The data of the next event, which has this name.

@@ -21,6 +21,9 @@ use super::contract::{Asked, Judged};
 /// Long enough for a busy machine; nothing waits for it when all is well.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
+/// Processes that start one after the other are further apart than a gateway's identifies have to be.
+pub(crate) const BETWEEN_STARTS: Duration = Duration::from_secs(5);
+
 /// An emulated world and the folder in which a bot keeps its credentials.
 pub(crate) struct World {
     /// The emulated Discord and providers.
@@ -125,6 +128,7 @@ impl World {
         let source: MapSource = self.environment().into_iter().collect();
         let mut settings = config::load(&source).expect("good settings");
         settings.http.stand_in = self.stand_in();
+        self.sandbox.advance(BETWEEN_STARTS);
         let shutdown = Shutdown::new();
         let ended = self.life.spawn(app::run(settings, shutdown.clone()));
         Bot { world: self, shutdown, ended }

@@ -20,7 +20,7 @@ use cortana::sandbox::{
     Sandbox,
     discord::{Dispatched, RecordedRequest},
 };
-use jsonschema::{Registry, Validator};
+use jsonschema::{Registry, RegistryBuilder, Validator};
 use serde_json::{Value, json};
 
 /// Where the documentation and practice contradict the document: part of a complaint, and why it is let through.
@@ -163,7 +163,7 @@ impl Contract {
     }
 
     fn new(document: Value) -> Self {
-        let registry = Registry::new().add(URI, document.clone()).and_then(|builder| builder.prepare());
+        let registry = Registry::new().add(URI, document.clone()).and_then(RegistryBuilder::prepare);
         Self { document, registry: registry.expect("a document with schemas"), validators: Mutex::default() }
     }
 

@@ -10,7 +10,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::bot::World;
+use super::bot::{BETWEEN_STARTS, World};
 
 /// The running binary; killed when a test fails before it ended.
 pub(crate) struct Process {
@@ -37,6 +37,7 @@ impl Process {
         let port =
             TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
         let admin = format!("127.0.0.1:{port}");
+        world.sandbox.advance(BETWEEN_STARTS);
         let child = command
             .arg("run")
             .current_dir(world.home())

@@ -89,6 +89,7 @@ pub(super) fn create(state: &mut State, request: &Request, channel: &str) -> Out
         body.embeds = None;
     }
     let id = state.post(Draft {
+        id: None,
         author: state.world.identity.bot,
         channel,
         kind: 0,

@@ -19,6 +19,7 @@ use axum::{
 use serde_json::{Value, json};
 
 pub(crate) use request::Request;
+use threads::Archived;
 
 use super::{
     Discord,
@@ -157,6 +158,15 @@ fn route(state: &mut State, request: &Request, segments: &[&str]) -> Outcome {
             threads::start(state, request, channel, Some(message))
         }
         ("POST", ["channels", channel, "threads"]) => threads::start(state, request, channel, None),
+        ("GET", ["channels", channel, "threads", "archived", "public"]) => {
+            threads::archived(state, request, channel, Archived::Public)
+        }
+        ("GET", ["channels", channel, "threads", "archived", "private"]) => {
+            threads::archived(state, request, channel, Archived::Private)
+        }
+        ("GET", ["channels", channel, "users", "@me", "threads", "archived", "private"]) => {
+            threads::archived(state, request, channel, Archived::Joined)
+        }
         ("PATCH", ["channels", channel]) => threads::change(state, request, channel),
         ("DELETE", ["channels", channel]) => threads::delete(state, channel),
         (method, ["channels", channel, "thread-members"]) => threads::members(state, method, channel, None),
@@ -193,7 +203,8 @@ fn route(state: &mut State, request: &Request, segments: &[&str]) -> Outcome {
 }
 
 fn stand(answer: &mut Answer, standing: &Standing, now_ms: u64) {
-    let seconds = standing.reset_after.as_secs_f64();
+    // Rounded up: whoever waits exactly that long is not too early.
+    let seconds = (standing.reset_after.as_secs_f64() * 1000.0).ceil() / 1000.0;
     #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double for 285,000 years")]
     let reset = now_ms as f64 / 1000.0 + seconds;
     answer.headers.extend([

@@ -21,8 +21,8 @@ pub(super) fn gateway(state: &State) -> Answer {
 pub(super) fn gateway_bot(state: &State) -> Answer {
     Answer::ok(json!({
         "url": state.gateway_url(),
-        "shards": 1,
-        "session_start_limit": {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1},
+        "shards": state.sessions.starts.shards,
+        "session_start_limit": state.sessions.starts.describe(state.time.now()),
     }))
 }
 

@@ -1,15 +1,17 @@
 //! Threads over REST.
 
+use chrono::DateTime;
 use serde_json::{Value, json};
 
 use super::{
     super::{
         error::{ApiError, FormErrors, Known},
         ids::Id,
-        payload, rules,
+        payload::{self, Sight},
+        rules,
         state::State,
-        threads::{Joined, NewThread, minutes},
-        world::permission,
+        threads::{Access, Joined, NewThread, Thread, minutes},
+        world::{Channel, Form, permission},
     },
     Answer, Outcome, Request,
 };
@@ -21,24 +23,62 @@ fn id(text: &str) -> Result<Id, ApiError> {
 /// `POST /channels/{channel}/messages/{message}/threads` and `POST /channels/{channel}/threads`.
 pub(super) fn start(state: &mut State, request: &Request, channel: &str, message: Option<&str>) -> Outcome {
     let parent = id(channel)?;
-    state.channel_for_bot(parent, permission::CREATE_PUBLIC_THREADS)?;
+    let form = state.channel_for_bot(parent, 0)?.form;
+    let access = access(request, form, message)?;
+    let needed = match (form, access) {
+        (Form::Forum, _) => permission::SEND_MESSAGES,
+        (Form::Text, Access::Public) => permission::CREATE_PUBLIC_THREADS,
+        (Form::Text, Access::Private) => permission::CREATE_PRIVATE_THREADS,
+    };
+    state.channel_for_bot(parent, needed)?;
     let mut errors = FormErrors::default();
     let name = request.body.get("name").and_then(Value::as_str);
     match name {
         Some(name) => rules::between_one_and(name, 100, "name", &mut errors),
         None => rules::required("name", &mut errors),
     }
+    let post = request.body.get("message").filter(|_| form == Form::Forum);
+    if form == Form::Forum && post.is_none() {
+        rules::required("message", &mut errors);
+    }
     errors.into_result()?;
     let starter = message.map(|message| message.parse().map_err(|_| Known::UnknownMessage)).transpose()?;
-    let made = state.start_thread(NewThread {
+    let new = NewThread {
         parent,
         starter,
+        access,
         owner: state.world.identity.bot,
         name: name.unwrap_or_default().to_owned(),
         auto_archive_minutes: minutes(&request.body)?.unwrap_or(4320),
-    })?;
+    };
+    let made = match post {
+        Some(post) => {
+            let body = rules::message(post, "message.")?;
+            state.post_in_forum(new, body, request.uploads.clone())?
+        }
+        None => state.start_thread(new)?,
+    };
     let channel = state.world.channels.get(&made).ok_or(Known::UnknownChannel)?;
-    Ok(Answer::with(201, payload::channel(state, channel)))
+    let mut body = payload::channel(state, channel);
+    if post.is_some() {
+        body["message"] = payload::message(state, state.message(made)?, Sight::Whole);
+    }
+    Ok(Answer::with(201, body))
+}
+
+/// Who may see the new thread. Without a message and without `type` it is private (Resources, "Start Thread without
+/// Message").
+fn access(request: &Request, form: Form, message: Option<&str>) -> Result<Access, ApiError> {
+    if form == Form::Forum || message.is_some() {
+        return Ok(Access::Public);
+    }
+    match request.body.get("type").filter(|kind| !kind.is_null()).map(Value::as_u64) {
+        None | Some(Some(12)) => Ok(Access::Private),
+        Some(Some(11)) => Ok(Access::Public),
+        // Announcement threads need an announcement channel, which there is none of.
+        Some(Some(10)) => Err(Known::NotOnThisChannel.into()),
+        Some(_) => Err(FormErrors::one("type", "BASE_TYPE_CHOICES", "Value must be one of {10, 11, 12}.")),
+    }
 }
 
 /// `PATCH /channels/{id}`: of threads; other channels are not changed here.
@@ -108,6 +148,59 @@ pub(super) fn members(state: &mut State, method: &str, channel: &str, who: Optio
         }
         _ => Err(ApiError::NoRoute),
     }
+}
+
+/// Which closed threads of a channel are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Archived {
+    /// Public ones.
+    Public,
+    /// Private ones, for moderators.
+    Private,
+    /// Private ones that the bot is in.
+    Joined,
+}
+
+/// `GET /channels/{channel}/threads/archived/…`: newest first; those that were closed before an instant, or for
+/// [`Archived::Joined`] those with a smaller id.
+pub(super) fn archived(state: &State, request: &Request, channel: &str, which: Archived) -> Outcome {
+    let parent = id(channel)?;
+    let needed = match which {
+        Archived::Public | Archived::Joined => permission::READ_MESSAGE_HISTORY,
+        Archived::Private => permission::READ_MESSAGE_HISTORY | permission::MANAGE_THREADS,
+    };
+    state.channel_for_bot(parent, needed)?;
+    let limit = request.limit(50)?;
+    let before = request.query.get("before").filter(|_| which != Archived::Joined);
+    let Ok(instant) = before.map(|text| DateTime::parse_from_rfc3339(text)).transpose() else {
+        return Err(FormErrors::one("before", "DATE_TIME_TYPE_PARSE", "Could not parse the instant."));
+    };
+    let before_id = request.id("before").filter(|_| which == Archived::Joined);
+    let bot = state.world.identity.bot;
+    let threads = state.world.channels.values().filter_map(|one| Some((one, one.thread.as_ref()?)));
+    let mut found: Vec<(&Channel, &Thread)> = threads
+        .filter(|(_, thread)| thread.parent == parent && thread.archived)
+        .filter(|(_, thread)| match which {
+            Archived::Public => thread.access == Access::Public,
+            Archived::Private => thread.access == Access::Private,
+            Archived::Joined => thread.access == Access::Private && thread.members.contains_key(&bot),
+        })
+        .filter(|(_, thread)| {
+            instant.is_none_or(|before| state.time.wall_at(thread.archive_changed_at) < before)
+        })
+        .filter(|(channel, _)| before_id.is_none_or(|before| channel.id < before))
+        .collect();
+    match which {
+        Archived::Public | Archived::Private => found.sort_by_key(|(_, thread)| thread.archive_changed_at),
+        Archived::Joined => found.sort_by_key(|(channel, _)| channel.id),
+    }
+    let shown: Vec<&(&Channel, &Thread)> = found.iter().rev().take(limit).collect();
+    let own = shown.iter().filter(|(_, thread)| thread.members.contains_key(&bot));
+    Ok(Answer::ok(json!({
+        "has_more": shown.len() < found.len(),
+        "members": own.map(|(channel, _)| state.thread_member(channel.id, bot)).collect::<Vec<_>>(),
+        "threads": shown.iter().map(|(channel, _)| payload::channel(state, channel)).collect::<Vec<_>>(),
+    })))
 }
 
 /// `GET /guilds/{guild}/threads/active`.
