@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use super::{
     LastRefresh,
     cooldown::Mark,
-    entry::Entry,
+    entry::{Entry, Refusal},
     held::{Held, judged, refusal_line, refusal_of},
     line::{AHEAD, Counts, Decision, RefreshLine, RefusalLine, RefusedToken, Rests, SwitchedOff, Value},
     resting::{add_rest, follow_rest, show_rest},
@@ -454,11 +454,13 @@ impl Known {
             entry.refused_login = Some(token);
             self.had.refused = Some(token);
         }
-        if entry.refusal.is_none()
-            && let Some(line) = &self.refusal.holds
+        if let Some(line) = &self.refusal.holds
             && judged(entry, line)
+            && refusal_line(entry).as_ref() != Some(line)
         {
-            entry.refusal = Some(refusal_of(line));
+            // Where another process met another one, the link to the account's owner is still ours to show.
+            let link = entry.refusal.take().and_then(|ours| ours.link).filter(|_| line.account);
+            entry.refusal = Some(Refusal { link, ..refusal_of(line) });
             self.had.refusal = Some(line.clone());
         }
     }
@@ -479,5 +481,7 @@ fn refresh_line(entry: &Entry, last: &LastRefresh) -> RefreshLine {
     RefreshLine { at: last.at.timestamp_millis(), failure }
 }
 
+#[cfg(test)]
+mod convergence;
 #[cfg(test)]
 mod tests;

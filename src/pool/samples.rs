@@ -1,6 +1,6 @@
 //! Credentials and outcomes for the pool's own tests.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
@@ -11,6 +11,9 @@ use crate::{
     provider::{Catalog, ProviderId},
     secret::Secret,
 };
+
+/// Made once: reading it takes longer than most tests.
+static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
 
 /// So many seconds after the instant at which tests begin.
 pub(super) fn at(second: i64) -> DateTime<Utc> {
@@ -59,7 +62,7 @@ pub(super) fn credential(number: usize) -> Credential {
 pub(super) fn load(set: &mut Set, numbers: impl IntoIterator<Item = usize>, now: DateTime<Utc>) {
     let inventory =
         Inventory { credentials: numbers.into_iter().map(credential).collect(), ..Inventory::default() };
-    set.apply(inventory, &[], &Catalog::builtin(), Duration::from_mins(10), now);
+    set.apply(inventory, &[], &CATALOG, Duration::from_mins(10), now);
 }
 
 /// Any end of a request, with such hints.
