@@ -96,6 +96,10 @@ impl Inner {
         {
             self.parts.metrics.count(&metrics::COOLDOWNS, [lent.provider.as_str(), reason]);
         }
+        let ends_at = entry.rest.as_ref().filter(|rest| rest.is_running(now)).map(|rest| rest.until);
+        if ends_at.is_some_and(|at| set.scheduled_at.is_some_and(|scheduled| at < scheduled)) {
+            self.wake.notify_one();
+        }
         let news = set.sweep_one(credential, now);
         drop(set);
         if tried {

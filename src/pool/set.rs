@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     LeaseError, Outcome, PoolEvent, RestCause, State, Want,
@@ -75,6 +75,8 @@ pub(super) struct Set {
     held: HashMap<CredentialId, Held>,
     /// Background flights under way.
     pub(super) background: usize,
+    /// When the schedule looks next, if nothing wakes it.
+    pub(super) scheduled_at: Option<DateTime<Utc>>,
 }
 
 impl Set {
@@ -382,7 +384,8 @@ impl Set {
         }
     }
 
-    fn index(&mut self) {
+    /// Works out what follows from the entries, and has everybody look at them anew.
+    pub(super) fn index(&mut self) {
         self.by_id.clear();
         let mut rings: HashMap<ProviderId, Ring> = HashMap::new();
         for (slot, entry) in self.entries.iter().enumerate() {
@@ -402,6 +405,12 @@ impl Set {
         self.changed.clear();
         self.has_changed = true;
         self.show_all();
+    }
+
+    /// The clock stepped back by so much.
+    pub(super) fn step_back(&mut self, by: TimeDelta) {
+        self.entries.iter_mut().for_each(|entry| entry.step_back(by));
+        self.has_changed = true;
     }
 
     /// A client was refused: it concerns every credential with it.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     RestCause, State, cooldown::Verdict, entry::Entry, line::SwitchedOff, refresher::Errand, window::Phase,
@@ -176,5 +176,23 @@ impl Entry {
         };
         let save = self.unsaved.as_ref().map(|unsaved| unsaved.retry_at);
         [refresh, save, self.facts_again.map(|(at, _)| at)].into_iter().flatten().min()
+    }
+    /// The next instant at which its state, as shown, may change by itself.
+    pub(super) fn turns_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let rest = self.rest.as_ref().filter(|rest| rest.is_running(now)).map(|rest| rest.until);
+        let waits = self.trouble.as_ref().filter(|_| self.lacks_facts()).map(|trouble| trouble.until);
+        let instants = [rest, waits, self.window.due_at(), self.window.hard_at()];
+        instants.into_iter().flatten().filter(|at| *at > now).min()
+    }
+
+    /// The clock stepped back by so much: what was put off is put off for as long as before, not until what is a distant
+    /// future now (P10). Rests say themselves when they were made.
+    pub(super) fn step_back(&mut self, by: TimeDelta) {
+        let trouble = self.trouble.as_mut().map(|trouble| &mut trouble.until);
+        let unsaved = self.unsaved.as_mut().map(|unsaved| &mut unsaved.retry_at);
+        let facts = self.facts_again.as_mut().map(|(at, _)| at);
+        for instant in [trouble, unsaved, facts].into_iter().flatten() {
+            *instant -= by;
+        }
     }
 }

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use cortana::{
     clock::{Clock, SystemClock, instant},
     config::WatchMode,
-    pool::State,
+    pool::{PoolEvent, State},
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use crate::support::{
     binary::Home,
-    pool::{Answer, World, qwen},
+    pool::{Answer, World, only, quota, qwen, unavailable, want},
 };
 
 /// An hour of life and ten minutes of early window: jitter starts each up to a minute before that, and none after it.
@@ -110,6 +110,44 @@ async fn p10_a_host_that_slept_refreshes_once_when_it_wakes() {
     world.clock.step(TimeDelta::days(1));
     sleep(Duration::from_secs(10)).await;
     assert_eq!(world.endpoint.calls(), 2, "without a caller, by the schedule's own look at the clock");
+}
+
+/// A refresh that failed was to be tried again in seconds, by a clock that was a day ahead.
+#[tokio::test(start_paused = true)]
+async fn p10_a_clock_that_is_set_back_puts_no_refresh_off() {
+    let world = World::new();
+    world.login("a", -60);
+    world.clock.step(TimeDelta::days(1));
+    world.endpoint.down(unavailable());
+    let process = world.bot().await;
+    sleep(Duration::from_secs(20)).await;
+    assert!(world.endpoint.calls() > 0, "it was tried by the wrong clock");
+    world.clock.step(TimeDelta::days(-1));
+    world.endpoint.up();
+    sleep(Duration::from_mins(2)).await;
+    assert_eq!(only(&process).state, State::Ready);
+}
+
+/// Nobody asks for the credential, and nothing else happens.
+#[tokio::test(start_paused = true)]
+async fn p34_the_end_of_a_rest_is_told_when_it_comes() {
+    let mut world = World::new();
+    world.keys(1);
+    let process = world.bot().await;
+    for seconds in [1, 2, 4, 33, 600] {
+        sleep(Duration::from_millis(7300)).await;
+        let mut news = process.pool.subscribe();
+        let lease = process.pool.lease(&want("openai", Duration::ZERO)).await.unwrap();
+        let began = instant();
+        lease.complete(quota(seconds));
+        let is_end =
+            |event| matches!(event, PoolEvent::StateChanged { from: State::Cooling, to: State::Ready, .. });
+        while !is_end(news.recv().await.unwrap()) {
+            assert!(began.elapsed() < Duration::from_hours(1), "it is told at all");
+        }
+        let late = began.elapsed().saturating_sub(Duration::from_secs(seconds));
+        assert!(late <= Duration::from_millis(60), "{seconds} s, told {late:?} late");
+    }
 }
 
 proptest! {

@@ -139,7 +139,7 @@ fn happen(set: &mut Set, event: Event, now: &mut DateTime<Utc>, turn: usize, out
     let id = |set: &Set, which: usize| set.entries[which % count].credential.id.clone();
     match event {
         Event::Pass(milliseconds) | Event::Step(milliseconds) => {
-            *now += chrono::TimeDelta::milliseconds(milliseconds);
+            *now += TimeDelta::milliseconds(milliseconds);
         }
         Event::Lend => {
             let model = MODELS[turn % MODELS.len()];
