@@ -1,9 +1,15 @@
 //! The life of tasks: everything that runs on its own is tracked here and ends here.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, pin::pin, time::Duration};
 
-use tokio::task::JoinHandle;
+use futures::FutureExt as _;
+use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How long after its first panic a task that is kept is started again.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest such pause; a task that ran for longer than this begins with the first again.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// Handed to everything that spawns: a token that says "finish", and a tracker that waits until all have.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +37,46 @@ impl Shutdown {
         F::Output: Send + 'static,
     {
         self.tracker.spawn(task)
+    }
+
+    /// Spawns a tracked task that is started again after a panic: a second later, then after twice as long each time, a
+    /// minute at most. Once the end is asked for it gets one more life, to finish. `what` names it in the log.
+    pub fn keep<F>(&self, what: &'static str, mut start: impl FnMut() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let ending = self.token.clone();
+        drop(self.spawn(async move {
+            let mut pause = FIRST_PAUSE;
+            loop {
+                // What a panic leaves half done is shared with others, who meet it either way.
+                let mut life = pin!(AssertUnwindSafe(start()).catch_unwind());
+                let ended = tokio::select! {
+                    ended = &mut life => ended,
+                    () = sleep(LONGEST_PAUSE) => {
+                        pause = FIRST_PAUSE;
+                        life.await
+                    }
+                };
+                if ended.is_ok() {
+                    return;
+                }
+                tracing::error!(
+                    task = what,
+                    pause_secs = pause.as_secs(),
+                    "A background task ended by a programming mistake and is started again after a pause. Please report \
+                     the place that the line about the panic names"
+                );
+                if ending.is_cancelled() {
+                    return;
+                }
+                tokio::select! {
+                    () = ending.cancelled() => {}
+                    () = sleep(pause) => {}
+                }
+                pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+            }
+        }));
     }
 
     /// The token that tasks select on.
@@ -76,5 +122,54 @@ pub async fn signal() -> &'static str {
             return std::future::pending().await;
         }
         "Ctrl-C"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::clock::instant;
+
+    /// A task that notes when it was started, and panics after each of these lives.
+    fn kept(life: &Shutdown, lives: Vec<u64>) -> Arc<Mutex<Vec<u64>>> {
+        let starts: Arc<Mutex<Vec<u64>>> = Arc::default();
+        let (noted, began, ending) = (Arc::clone(&starts), instant(), life.token().clone());
+        let mut lives = lives.into_iter();
+        life.keep("test", move || {
+            noted.lock().unwrap().push(Instant::elapsed(&began).as_secs());
+            let (lasts, ending) = (lives.next(), ending.clone());
+            async move {
+                let Some(lasts) = lasts else { return ending.cancelled().await };
+                sleep(Duration::from_secs(lasts)).await;
+                panic!("FAKE defect");
+            }
+        });
+        starts
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kept_task_is_started_again_after_longer_and_longer() {
+        let life = Shutdown::new();
+        let starts = kept(&life, vec![0, 0, 0, 0, 0, 0, 0, 0, 100, 0]);
+        sleep(Duration::from_hours(1)).await;
+        let expected = [0, 1, 3, 7, 15, 31, 63, 123, 183, 284, 286];
+        assert_eq!(*starts.lock().unwrap(), expected, "and soon again once it ran for a while");
+        assert!(life.drain(Duration::from_secs(1)).await, "it ends with the others");
+        assert_eq!(starts.lock().unwrap().len(), expected.len());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kept_task_that_is_down_at_the_end_gets_to_finish_once() {
+        for lives in [vec![0], vec![0, 0]] {
+            let life = Shutdown::new();
+            let starts = kept(&life, lives);
+            sleep(Duration::from_millis(10)).await;
+            assert!(life.drain(Duration::from_millis(100)).await);
+            assert_eq!(*starts.lock().unwrap(), [0, 0]);
+        }
     }
 }

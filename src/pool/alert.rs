@@ -3,7 +3,12 @@
 //! They follow from looks at the pool as it stands, not from its news: a listener that falls behind, or news that is lost,
 //! costs no alert. Delivering them is somebody else's; here they are logged, counted and published.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -213,27 +218,32 @@ impl Alerts {
     }
 }
 
-/// Looks at the pool whenever something happened, and every few seconds, until the end is asked for.
-pub(super) async fn run(inner: Arc<Inner>) {
+/// Looks at the pool whenever something happened, and every few seconds, until the end is asked for. What is raised outlives
+/// it, so that a panic repeats no alert and loses no end of one.
+pub(super) async fn run(inner: Arc<Inner>, alerts: Arc<Mutex<Alerts>>) {
     let ending = inner.parts.shutdown.token().clone();
     let metrics = &inner.parts.metrics;
-    let mut alerts = Alerts::new(inner.parts.settings.alert_min_healthy);
-    let mut news = inner.events.subscribe();
+    let mut events = inner.events.subscribe();
     loop {
         tokio::select! {
             () = ending.cancelled() => return,
             () = tokio::time::sleep(CYCLE) => {}
-            () = something(&mut news, metrics) => tokio::time::sleep(SETTLE).await,
+            () = something(&mut events, metrics) => tokio::time::sleep(SETTLE).await,
         }
-        for alert in alerts.look(&inner.snapshot()) {
+        let snapshot = inner.snapshot();
+        let (news, active) = {
+            let mut alerts = alerts.lock().unwrap_or_else(PoisonError::into_inner);
+            (alerts.look(&snapshot), AlertKind::ALL.map(|kind| (kind, alerts.count(kind))))
+        };
+        for alert in news {
             alert.log();
             if alert.cleared_at.is_none() {
                 metrics.count(&metrics::ALERTS, [alert.kind.name()]);
             }
             inner.publish([PoolEvent::Alert(alert)]);
         }
-        for kind in AlertKind::ALL {
-            metrics.set(&metrics::ALERTS_ACTIVE, [kind.name()], f64::from(alerts.count(kind)));
+        for (kind, count) in active {
+            metrics.set(&metrics::ALERTS_ACTIVE, [kind.name()], f64::from(count));
         }
     }
 }

@@ -49,6 +49,7 @@ mod watcher;
 mod window;
 
 use std::{
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, OnceLock},
     time::Duration,
 };
@@ -70,6 +71,7 @@ pub use snapshot::{CoolingModel, CredentialView, LastRefresh, Snapshot, State};
 pub use state_store::{Batch, Changes, Forgetful, Item, Line, StateStore, StateStoreError};
 
 use self::{
+    alert::Alerts,
     announce::Told,
     at_rest::at_rest,
     ledger::{Ledger, Presence},
@@ -195,15 +197,7 @@ impl Pool {
         match inner.parts.background {
             Background::On => {
                 inner.announce_start(&told);
-                drop(inner.parts.shutdown.spawn(remember::run(Arc::clone(&inner), first)));
-                drop(inner.parts.shutdown.spawn(schedule::run(Arc::clone(&inner))));
-                drop(inner.parts.shutdown.spawn(alert::run(Arc::clone(&inner))));
-                match inner.parts.settings.watch {
-                    WatchMode::Auto | WatchMode::Poll => {
-                        drop(inner.parts.shutdown.spawn(watcher::run(Arc::clone(&inner), folders)));
-                    }
-                    WatchMode::Off => {}
-                }
+                inner.work(first, folders);
             }
             Background::Off => drop(inner.parts.shutdown.spawn(remember::run_at_end(Arc::clone(&inner)))),
         }
@@ -299,12 +293,37 @@ impl Pool {
 }
 
 impl Inner {
+    /// Starts what the pool does by itself, each part to be started again should it panic.
+    fn work(self: &Arc<Self>, first: Result<(), StateStoreError>, folders: Vec<PathBuf>) {
+        let life = &self.parts.shutdown;
+        let (inner, mut first) = (Arc::clone(self), Some(first));
+        life.keep("remember", move || remember::run(Arc::clone(&inner), first.take().unwrap_or(Ok(()))));
+        let inner = Arc::clone(self);
+        life.keep("schedule", move || schedule::run(Arc::clone(&inner)));
+        let (inner, alerts) =
+            (Arc::clone(self), Arc::new(Mutex::new(Alerts::new(self.parts.settings.alert_min_healthy))));
+        life.keep("alert", move || alert::run(Arc::clone(&inner), Arc::clone(&alerts)));
+        match self.parts.settings.watch {
+            WatchMode::Auto | WatchMode::Poll => {
+                let inner = Arc::clone(self);
+                life.keep("watch", move || watcher::run(Arc::clone(&inner), folders.clone()));
+            }
+            WatchMode::Off => {}
+        }
+    }
+
     fn now(&self) -> DateTime<Utc> {
         self.parts.clock.now()
     }
 
     fn set(&self) -> MutexGuard<'_, Set> {
-        self.set.lock().expect("no holder of the set panics")
+        self.set.lock().unwrap_or_else(|poisoned| {
+            // A panic ends one task, not the pool: what it left is worked out anew from the credentials that are there.
+            self.set.clear_poison();
+            let mut set = poisoned.into_inner();
+            set.index();
+            set
+        })
     }
 
     fn publish(&self, events: impl IntoIterator<Item = PoolEvent>) {

@@ -1,11 +1,14 @@
 //! P30 where processes know different things for a while: what one learns, decides or ends is neither lost nor undone.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use chrono::TimeDelta;
 use cortana::{
     clock::{Clock as _, VirtualClock},
-    pool::{Lease, Outcome, RefreshResult, Refused, Selector, State},
+    pool::{Lease, Outcome, PoolEvent, RefreshResult, Refused, Selector, State},
 };
 use tokio::time::sleep;
 
@@ -158,4 +161,47 @@ async fn p10_a_rest_from_before_the_clock_was_set_back_lasts_as_long_as_it_said(
         let longest = rests.max().expect("one rests");
         assert!(longest <= now + TimeDelta::seconds(670), "{manner:?}: until {longest}, and it is {now}");
     }
+}
+
+/// The clock panics under whatever looks at it next: the schedule, the watcher, the alerts, or the task that remembers, which
+/// holds the pool's mutex just then.
+#[tokio::test(start_paused = true)]
+async fn p30_a_panic_of_any_background_task_stops_none_of_them() {
+    let (mut world, state) = shared_world();
+    world.keys(1);
+    let (one, other) = (world.bot().await, world.bot().await);
+    state.set(Manner::Panics);
+    sleep(Duration::from_secs(3)).await;
+    state.set(Manner::Well);
+    for _ in 0..20 {
+        world.defects.store(1, Ordering::SeqCst);
+        sleep(Duration::from_secs(7)).await;
+        assert_eq!(world.defects.load(Ordering::SeqCst), 0, "somebody met it");
+    }
+    // The longest pause, and one look.
+    sleep(Duration::from_secs(66)).await;
+    let mut news = one.pool.subscribe();
+    key(&one).await.complete(quota(60));
+    sleep(SHARED).await;
+    assert_eq!(only(&other).state, State::Cooling, "what one learns the other hears");
+    sleep(Duration::from_mins(1)).await;
+    let told: Vec<PoolEvent> = std::iter::from_fn(|| news.try_recv().ok()).collect();
+    let alerts = told.iter().filter(|event| matches!(event, PoolEvent::Alert(_)));
+    assert_eq!(alerts.count(), 1, "none is healthy: {told:?}");
+    let ended = |event: &PoolEvent| {
+        matches!(event, PoolEvent::StateChanged { from: State::Cooling, to: State::Ready, .. })
+    };
+    assert!(told.iter().any(ended), "time is told: {told:?}");
+    world.login("joan", 3600);
+    sleep(SHARED).await;
+    assert_eq!(one.pool.snapshot().credentials.len(), 2, "files are watched");
+    let id = one.pool.snapshot().credentials[0].id.clone();
+    one.pool.disable(&id, None).unwrap();
+    end(one).await;
+    end(other).await;
+    let later = world.process().await.pool.snapshot().credentials;
+    assert!(
+        later.iter().any(|view| view.id == id && view.state == State::Disabled),
+        "the last word is saved"
+    );
 }

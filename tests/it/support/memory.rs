@@ -46,6 +46,8 @@ pub(crate) enum Manner {
     Slow(Duration),
     /// Takes a batch in, then says that it did not.
     LosesReceipts,
+    /// Panics.
+    Panics,
 }
 
 #[derive(Debug, Default)]
@@ -90,6 +92,7 @@ impl SharedState {
         match manner {
             Manner::Hangs => std::future::pending().await,
             Manner::Fails => Err(StateStoreError("the disk is on fire".to_owned())),
+            Manner::Panics => panic!("FAKE defect"),
             Manner::Well
             | Manner::LosesReceipts
             | Manner::FailsToWrite
@@ -145,6 +148,7 @@ impl StateStore for SharedState {
             | Manner::Hangs
             | Manner::Fails
             | Manner::FailsToWrite
+            | Manner::Panics
             | Manner::Slow(_)
             | Manner::ReadsIn(_) => Ok(()),
         }

@@ -226,6 +226,23 @@ pub(crate) struct World {
     pub(crate) settings: PoolSettings,
     /// What its processes share; forgetful unless a test says otherwise.
     pub(crate) state: Arc<dyn StateStore>,
+    /// How many of the next looks of a pool at the clock panic.
+    pub(crate) defects: Arc<AtomicU32>,
+}
+
+/// The clock of a pool, with defects.
+#[derive(Debug)]
+struct Fragile {
+    clock: Arc<VirtualClock>,
+    defects: Arc<AtomicU32>,
+}
+
+impl Clock for Fragile {
+    fn now(&self) -> DateTime<Utc> {
+        let fewer = |defects: u32| defects.checked_sub(1);
+        assert!(self.defects.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_err(), "FAKE defect");
+        self.clock.now()
+    }
 }
 
 /// A pool as one process has it. Dropping the life ends its tasks.
@@ -269,6 +286,7 @@ impl World {
             steps: Arc::default(),
             settings,
             state: Arc::new(Forgetful),
+            defects: Arc::default(),
         }
     }
 
@@ -343,7 +361,7 @@ impl World {
             store: Arc::new(Store::with_disk(options, Disk::with_faults(self.steps.clone()))),
             refresh: self.endpoint.clone(),
             state: Arc::clone(&self.state),
-            clock: self.clock.clone(),
+            clock: Arc::new(Fragile { clock: self.clock.clone(), defects: self.defects.clone() }),
             shutdown: shutdown.clone(),
             metrics: metrics.clone(),
             background,
