@@ -246,6 +246,10 @@ pub(super) struct SandboxOptions {
     #[arg(long, conflicts_with = "serve_only")]
     pub(super) json: bool,
 
+    /// In the end, say how fresh the text of the answers was, with edits and 429s
+    #[arg(long, conflicts_with_all = ["serve_only", "page"])]
+    pub(super) report: bool,
+
     /// Run only the emulators and print one JSON line with their addresses
     #[arg(long, conflicts_with = "say")]
     pub(super) serve_only: bool,

@@ -81,6 +81,7 @@ pub(super) fn router(sandbox: &Sandbox) -> Router {
         .route("/threads", post(thread))
         .route("/interactions/{id}", get(interaction))
         .route("/transcript", get(transcript))
+        .route("/report", get(report))
         .route("/requests", get(requests))
         .route("/gateway", get(gateway).post(gateway_fault).put(gateway_settings))
         .route("/faults", post(fault).delete(clear))
@@ -336,6 +337,10 @@ async fn transcript(
 ) -> Result<String, Refusal> {
     let channel = id_of(&query, "channel_id")?.unwrap_or(sandbox.discord().landmarks().channel);
     Ok(sandbox.transcript(channel, id_of(&query, "after")?))
+}
+
+async fn report(Extracted(sandbox): Extracted<Sandbox>) -> Outcome {
+    done(sandbox.report())
 }
 
 async fn requests(

@@ -7,6 +7,7 @@ mod control;
 pub mod discord;
 mod people;
 mod reading;
+mod report;
 pub mod scenario;
 mod slash;
 mod tls;
@@ -29,6 +30,7 @@ pub use connecting::GatewaySettings;
 pub use discord::{Discord, Id, Landmarks};
 pub use people::{Choice, ScriptError};
 pub use reading::TimedOut;
+pub use report::{AnswerReport, Freshness, Report, Seen, freshness};
 pub use tls::{NAMES as TLS_NAMES, Tls};
 pub use web::Panel;
 

@@ -56,6 +56,27 @@ fn three_true_exchanges() {
 }
 
 #[test]
+fn d1_the_report_says_how_fresh_the_text_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines = ["--say", "a long answer, please", "--say", "/settings oauth-status", "--report"];
+    let output =
+        sandbox(folder.path(), &[&lines[..], &["--json"]].concat()).output().expect("the binary runs");
+    let (out, err) = texts(&output);
+    assert_eq!(err, "", "{out}");
+    let mut events = out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let told = events.next_back().expect("an event");
+    let answers = told["report"]["answers"].as_array().expect("answers");
+    let [answer] = answers.as_slice() else { panic!("one answer of a model, not of a command: {told:#}") };
+    let number = |key: &str| answer[key].as_u64().unwrap_or_else(|| panic!("{key} in {told:#}"));
+    assert!(number("messages") >= 2 && number("edits") >= 1, "{told:#}");
+    assert!(number("mean_ms") <= number("worst_ms") && number("tail_ms") <= number("worst_ms"), "{told:#}");
+    assert_eq!(told["report"]["rate_limited"], 0, "{told:#}");
+    let output = sandbox(folder.path(), &["--report"]).output().expect("the binary runs");
+    let (_, err) = texts(&output);
+    assert!(output.status.code() == Some(2) && err.contains("--say"), "{err}");
+}
+
+#[test]
 fn an_unknown_command_fails() {
     let folder = tempfile::tempdir().expect("a folder");
     let output = sandbox(folder.path(), &["--say", "/nonsense"]).output().expect("the binary runs");
@@ -76,6 +97,26 @@ fn beyond_this_machine_only_on_purpose_and_without_the_bot() {
         assert_eq!((output.status.code(), out.as_str()), (Some(2), ""), "{err}");
         assert!(err.contains(word), "{err}");
     }
+}
+
+/// The line of JSON stays alone on standard output.
+#[test]
+fn beyond_this_machine_it_says_what_is_exposed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut child = sandbox(folder.path(), &["--serve-only", "--listen", "0.0.0.0:0", "--i-know"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().expect("piped"));
+    out.read_line(&mut line).expect("a line");
+    assert!(line.starts_with('{'), "{line}");
+    terminate(&child);
+    let mut warned = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut warned).expect("the end");
+    assert!(warned.contains("without encryption") && warned.contains("control token"), "{warned}");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0), "{warned}");
 }
 
 #[test]

@@ -50,6 +50,7 @@ mod pool_state;
 mod pool_watch;
 mod run;
 mod run_together;
+mod sandbox_report;
 mod scenarios;
 mod secrets;
 mod storage;

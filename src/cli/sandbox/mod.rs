@@ -48,6 +48,15 @@ enum Answer {
     Failed,
 }
 
+/// Whether it is said how fresh the answers were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reporting {
+    /// It is not.
+    No,
+    /// When everything is played.
+    AtTheEnd,
+}
+
 /// What is done with the sandbox.
 enum Plan {
     /// It runs until a signal.
@@ -111,14 +120,20 @@ pub(super) async fn run(options: &SandboxOptions) -> Result<(), Failure> {
     let result = if options.serve_only {
         serve(&sandbox).await
     } else {
-        with_bot(&sandbox, &plan, plan.form(options)).await
+        let report = if options.report { Reporting::AtTheEnd } else { Reporting::No };
+        with_bot(&sandbox, &plan, plan.form(options), report).await
     };
     emulators.drain(EMULATOR_DRAIN).await;
     result
 }
 
-/// Beyond this machine the emulators are served alone, and only on purpose: their control API steers everything.
+/// What belongs together, and where it listens: beyond this machine the emulators are served alone, and only on purpose: their control API steers everything.
 fn check(options: &SandboxOptions) -> Result<(), Failure> {
+    if (options.report || options.json) && options.say.is_empty() && options.scenario.is_none() {
+        return Err(Failure::Usage(
+            "--report and --json tell of what is played: add --say TEXT or --scenario NAME".to_owned(),
+        ));
+    }
     if options.listen.ip().is_loopback() {
         return Ok(());
     }
@@ -165,7 +180,7 @@ async fn serve(sandbox: &Sandbox) -> Result<(), Failure> {
 }
 
 /// The emulators with the bot: plays, or keeps running until a signal.
-async fn with_bot(sandbox: &Sandbox, plan: &Plan, form: Form) -> Result<(), Failure> {
+async fn with_bot(sandbox: &Sandbox, plan: &Plan, form: Form, report: Reporting) -> Result<(), Failure> {
     let story = Story::begin(form);
     let world = match plan {
         Plan::Stay | Plan::Lines(_) => World::new(sandbox, &world::usual(), &BTreeMap::new())?,
@@ -208,6 +223,13 @@ async fn with_bot(sandbox: &Sandbox, plan: &Plan, form: Form) -> Result<(), Fail
                 scenario::play(parts.into(), *watched).await
             }
         }
+    };
+    let performance = async {
+        let played = performance.await?;
+        if report == Reporting::AtTheEnd {
+            story.report(&sandbox.report())?;
+        }
+        Ok(played)
     };
     let played = tokio::select! {
         // The bot never ends by itself but for a fault.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::{
     cli::{failure::Failure, output::print},
     clock,
-    sandbox::{Sandbox, discord::Message},
+    sandbox::{Report, Sandbox, discord::Message},
 };
 
 /// How it is told.
@@ -102,8 +102,16 @@ impl Story {
         }
     }
 
+    /// How fresh the answers were.
+    pub(super) fn report(&self, report: &Report) -> Result<(), Failure> {
+        match self.form {
+            Form::Json => self.event("report", &json!({ "report": report })),
+            Form::Transcript | Form::Timed => print(&format!("\n{report}")),
+        }
+    }
+
     /// One JSON event, with its time.
-    pub(super) fn event(&self, kind: &str, more: &Value) -> Result<(), Failure> {
+    fn event(&self, kind: &str, more: &Value) -> Result<(), Failure> {
         let mut event = json!({"at_ms": millis(self.began_at.elapsed()), "event": kind});
         if let (Value::Object(event), Value::Object(more)) = (&mut event, more) {
             event.extend(more.clone());

@@ -13,6 +13,7 @@ mod record;
 mod reply;
 mod request;
 mod rows;
+mod said;
 mod state;
 mod stream;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use fault::{Act, Fault, Hint, Kind};
 pub use login::MintedLogin;
 pub use record::{AccountCounts, Counts, Recorded, short_hash};
 pub use reply::Reply;
+pub use said::Piece;
 pub use state::Standing;
 
 use crate::clock::{self, Clock, SystemClock};
@@ -274,6 +276,16 @@ impl Vendors {
         self.state().record.all()
     }
 
+    /// What models have said in each chat that is kept, in the order of the requests.
+    pub fn said(&self) -> Vec<Vec<Piece>> {
+        self.state().record.said()
+    }
+
+    /// Time since the emulator began.
+    pub fn elapsed(&self) -> Duration {
+        self.inner.started_at.elapsed()
+    }
+
     /// Forgets the requests; counters go on.
     pub fn clear_requests(&self) {
         self.state().record.clear();
@@ -413,6 +425,16 @@ async fn handle(
     });
     let answer = vendors.answer(row, &seen, account.as_deref()).await;
     vendors.state().record.answered(number, answer.status());
-    let gone = vendors.clone();
-    answer.into_response(Left::new(move || gone.with(row.id, |vendor| vendor.counts.abandoned += 1)))
+    let (gone, heard) = (vendors.clone(), vendors.clone());
+    let left = Left::new(move || gone.with(row.id, |vendor| vendor.counts.abandoned += 1));
+    let response = answer.into_response(left);
+    if seen.kind != Kind::Chat {
+        return response;
+    }
+    response.map(|body| {
+        said::listen(body, move |text| {
+            let piece = Piece { after: heard.elapsed(), text };
+            heard.state().record.heard(number, piece);
+        })
+    })
 }

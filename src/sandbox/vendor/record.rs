@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::fault::Kind;
+use super::{fault::Kind, said::Piece};
 
 /// How many requests are kept; older ones are dropped, the counters go on.
 const KEPT: usize = 10_000;
@@ -76,6 +76,8 @@ pub struct AccountCounts {
 #[derive(Debug, Default)]
 pub(super) struct Record {
     kept: std::collections::VecDeque<Recorded>,
+    /// What was said in answer to those, by their number.
+    said: BTreeMap<u64, Vec<Piece>>,
     next: u64,
 }
 
@@ -85,7 +87,8 @@ impl Record {
         self.next += 1;
         request.number = number;
         if self.kept.len() == KEPT {
-            self.kept.pop_front();
+            let dropped = self.kept.pop_front();
+            dropped.and_then(|request| self.said.remove(&request.number));
         }
         self.kept.push_back(request);
         number
@@ -97,12 +100,24 @@ impl Record {
         }
     }
 
+    /// A piece of the answer to a request has left.
+    pub(super) fn heard(&mut self, number: u64, piece: Piece) {
+        if self.kept.iter().rev().any(|request| request.number == number) {
+            self.said.entry(number).or_default().push(piece);
+        }
+    }
+
+    pub(super) fn said(&self) -> Vec<Vec<Piece>> {
+        self.said.values().cloned().collect()
+    }
+
     pub(super) fn all(&self) -> Vec<Recorded> {
         self.kept.iter().cloned().collect()
     }
 
     pub(super) fn clear(&mut self) {
         self.kept.clear();
+        self.said.clear();
     }
 }
 

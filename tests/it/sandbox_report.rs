@@ -1,0 +1,37 @@
+//! The report over the control API: what a model said, against what could be read when.
+
+use std::time::Duration;
+
+use cortana::sandbox::vendor::Reply;
+use serde_json::Value;
+
+use super::support::bot::{SOON, World};
+
+#[tokio::test]
+async fn d1_the_control_api_reports_on_answers_of_models() {
+    let world = World::new().await.login("qwen_code", "joan@example.com");
+    let bot = world.bot().await;
+    let sandbox = bot.world.sandbox.clone();
+    let slowly = Reply::text("These words arrive one after the other.").paced(Duration::from_millis(100));
+    sandbox.vendors().script("qwen_code", vec![slowly]);
+    let question = sandbox.ask("hello").expect("a question");
+    let finished = |answers: &[cortana::sandbox::discord::Message]| {
+        answers.iter().any(|answer| answer.content.contains("the other.") && !answer.has_button("stop:"))
+    };
+    sandbox.settled(question, SOON, finished).await.expect("an answer");
+    let endpoints = sandbox.endpoints();
+    let report: Value = reqwest::Client::new()
+        .get(format!("{}/report", endpoints.control))
+        .bearer_auth(&endpoints.control_token)
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("JSON");
+    bot.stop().await;
+    let [answer] = report["answers"].as_array().expect("a list").as_slice() else { panic!("{report:#}") };
+    assert_eq!(answer["question"], question.to_string(), "{report:#}");
+    assert_eq!((&answer["messages"], &report["rate_limited"]), (&1.into(), &0.into()), "{report:#}");
+    assert!(answer["tail_ms"].is_u64() && answer["worst_ms"].as_u64() > Some(0), "{report:#}");
+}
