@@ -5,20 +5,17 @@ use std::time::Duration;
 use cortana::sandbox::vendor::Reply;
 use serde_json::Value;
 
-use super::support::bot::{SOON, World};
+use super::support::bot::World;
 
 #[tokio::test]
 async fn d1_the_control_api_reports_on_answers_of_models() {
     let world = World::new().await.login("qwen_code", "joan@example.com");
-    let bot = world.bot().await;
+    let bot = world.connect().await;
     let sandbox = bot.world.sandbox.clone();
     let slowly = Reply::text("These words arrive one after the other.").paced(Duration::from_millis(100));
     sandbox.vendors().script("qwen_code", vec![slowly]);
     let question = sandbox.ask("hello").expect("a question");
-    let finished = |answers: &[cortana::sandbox::discord::Message]| {
-        answers.iter().any(|answer| answer.content.contains("the other.") && !answer.has_button("stop:"))
-    };
-    sandbox.settled(question, SOON, finished).await.expect("an answer");
+    bot.settled(question).await;
     let endpoints = sandbox.endpoints();
     let report: Value = reqwest::Client::new()
         .get(format!("{}/report", endpoints.control))
@@ -29,7 +26,9 @@ async fn d1_the_control_api_reports_on_answers_of_models() {
         .json()
         .await
         .expect("JSON");
-    bot.stop().await;
+    bot.shutdown.begin();
+    let (_, ended) = bot.ended().await;
+    ended.expect("a clean end");
     let [answer] = report["answers"].as_array().expect("a list").as_slice() else { panic!("{report:#}") };
     assert_eq!(answer["question"], question.to_string(), "{report:#}");
     assert_eq!((&answer["messages"], &report["rate_limited"]), (&1.into(), &0.into()), "{report:#}");
