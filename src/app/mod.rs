@@ -5,6 +5,7 @@
 
 mod error;
 mod memory;
+mod reload;
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,13 +14,14 @@ use tokio::{net::TcpListener, sync::watch};
 
 pub use error::AppError;
 pub use memory::StoredState;
+pub use reload::{Origin, Reloaded, ask_to_reload};
 
 use crate::{
     admin::{self, Connection, Questions, Readiness},
     clock::{Clock, SystemClock},
     config::{PoolSettings, Settings},
     credential::{Store, StoreOptions},
-    discord::{self, DiscordParts},
+    discord::{self, DiscordParts, Served},
     http::Http,
     llm::{Llm, LlmParts},
     oauth::HttpRefresh,
@@ -86,13 +88,15 @@ async fn pool_over(
 ///
 /// The admin address is bound before anything else starts, so that one in use is told at once.
 pub async fn run(settings: Settings, stop: Shutdown) -> Result<(), AppError> {
-    run_observed(settings, stop, |_| {}).await
+    run_observed(settings, stop, None, |_| {}).await
 }
 
-/// The same, and shows its pool to whoever looks on, once it is loaded.
+/// The same, reads its configuration again where it is said from where, and shows its pool to whoever looks on, once it
+/// is loaded.
 pub async fn run_observed(
     settings: Settings,
     stop: Shutdown,
+    origin: Option<Origin>,
     observe: impl FnOnce(&Pool) + Send,
 ) -> Result<(), AppError> {
     for warning in &settings.warnings {
@@ -122,12 +126,20 @@ pub async fn run_observed(
     });
     let (connected, is_connected) = watch::channel(false);
     serve_admin(listener, pool.clone(), metrics, is_connected, &pool_life);
+    let (serving, served) = watch::channel(Arc::new(served_of(settings)));
+    if let Some(origin) = origin {
+        let chats = llm.clone();
+        let apply = move |settings: Settings| {
+            let now = served_of(settings);
+            chats.configure(now.chat.clone(), Arc::clone(&now.providers));
+            serving.send_replace(Arc::new(now));
+        };
+        drop(pool_life.spawn(reload::run(origin, Arc::clone(&storage), stop.clone(), apply)));
+    }
     let outcome = discord::run(DiscordParts {
-        settings: settings.discord,
-        chat: settings.chat,
+        served,
         llm,
         pool,
-        providers: settings.providers,
         storage,
         clock,
         http,
@@ -140,6 +152,12 @@ pub async fn run_observed(
     }
     tracing::info!("stopped");
     outcome.map_err(AppError::from)
+}
+
+/// What Discord's side needs of the settings.
+fn served_of(settings: Settings) -> Served {
+    let Settings { discord, chat, providers, .. } = settings;
+    Served { settings: discord, chat, providers }
 }
 
 /// The registry of a process that starts now.
@@ -177,9 +195,9 @@ fn serve_admin(
 }
 
 /// Runs the bot until SIGTERM or SIGINT; a second signal ends the process at once.
-pub async fn run_until_signal(settings: Settings) -> Result<(), AppError> {
+pub async fn run_until_signal(settings: Settings, origin: Origin) -> Result<(), AppError> {
     let stop = Shutdown::new();
-    let running = run(settings, stop.clone());
+    let running = run_observed(settings, stop.clone(), Some(origin), |_| {});
     tokio::pin!(running);
     tokio::select! {
         outcome = &mut running => return outcome,

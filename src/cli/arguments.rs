@@ -79,6 +79,12 @@ pub(super) enum Command {
     /// the first refresh of a copy would log the other program out; --copy copies all the same.
     #[command(after_help = IMPORT_EXAMPLES)]
     Import(ImportOptions),
+    /// Ask the running bot to read its configuration again
+    ///
+    /// It reads .env and cortana.toml again; SIGHUP does the same, and so does a change of these files. Answers that are
+    /// being written go on as they began. A mistake changes nothing, is printed here and exits 1. The bot is asked over the
+    /// state store (DATABASE_URL).
+    Reload(ReloadOptions),
     /// Ask the running bot whether it is alive; for containers
     ///
     /// Asks /live on ADMIN_ADDR and exits 0 or 1.
@@ -216,6 +222,14 @@ pub(super) struct ImportOptions {
     /// Copy also where a link is safer
     #[arg(long)]
     pub(super) copy: bool,
+}
+
+/// Options of `reload`.
+#[derive(Debug, Args)]
+pub(super) struct ReloadOptions {
+    /// Print JSON instead of a sentence
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Options of `doctor`.

@@ -11,6 +11,7 @@ mod import;
 mod one_shot;
 mod output;
 mod refresh;
+mod reload;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -52,12 +53,13 @@ pub fn main() -> ExitCode {
 async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     let env_file = arguments.env_file.as_deref();
     match arguments.command.unwrap_or(Command::Run) {
-        Command::Run => run::run(settings(env_file)?).await,
+        Command::Run => run::run(settings(env_file)?, env_file).await,
         Command::Status(options) => status::run(&settings(env_file)?, &options).await,
         Command::Credential(command) => credential::run(&settings(env_file)?, &command).await,
         Command::Refresh(options) => refresh::run(&settings(env_file)?, &options).await,
         Command::Token(options) => token::run(&settings(env_file)?, &options).await,
         Command::Import(options) => import::run(&settings(env_file)?, &options),
+        Command::Reload(options) => reload::run(&settings(env_file)?, &options).await,
         Command::Health => health::run(&settings(env_file)?).await,
         Command::Doctor(options) => doctor::run(&settings(env_file)?, &options).await,
         // Reads nothing of this machine: no environment, no `.env`.

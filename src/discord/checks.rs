@@ -7,12 +7,16 @@ use std::{
 };
 
 use serde::Deserialize;
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
-use super::{data::Recent, error::RestError, transport::Rest};
+use super::{
+    data::{Recent, Served},
+    error::RestError,
+    transport::Rest,
+};
 use crate::{
     clock,
-    config::{Audience, DiscordSettings, GuildPolicy},
+    config::{Audience, GuildPolicy},
 };
 
 /// How long a ruling about a guild or a channel holds before it is asked for again.
@@ -100,7 +104,8 @@ pub(super) enum Ruling {
 /// Decides who is served.
 #[derive(Debug)]
 pub(super) struct Access {
-    settings: DiscordSettings,
+    served: watch::Receiver<Arc<Served>>,
+    /// Those of the application; `OPERATOR_IDS` come on top.
     operators: BTreeSet<u64>,
     rest: Arc<Rest>,
     guilds: Mutex<Recent<u64, (Instant, Ruling)>>,
@@ -111,12 +116,14 @@ pub(super) struct Access {
 
 impl Access {
     /// The rules of the settings, with the operators of the application.
-    pub(super) fn new(settings: DiscordSettings, application: &Application, rest: Arc<Rest>) -> Self {
-        let mut operators = application.operators();
-        operators.extend(&settings.operator_ids);
+    pub(super) fn new(
+        served: watch::Receiver<Arc<Served>>,
+        application: &Application,
+        rest: Arc<Rest>,
+    ) -> Self {
         Self {
-            settings,
-            operators,
+            served,
+            operators: application.operators(),
             rest,
             guilds: Mutex::new(Recent::new(2500)),
             parents: Mutex::new(Recent::new(2500)),
@@ -127,12 +134,21 @@ impl Access {
 
     /// Whether somebody may touch credentials.
     pub(super) fn is_operator(&self, user: u64) -> bool {
-        self.operators.contains(&user)
+        self.operators.contains(&user) || self.served.borrow().settings.operator_ids.contains(&user)
     }
 
     /// How many operators there are.
     pub(super) fn operators(&self) -> usize {
-        self.operators.len()
+        self.all_operators().len()
+    }
+
+    fn all_operators(&self) -> BTreeSet<u64> {
+        self.operators.union(&self.served.borrow().settings.operator_ids).copied().collect()
+    }
+
+    /// The settings as they are now.
+    fn served(&self) -> Arc<Served> {
+        Arc::clone(&self.served.borrow())
     }
 
     /// Whether somebody is served where they speak. A refusal is said once in a while, then becomes `Ignore`.
@@ -145,12 +161,13 @@ impl Access {
     }
 
     async fn rule(&self, asker: &Asker) -> Ruling {
-        if self.settings.blocked_user_ids.contains(&asker.user) {
+        let served = self.served();
+        if served.settings.blocked_user_ids.contains(&asker.user) {
             return Ruling::Ignore;
         }
         let is_operator = self.is_operator(asker.user);
         let Some(guild) = asker.guild else {
-            return direct(self.settings.direct_messages, is_operator);
+            return direct(served.settings.direct_messages, is_operator);
         };
         let ruling = self.guild(guild).await;
         if ruling != Ruling::Serve {
@@ -159,7 +176,7 @@ impl Access {
         if !self.is_allowed_channel(asker.channel).await {
             return Ruling::Ignore;
         }
-        let roles = &self.settings.allowed_role_ids;
+        let roles = &served.settings.allowed_role_ids;
         if roles.is_empty() || is_operator || asker.roles.iter().any(|role| roles.contains(role)) {
             Ruling::Serve
         } else {
@@ -170,7 +187,7 @@ impl Access {
     }
 
     async fn guild(&self, guild: u64) -> Ruling {
-        match &self.settings.guilds {
+        match &self.served().settings.guilds {
             GuildPolicy::All => return Ruling::Serve,
             GuildPolicy::Listed(ids) if ids.contains(&guild) => return Ruling::Serve,
             GuildPolicy::Listed(_) => return unserved(guild),
@@ -204,7 +221,7 @@ impl Access {
         if guild.owner_id.parse().is_ok_and(|owner| self.is_operator(owner)) {
             return Ok(true);
         }
-        for operator in &self.operators {
+        for operator in self.all_operators() {
             match self.rest.get::<GuildMember>(&format!("guilds/{id}/members/{operator}")).await {
                 Ok(member) if guild.lets_manage(id, &member.roles) => return Ok(true),
                 Ok(_) | Err(RestError::Status { status: 403 | 404, .. }) => {}
@@ -216,7 +233,8 @@ impl Access {
 
     /// Whether the channel, or the channel that a thread hangs on, is in the list.
     async fn is_allowed_channel(&self, channel: u64) -> bool {
-        let allowed = &self.settings.allowed_channel_ids;
+        let served = self.served();
+        let allowed = &served.settings.allowed_channel_ids;
         if allowed.is_empty() || allowed.contains(&channel) {
             return true;
         }
@@ -257,7 +275,7 @@ impl Access {
 
     /// Counts a question against `USER_MESSAGES_PER_HOUR`. `Err`: how long until the next one.
     pub(super) fn count_question(&self, user: u64) -> Result<(), Duration> {
-        let limit = usize::try_from(self.settings.user_messages_per_hour).unwrap_or(usize::MAX);
+        let limit = usize::try_from(self.served().settings.user_messages_per_hour).unwrap_or(usize::MAX);
         if limit == 0 || self.is_operator(user) {
             return Ok(());
         }
@@ -344,6 +362,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        config::DiscordSettings,
         http::{Http, HttpOptions},
         secret::Secret,
     };
@@ -356,7 +375,9 @@ mod tests {
         let rest =
             Rest::new(Http::new(&HttpOptions::default()).unwrap(), None, &Secret::new("FAKE")).unwrap();
         let owner = application(json!({ "id": "1", "owner": { "id": "10" }, "team": null }));
-        Access::new(settings, &owner, Arc::new(rest))
+        let (chat, providers) = (crate::config::ChatSettings::default(), Arc::default());
+        let (_, served) = watch::channel(Arc::new(Served { settings, chat, providers }));
+        Access::new(served, &owner, Arc::new(rest))
     }
 
     fn asker(user: u64, guild: Option<u64>) -> Asker {

@@ -195,6 +195,8 @@ impl Choices {
 impl Bot {
     /// What applies where somebody speaks.
     pub(super) async fn applied(&self, spot: &Spot) -> Applied {
-        settings::resolve(&self.choices.of(spot).await, &self.chat.allowed_models, &self.providers)
+        let choices = self.choices.of(spot).await;
+        let served = self.served();
+        settings::resolve(&choices, &served.chat.allowed_models, &served.providers)
     }
 }

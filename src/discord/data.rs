@@ -27,18 +27,25 @@ const QUIET_FOR: Duration = Duration::from_mins(10);
 /// How many event ids are remembered against duplicates (D25).
 const EVENTS: usize = 2048;
 
+/// The settings that may change while the bot runs. Whoever needs several of them takes them once.
+#[derive(Debug)]
+pub struct Served {
+    /// Discord's side of the settings.
+    pub settings: DiscordSettings,
+    /// How chats are run.
+    pub chat: ChatSettings,
+    /// The providers.
+    pub providers: Arc<Catalog>,
+}
+
 /// The bot, as its events and commands see it.
 pub(super) struct Bot {
-    /// Discord's side of the settings.
-    pub(super) settings: DiscordSettings,
-    /// How chats are run.
-    pub(super) chat: ChatSettings,
+    /// The settings, as they are now.
+    pub(super) served: watch::Receiver<Arc<Served>>,
     /// The models.
     pub(super) llm: Llm,
     /// The credentials.
     pub(super) pool: Pool,
-    /// The providers.
-    pub(super) providers: Arc<Catalog>,
     /// What people chose.
     pub(super) choices: Choices,
     /// The clock.
@@ -68,6 +75,16 @@ pub(super) struct Bot {
 }
 
 impl Bot {
+    /// The settings as they are now.
+    pub(super) fn served(&self) -> Arc<Served> {
+        Arc::clone(&self.served.borrow())
+    }
+
+    /// The providers as they are now.
+    pub(super) fn providers(&self) -> Arc<Catalog> {
+        Arc::clone(&self.served.borrow().providers)
+    }
+
     /// Whether this event id is new; it is not, the second time.
     pub(super) fn is_new(&self, event: u64) -> bool {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(event, ()).is_none()

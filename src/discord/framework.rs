@@ -12,7 +12,7 @@ use super::{
     checks::{Access, Application},
     choices::Choices,
     commands,
-    data::{Bot, Exchanges, QuietChannels, correlation_id},
+    data::{Bot, Exchanges, QuietChannels, Served, correlation_id},
     error::{CommandError, DiscordError, RestError, describe},
     events,
     register::{self, Registration},
@@ -22,11 +22,9 @@ use super::{
 use crate::{
     chat::{Inflight, Pacers},
     clock::Clock,
-    config::{ChatSettings, DiscordSettings},
     http::Http,
     llm::Llm,
     pool::Pool,
-    provider::Catalog,
     secret::Secret,
     shutdown::Shutdown,
     storage::Shared,
@@ -43,16 +41,12 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// What the bot runs with.
 pub struct DiscordParts {
-    /// Discord's side of the settings.
-    pub settings: DiscordSettings,
-    /// How chats are run.
-    pub chat: ChatSettings,
+    /// The settings; token and origin of the first ones count until the end.
+    pub served: watch::Receiver<Arc<Served>>,
     /// The models.
     pub llm: Llm,
     /// The credentials.
     pub pool: Pool,
-    /// The providers.
-    pub providers: Arc<Catalog>,
     /// The database, for what people choose.
     pub storage: Arc<Shared>,
     /// The clock.
@@ -69,9 +63,10 @@ pub struct DiscordParts {
 ///
 /// Discord being away is waited out; what a person has to mend comes back as an error at once.
 pub async fn run(parts: DiscordParts) -> Result<(), DiscordError> {
-    let token = parts.settings.token.clone().ok_or(DiscordError::NoToken)?;
-    let rest = Rest::new(parts.http.clone(), parts.settings.api_base.as_ref(), &token)
-        .ok_or(DiscordError::BadToken)?;
+    let first = Arc::clone(&parts.served.borrow());
+    let token = first.settings.token.clone().ok_or(DiscordError::NoToken)?;
+    let api_base = first.settings.api_base.clone();
+    let rest = Rest::new(parts.http.clone(), api_base.as_ref(), &token).ok_or(DiscordError::BadToken)?;
     let rest = Arc::new(rest);
     let shutdown = parts.shutdown.clone();
     let identity = tokio::select! {
@@ -89,7 +84,7 @@ pub async fn run(parts: DiscordParts) -> Result<(), DiscordError> {
         () = register_commands(&bot) => {}
         () = shutdown.token().cancelled() => return Ok(()),
     }
-    let ended = serve(&bot, &token, &http).await;
+    let ended = serve(&bot, &token, api_base.as_ref(), &http).await;
     bot.connected.send_replace(false);
     ended
 }
@@ -139,13 +134,11 @@ fn malformed(what: &str) -> DiscordError {
 }
 
 fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
-    let access = Access::new(parts.settings.clone(), &identity.application, Arc::clone(&rest));
+    let access = Access::new(parts.served.clone(), &identity.application, Arc::clone(&rest));
     Bot {
-        settings: parts.settings,
-        chat: parts.chat,
+        served: parts.served,
         llm: parts.llm,
         pool: parts.pool,
-        providers: parts.providers,
         choices: Choices::new(parts.storage),
         clock: parts.clock,
         rest,
@@ -188,14 +181,19 @@ async fn register_commands(bot: &Arc<Bot>) {
 }
 
 /// Keeps a client connected. A refused content intent is done without (D16).
-async fn serve(bot: &Arc<Bot>, token: &Secret, http: &Http) -> Result<(), DiscordError> {
+async fn serve(
+    bot: &Arc<Bot>,
+    token: &Secret,
+    api_base: Option<&Url>,
+    http: &Http,
+) -> Result<(), DiscordError> {
     let mut intents = GatewayIntents::GUILDS
         | GatewayIntents::GUILD_MESSAGES
         | GatewayIntents::DIRECT_MESSAGES
         | GatewayIntents::MESSAGE_CONTENT;
     let mut pause = Duration::from_secs(1);
     loop {
-        let mut client = client(bot, token, http, intents).await?;
+        let mut client = client(bot, token, (api_base, http), intents).await?;
         let shards = Arc::clone(&client.shard_manager);
         let ended = tokio::select! {
             ended = client.start_autosharded() => ended,
@@ -270,10 +268,9 @@ fn fate(error: &serenity::Error) -> Fate {
 async fn client(
     bot: &Arc<Bot>,
     token: &Secret,
-    http: &Http,
+    (api_base, http): (Option<&Url>, &Http),
     intents: GatewayIntents,
 ) -> Result<serenity::Client, DiscordError> {
-    let api_base = bot.settings.api_base.as_ref();
     let mut rest = serenity::HttpBuilder::new(token.expose()).client(http.client().clone());
     if let Some(base) = api_base {
         // serenity ignores a proxy while its limiter is on, and would ask the real discord.com.

@@ -121,7 +121,7 @@ pub(super) async fn before(
     kind: Kind,
     received_at: Instant,
 ) -> Vec<Turn> {
-    let until = received_at + PATIENCE.min(bot.chat.deadline / 4);
+    let until = received_at + PATIENCE.min(bot.served().chat.deadline / 4);
     tokio::time::timeout_at(until, read(bot, question, channel, kind)).await.unwrap_or_else(|_| {
         tracing::warn!(
             discord.channel = channel,
@@ -149,7 +149,9 @@ async fn read(bot: &Bot, question: &Seen, channel: u64, kind: Kind) -> Vec<Turn>
         }
     };
     let messages = match kind {
-        Kind::Direct if question.answers.is_none() => recent(&page, question, bot.chat.conversation_ttl),
+        Kind::Direct if question.answers.is_none() => {
+            recent(&page, question, bot.served().chat.conversation_ttl)
+        }
         Kind::Direct | Kind::Server => chain(bot, channel, question, &page).await,
     };
     shape(&messages, bot.user)

@@ -17,5 +17,6 @@ mod reply;
 mod sink;
 mod transport;
 
+pub use data::Served;
 pub use error::DiscordError;
 pub use framework::{DiscordParts, run};

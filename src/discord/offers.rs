@@ -39,21 +39,23 @@ impl Readiness {
 }
 
 /// The providers that have credentials, in the order in which they are tried.
-pub(super) fn providers(bot: &Bot) -> Vec<&Provider> {
+pub(super) fn providers(bot: &Bot) -> Vec<Provider> {
     let snapshot = bot.pool.snapshot();
     let has_any = |id: &ProviderId| {
         snapshot.credentials.iter().any(|credential| credential.provider.as_ref() == Some(id))
     };
-    bot.providers.iter().filter(|row| has_any(&row.id)).collect()
+    bot.providers().iter().filter(|row| has_any(&row.id)).cloned().collect()
 }
 
 /// What can be chosen, of one provider or of all, in the order of preference.
 pub(super) fn all(bot: &Bot, provider: Option<&ProviderId>) -> Vec<Offer> {
     let rows = providers(bot).into_iter().filter(|row| provider.is_none_or(|id| row.id == *id));
+    let served = bot.served();
     rows.flat_map(|row| {
-        row.models.iter().map(|model| ModelRef { provider: row.id.clone(), model: model.id.clone() })
+        let Provider { id, models, .. } = row;
+        models.into_iter().map(move |model| ModelRef { provider: id.clone(), model: model.id })
     })
-    .filter(|model| bot.chat.allowed_models.allows(model))
+    .filter(|model| served.chat.allowed_models.allows(model))
     .map(|model| {
         let is_ready = bot.pool.has_ready(&model.provider, &model.model);
         let readiness = if is_ready { Readiness::Ready } else { Readiness::Resting };
@@ -82,8 +84,8 @@ pub(super) fn named(bot: &Bot, text: &str) -> Result<ModelRef, String> {
 /// The provider that a person typed; it has to offer something.
 pub(super) fn named_provider(bot: &Bot, text: &str) -> Result<ProviderId, String> {
     let id = super::commands::known_provider(bot, text)?;
-    let row = bot.providers.get(&id);
-    let default = row.and_then(|_| Choice::Provider(id.clone()).model(&bot.providers));
+    let served = bot.served();
+    let default = Choice::Provider(id.clone()).model(&served.providers);
     if !providers(bot).iter().any(|row| row.id == id) {
         let known: Vec<String> = providers(bot).iter().map(|row| format!("`{}`", row.id)).collect();
         let have =
@@ -91,7 +93,7 @@ pub(super) fn named_provider(bot: &Bot, text: &str) -> Result<ProviderId, String
         return Err(format!("❌ Nobody here has a credential for **{id}**. {have}"));
     }
     match default {
-        Some(model) if bot.chat.allowed_models.allows(&model) => Ok(id),
+        Some(model) if served.chat.allowed_models.allows(&model) => Ok(id),
         Some(_) | None => Err(format!(
             "❌ My operators do not offer the default model of **{id}** here; `/settings models provider:{id}` shows what \
              you can choose."

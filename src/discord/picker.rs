@@ -209,8 +209,9 @@ pub(super) fn standing(bot: &Bot, applied: &Applied) -> String {
 /// The model that answers: the one that was chosen, else the default one.
 fn answering(bot: &Bot, applied: &Applied) -> Option<ModelRef> {
     let chosen = applied.model.as_ref().map(|(model, _)| model);
-    chosen.or(bot.chat.default_model.as_ref()).cloned().or_else(|| {
-        let mut rows = bot.providers.iter();
+    let served = bot.served();
+    chosen.or(served.chat.default_model.as_ref()).cloned().or_else(|| {
+        let mut rows = served.providers.iter();
         let ready = rows.find(|row| bot.pool.has_ready(&row.id, &row.default_model))?;
         Some(ModelRef { provider: ready.id.clone(), model: ready.default_model.clone() })
     })

@@ -14,7 +14,7 @@ mod tally;
 mod transport;
 pub mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use futures::stream::BoxStream;
 
@@ -28,6 +28,7 @@ use crate::{
 };
 
 /// What chats are run with.
+#[derive(Clone)]
 pub struct LlmParts {
     /// Models, order, time limits.
     pub settings: ChatSettings,
@@ -51,17 +52,25 @@ pub type ChatStream = BoxStream<'static, Result<ChatEvent, ChatFailure>>;
 /// Chats with whatever credential works. Cheap to clone.
 #[derive(Clone)]
 pub struct Llm {
-    parts: Arc<LlmParts>,
+    /// As they are now; a chat keeps those that it began with.
+    parts: Arc<RwLock<Arc<LlmParts>>>,
 }
 
 impl Llm {
     /// Builds it.
     pub fn new(parts: LlmParts) -> Self {
-        Self { parts: Arc::new(parts) }
+        Self { parts: Arc::new(RwLock::new(Arc::new(parts))) }
+    }
+
+    /// Runs chats with other settings from now on; those under way go on as they began.
+    pub fn configure(&self, settings: ChatSettings, providers: Arc<Catalog>) {
+        let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
+        *parts = Arc::new(LlmParts { settings, providers, ..LlmParts::clone(&parts) });
     }
 
     /// Runs one chat. The stream ends after [`ChatEvent::Finished`] or after one failure.
     pub fn chat(&self, request: ChatRequest) -> ChatStream {
-        failover::stream(self.parts.clone(), request)
+        let parts = Arc::clone(&self.parts.read().unwrap_or_else(PoisonError::into_inner));
+        failover::stream(parts, request)
     }
 }

@@ -57,6 +57,21 @@ fn the_readme_and_the_page_on_configuration_have_every_variable() {
     }
 }
 
+#[test]
+fn the_page_on_configuration_names_what_holds_at_once() {
+    let text = read("docs/configuration.md");
+    let (_, inside, _) = between("docs/configuration.md", &text, ("<!-- at once -->", "<!-- /at once -->"));
+    for variable in variables::VARIABLES {
+        let is_named = inside.contains(&format!("`{}`", variable.name));
+        assert_eq!(is_named, cortana::config::is_at_once(variable.name), "{}", variable.name);
+    }
+    for variable in variables::PROVIDER_VARIABLES {
+        let is_named = inside.contains(&format!("`<PROVIDER>_{}`", variable.suffix));
+        let is_at_once = cortana::config::is_at_once(&format!("OPENAI_{}", variable.suffix));
+        assert_eq!(is_named, is_at_once, "{}", variable.suffix);
+    }
+}
+
 /// The table of every metric.
 fn table_of_metrics() -> String {
     let rows = metrics::ALL.iter().map(|metric| {

@@ -48,6 +48,7 @@ mod pool_shared;
 mod pool_soak;
 mod pool_state;
 mod pool_watch;
+mod reload;
 mod run;
 mod run_together;
 mod sandbox_report;

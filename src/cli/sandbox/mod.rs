@@ -207,7 +207,7 @@ async fn with_bot(sandbox: &Sandbox, plan: &Plan, form: Form, report: Reporting)
         // Where nothing is played, nobody takes it.
         drop(hand_over.send(pool.clone()));
     };
-    let mut bot = tasks.spawn(app::run_observed(settings, stop.clone(), observe));
+    let mut bot = tasks.spawn(app::run_observed(settings, stop.clone(), None, observe));
 
     let performance = async {
         play::ready(sandbox).await?;

@@ -110,8 +110,8 @@ fn provider_choices(bot: &Bot, partial: &str) -> Vec<(String, String)> {
     let count = |id: &ProviderId| {
         snapshot.credentials.iter().filter(|credential| credential.provider.as_ref() == Some(id)).count()
     };
-    let mut rows: Vec<_> = bot
-        .providers
+    let providers = bot.providers();
+    let mut rows: Vec<_> = providers
         .iter()
         .map(|provider| (count(&provider.id), provider))
         .filter(|(credentials, provider)| *credentials > 0 || matches!(provider.login, LoginKind::OAuth(_)))
@@ -168,11 +168,12 @@ fn matches(partial: &str, texts: &[&str]) -> bool {
 
 /// The provider that a person named, checked again on submit.
 pub(super) fn known_provider(bot: &Bot, text: &str) -> Result<ProviderId, String> {
+    let providers = bot.providers();
     let id: Result<ProviderId, _> = text.parse();
     match id {
-        Ok(id) if bot.providers.get(&id).is_some() => Ok(id),
+        Ok(id) if providers.get(&id).is_some() => Ok(id),
         _ => {
-            let known: Vec<&str> = bot.providers.iter().map(|provider| provider.id.as_str()).collect();
+            let known: Vec<&str> = providers.iter().map(|provider| provider.id.as_str()).collect();
             let typed: String =
                 text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-".contains(*c)).take(32).collect();
             let meant = nearest(&typed, known.iter().copied());

@@ -58,7 +58,7 @@ pub(in crate::discord) async fn refresh_now(
     interaction.acknowledge(bot).await?;
     let providers: Vec<ProviderId> = match &view.provider {
         Some(provider) => vec![provider.clone()],
-        None => bot.providers.iter().map(|provider| provider.id.clone()).collect(),
+        None => bot.providers().iter().map(|provider| provider.id.clone()).collect(),
     };
     let mut lines = Vec::new();
     for provider in providers {
@@ -67,7 +67,7 @@ pub(in crate::discord) async fn refresh_now(
             lines.push(report::short(&provider, &reports, &id));
         }
     }
-    let mut body = embeds::status(&bot.pool.snapshot(), &bot.providers, view);
+    let mut body = embeds::status(&bot.pool.snapshot(), &bot.providers(), view);
     if !lines.is_empty() {
         body["content"] = cut(&lines.join("\n"), MESSAGE_LIMIT).into();
     }

@@ -24,5 +24,5 @@ pub(super) async fn oauth_status(
         Err(sentence) => return answer(ctx, &interaction, &sentence).await,
     };
     let view = View { provider, page: 0 };
-    Ok(interaction.edit(bot, embeds::status(&bot.pool.snapshot(), &bot.providers, &view)).await?)
+    Ok(interaction.edit(bot, embeds::status(&bot.pool.snapshot(), &bot.providers(), &view)).await?)
 }

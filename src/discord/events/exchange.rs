@@ -111,7 +111,7 @@ async fn ask(bot: Arc<Bot>, asked: Question) -> ChatStream {
     let (mut turns, applied) = tokio::join!(history, bot.applied(&asked.spot));
     turns.push(Turn::person(asked.asker.user, asked.message.name, asked.text));
     let scene = Scene { place: asked.place, now: bot.clock.now() };
-    let composed = compose(&bot.chat.system_prompt, &turns, &scene, &Budget::default());
+    let composed = compose(&bot.served().chat.system_prompt, &turns, &scene, &Budget::default());
     bot.llm.chat(ChatRequest {
         id: asked.to.exchange,
         model: applied.model.map(|(model, _)| model),

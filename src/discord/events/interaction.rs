@@ -113,7 +113,7 @@ async fn answer(
         Button::Models(list) => commands::listed(bot, interaction, &chooser, &list).await,
         Button::Pick(pick) => commands::picked(bot, interaction, &chooser, pick).await,
         Button::Status(view) => {
-            let body = embeds::status(&bot.pool.snapshot(), &bot.providers, &view);
+            let body = embeds::status(&bot.pool.snapshot(), &bot.providers(), &view);
             Ok(interaction.update(bot, body).await?)
         }
         Button::Refresh(view) => commands::refresh_now(bot, interaction, user, &view).await,

@@ -111,7 +111,7 @@ fn too_many(bot: &Bot, wait: Duration) -> String {
     let again = bot.clock.now() + wait;
     format!(
         "You have asked {} questions within an hour, which is the limit here; you can go on {}.",
-        bot.settings.user_messages_per_hour,
+        bot.served().settings.user_messages_per_hour,
         relative(again)
     )
 }

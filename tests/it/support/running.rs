@@ -68,12 +68,18 @@ impl Process {
         (answer.status().as_u16(), answer.json().await.expect("JSON"))
     }
 
-    /// Sends SIGTERM and waits for the end.
-    pub(crate) async fn terminate(mut self) -> Output {
-        let child = self.child.take().expect("started");
+    /// Sends a signal to the bot.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("started");
         // strace keeps signals to itself; its child is the bot.
         let bot = children(child.id()).first().copied().or(Pid::from_raw(child.id().cast_signed()));
-        kill_process(bot.expect("no process has the number 0"), Signal::TERM).expect("it runs");
+        kill_process(bot.expect("no process has the number 0"), signal).expect("it runs");
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub(crate) async fn terminate(mut self) -> Output {
+        self.signal(Signal::TERM);
+        let child = self.child.take().expect("started");
         tokio::task::spawn_blocking(move || child.wait_with_output())
             .await
             .expect("a thread")
