@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::{
     File, GatewaySettings, Reacting, Sandbox, ScriptError,
-    discord::{GatewayFault, Id, RestFault},
+    discord::{Form, GatewayFault, Id, RestFault},
     vendor::{Act, Fault, Hint, Reply, Vendors},
     web,
 };
@@ -319,12 +319,21 @@ async fn unreact(
 struct NewThread {
     #[serde(flatten)]
     actor: Actor,
-    message_id: Id,
+    message_id: Option<Id>,
     name: String,
+    content: Option<String>,
 }
 
+/// From a message; a post in a forum where there is `content`; otherwise a private one.
 async fn thread(Extracted(sandbox): Extracted<Sandbox>, Sent(new): Sent<NewThread>) -> Outcome {
-    done(json!({"id": sandbox.start_thread(new.actor.user(&sandbox), new.message_id, &new.name)?}))
+    let NewThread { actor, message_id, name, content } = new;
+    let (user, channel) = (actor.user(&sandbox), actor.channel(&sandbox));
+    let id = match (message_id, content) {
+        (Some(message), _) => sandbox.start_thread(user, message, &name)?,
+        (None, Some(text)) => sandbox.post_in_forum(user, channel, &name, &text)?,
+        (None, None) => sandbox.start_private_thread(user, channel, &name)?,
+    };
+    done(json!({"id": id}))
 }
 
 async fn interaction(Extracted(sandbox): Extracted<Sandbox>, Path(id): Path<Id>) -> Outcome {
@@ -402,8 +411,19 @@ async fn person(Extracted(sandbox): Extracted<Sandbox>, Sent(new): Sent<Named>) 
     done(json!({"id": sandbox.add_person(&new.name)}))
 }
 
-async fn channel(Extracted(sandbox): Extracted<Sandbox>, Sent(new): Sent<Named>) -> Outcome {
-    done(json!({"id": sandbox.add_channel(&new.name)}))
+#[derive(Debug, Deserialize)]
+struct NewChannel {
+    name: String,
+    #[serde(default)]
+    form: Form,
+}
+
+async fn channel(Extracted(sandbox): Extracted<Sandbox>, Sent(new): Sent<NewChannel>) -> Outcome {
+    let id = match new.form {
+        Form::Text => sandbox.add_channel(&new.name),
+        Form::Forum => sandbox.add_forum(&new.name),
+    };
+    done(json!({"id": id}))
 }
 
 async fn vendors(Extracted(sandbox): Extracted<Sandbox>) -> Outcome {

@@ -38,8 +38,9 @@ class Controls(discord.ui.View):
 
     @discord.ui.select(custom_id="choose:1", options=[discord.SelectOption(label=one, value=one) for one in ("tea", "milk")])
     async def choose(self, interaction, select):
-        say("chosen", values=select.values)
         await interaction.response.send_modal(Feedback(custom_id="feedback:1"))
+        # Nobody fills a form in before it was shown.
+        say("chosen", values=select.values)
 
 
 class Bot(discord.AutoShardedClient):

@@ -1,14 +1,15 @@
 //! Clients that other people wrote, against the emulated Discord: nothing in it may be shaped after our own.
 //!
-//! They are programs of their own in `tests/clients`. The libraries are installed by `.ci/run`; `TEST_DISCORD_PY` names
-//! a Python that has discord.py. Without it the test says that it skips.
+//! They are programs of their own in `tests/clients`. The libraries are installed by `.ci/run`: `TEST_DISCORD_PY` names a
+//! Python that has discord.py, `TEST_DISCORD_JS` the `node_modules` that have discord.js. Without them the tests say that
+//! they skip.
 #![expect(clippy::print_stdout, reason = "a test that skips says so aloud")]
 
 use std::{collections::BTreeMap, path::Path, process::Stdio, time::Duration};
 
 use cortana::sandbox::{
     Id, Reacting, Sandbox,
-    discord::{Answered, GatewayFault, Message, RestAction, RestFault, Scope},
+    discord::{GatewayFault, Message, RestAction, RestFault, Scope},
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -16,7 +17,7 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-use crate::emulator::client::World;
+use crate::{emulator::client::World, support::contract::Asked};
 
 /// Long enough for a busy machine; nothing waits for it when all is well.
 const SOON: Duration = Duration::from_secs(30);
@@ -30,13 +31,12 @@ struct Client {
 }
 
 impl Client {
-    fn start(world: &World, program: &str, script: &str) -> Self {
+    fn start(world: &World, command: &mut Command, script: &str) -> Self {
         let endpoints = world.sandbox.endpoints();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
-        let mut child = Command::new(program)
+        let mut child = command
             .arg(script)
             .arg(endpoints.discord_api_base)
-            .env_clear()
             .env("DISCORD_TOKEN", endpoints.bot_token)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -110,11 +110,6 @@ async fn play(world: &World, client: &mut Client) {
     let inside = inside.expect("a message in the thread");
     let chosen = sandbox.choose(owner, inside.id, "choose:1", &["tea"]).unwrap();
     assert_eq!(client.told("chosen").await["values"], json!(["tea"]));
-    let opened = |sandbox: &Sandbox| {
-        let answered = sandbox.interaction(chosen)?.answered;
-        matches!(answered, Answered::WithModal { .. }).then_some(())
-    };
-    sandbox.wait_for(SOON, opened).await.expect("a modal");
     let words = BTreeMap::from([("words".to_owned(), "milk".to_owned())]);
     let submitted = sandbox.submit(owner, chosen, &words).unwrap();
     assert_eq!(client.told("modal").await["words"], "milk");
@@ -152,7 +147,8 @@ async fn play(world: &World, client: &mut Client) {
     let question = sandbox.ask("again").unwrap();
     assert_eq!(text(&answers(sandbox, question, 1).await[0]), "heard");
     sandbox.rewrite(question, "again and again").unwrap();
-    assert_eq!(client.told("edited").await["text"], "again and again");
+    // A thread that was started from a message changes that message as well.
+    while client.told("edited").await["text"] != "again and again" {}
     sandbox.react(owner, question, "🎉", Reacting::Put).unwrap();
     assert_eq!(client.told("reacted").await["emoji"], "🎉");
     sandbox.remove(question).unwrap();
@@ -172,7 +168,15 @@ async fn play(world: &World, client: &mut Client) {
 #[tokio::test]
 async fn discord_py_logs_in_registers_listens_and_answers() {
     let Some(python) = installed("TEST_DISCORD_PY") else { return };
-    let world = World::start().await;
-    let mut client = Client::start(&world, &python, "discord_py.py");
+    let world = World::start_judged(Some(Asked::ByOthers)).await;
+    let mut client = Client::start(&world, &mut Command::new(python), "discord_py.py");
+    play(&world, &mut client).await;
+}
+
+#[tokio::test]
+async fn discord_js_logs_in_registers_listens_and_answers() {
+    let Some(modules) = installed("TEST_DISCORD_JS") else { return };
+    let world = World::start_judged(Some(Asked::ByOthers)).await;
+    let mut client = Client::start(&world, Command::new("node").env("NODE_PATH", modules), "discord_js.cjs");
     play(&world, &mut client).await;
 }

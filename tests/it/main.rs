@@ -20,6 +20,7 @@ mod discord_contract;
 mod discord_credential;
 mod discord_limits;
 mod discord_settings;
+mod discord_shards;
 mod discord_trouble;
 mod docs_in_sync;
 mod emulator;

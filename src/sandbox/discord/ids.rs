@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 /// Discord's epoch, the first millisecond of 2015, in Unix milliseconds (Reference, "Snowflakes").
 const EPOCH_MS: u64 = 1_420_070_400_000;
@@ -34,6 +35,13 @@ impl Serialize for Id {
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl Id {
+    /// An id in a request: Discord takes numbers as well as strings, and answers strings (Reference, "Snowflakes").
+    pub(crate) fn sent(value: &Value) -> Option<Self> {
+        value.as_u64().map(Self).or_else(|| value.as_str()?.parse().ok())
     }
 }
 
@@ -70,5 +78,10 @@ mod tests {
     fn an_id_travels_as_a_string() {
         assert_eq!(serde_json::to_string(&Id(1_234_567_890_123_456_789)).unwrap(), "\"1234567890123456789\"");
         assert!(serde_json::from_str::<Id>("5").is_err());
+        let sent = |text: &str| Id::sent(&serde_json::from_str(text).unwrap());
+        assert_eq!(
+            [sent("5"), sent("\"5\""), sent("-5"), sent("\"x\"")],
+            [Some(Id(5)), Some(Id(5)), None, None]
+        );
     }
 }

@@ -84,7 +84,7 @@ impl AllowedMentions {
                     "Must be 100 or fewer in length.",
                 );
             }
-            given.iter().filter_map(snowflake).collect()
+            given.iter().filter_map(Id::sent).collect()
         };
         let (roles, users) = (ids("roles", Kind::Roles), ids("users", Kind::Users));
         let reply = match field.get("replied_user").and_then(Value::as_bool) {
@@ -97,10 +97,6 @@ impl AllowedMentions {
 
 fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-fn snowflake(value: &Value) -> Option<Id> {
-    value.as_str()?.parse().ok()
 }
 
 /// What a text names, allowed or not.

@@ -114,11 +114,7 @@ impl State {
         self.refuse_archived(message.channel_id)?;
         let mut kept = message.attachments.clone();
         if let Some(listed) = &body.attachments {
-            let stays = |id: Id| {
-                listed.iter().any(|entry| {
-                    entry.get("id").and_then(Value::as_str).is_some_and(|listed| listed == id.to_string())
-                })
-            };
+            let stays = |id: Id| listed.iter().any(|entry| entry.get("id").and_then(Id::sent) == Some(id));
             kept.retain(|attachment| stays(attachment.id));
         }
         kept.extend(self.store(

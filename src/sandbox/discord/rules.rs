@@ -142,7 +142,7 @@ fn array<'v>(field: Option<&'v Value>, path: &str, errors: &mut FormErrors) -> O
 
 fn reference(field: Option<&Value>, path: &str, errors: &mut FormErrors) -> Option<Reference> {
     let field = field.filter(|field| !field.is_null())?;
-    let id = |key: &str| field.get(key).and_then(Value::as_str).and_then(|id| id.parse().ok());
+    let id = |key: &str| field.get(key).and_then(Id::sent);
     let Some(message) = id("message_id") else {
         required(&format!("{path}.message_id"), errors);
         return None;

@@ -40,8 +40,8 @@ pub mod intent {
     pub const MESSAGE_CONTENT: u64 = 1 << 15;
     /// The three that need a switch in the developer portal.
     pub const PRIVILEGED: u64 = GUILD_MEMBERS | GUILD_PRESENCES | MESSAGE_CONTENT;
-    /// Every bit that is defined.
-    pub const DEFINED: u64 = 0b11_0000_0000_1111_1111_1111_1111 | (1 << 20) | (1 << 21);
+    /// Every bit that is defined: 0 to 16, automatic moderation, polls.
+    pub const DEFINED: u64 = ((1 << 17) - 1) | (0b11 << 20) | (0b11 << 24);
 }
 
 /// How many events of a session can be replayed.

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serde::Deserialize;
+
 use super::{
     ids::Id,
     threads::{Access, Thread},
@@ -165,9 +167,11 @@ pub struct Overwrite {
 }
 
 /// What can be in a channel of a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Form {
     /// Messages.
+    #[default]
     Text,
     /// Posts only, each of them a thread.
     Forum,

@@ -42,7 +42,7 @@ impl World {
         Self::start_judged(None).await
     }
 
-    async fn start_judged(asked: Option<Asked>) -> Self {
+    pub(crate) async fn start_judged(asked: Option<Asked>) -> Self {
         let shutdown = Shutdown::new();
         let listen: SocketAddr = ([127, 0, 0, 1], 0).into();
         let sandbox = Sandbox::start(listen, &shutdown).await.expect("a free port");

@@ -1,6 +1,7 @@
 //! Private threads, forums, and the lists of closed threads.
 
 use cortana::sandbox::{Id, discord::permission};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::client::World;
@@ -148,4 +149,25 @@ async fn a_mention_in_code_is_none() {
     );
     world.sandbox.say(world.channel(), world.owner(), &format!("```\n{mention}\n``` and {mention}")).unwrap();
     assert_eq!(bot.event("MESSAGE_CREATE").await["mentions"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn forums_private_threads_and_the_gateways_settings_are_made_over_http() {
+    let world = World::start().await;
+    let forum =
+        world.control(Method::POST, "/channels", Some(json!({"name": "help", "form": "forum"}))).await.1;
+    let post = json!({"channel_id": forum["id"], "name": "How?", "content": "Like this?"});
+    let (status, post) = world.control(Method::POST, "/threads", Some(post)).await;
+    assert_eq!(status, 200, "{post}");
+    let path = format!("/channels/{}", post["id"].as_str().unwrap());
+    assert_eq!(world.get(&path).await.1["parent_id"], forum["id"]);
+    let private = world.control(Method::POST, "/threads", Some(json!({"name": "Theirs"}))).await.1;
+    let path = format!("/channels/{}", private["id"].as_str().unwrap());
+    assert_eq!(world.get(&path).await.1["code"], 50_001, "the bot was not invited");
+    let settings = json!({"shards": 3, "max_concurrency": 16, "session_starts_left": 7});
+    assert_eq!(world.control(Method::PUT, "/gateway", Some(settings)).await.0, 200);
+    let told = world.get("/gateway/bot").await.1;
+    assert_eq!((&told["shards"], &told["session_start_limit"]["remaining"]), (&json!(3), &json!(7)));
+    let typo = json!({"shard": 3});
+    assert_eq!(world.control(Method::PUT, "/gateway", Some(typo)).await.0, 422);
 }

@@ -41,10 +41,10 @@ pub(super) fn application(state: &State) -> Answer {
 
 /// `POST /users/@me/channels`: the same channel every time.
 pub(super) fn open_direct(state: &mut State, request: &Request) -> Outcome {
-    let Some(recipient) = request.body.get("recipient_id").and_then(Value::as_str) else {
+    let Some(recipient) = request.body.get("recipient_id").filter(|id| !id.is_null()) else {
         return Err(FormErrors::one("recipient_id", "BASE_TYPE_REQUIRED", "This field is required"));
     };
-    let person = recipient.parse().ok().and_then(|id: Id| state.world.users.get(&id));
+    let person = Id::sent(recipient).and_then(|id| state.world.users.get(&id));
     let person = person.ok_or(Known::UnknownUser)?;
     if person.kind == Kind::Bot {
         return Err(Known::NotToThisUser.into());
