@@ -1,5 +1,7 @@
 //! The control API over HTTP: what people do, what is to be seen, and what goes wrong. `docs/sandbox.md` describes it.
 
+mod gateway;
+
 use std::{
     collections::{BTreeMap, HashMap},
     time::Duration,
@@ -18,8 +20,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    File, GatewaySettings, Reacting, Sandbox, ScriptError,
-    discord::{Form, GatewayFault, Id, RestFault},
+    File, Reacting, Sandbox, ScriptError,
+    discord::{Form, Id, RestFault},
     vendor::{Act, Fault, Hint, Reply, Vendors},
     web,
 };
@@ -83,7 +85,7 @@ pub(super) fn router(sandbox: &Sandbox) -> Router {
         .route("/transcript", get(transcript))
         .route("/report", get(report))
         .route("/requests", get(requests))
-        .route("/gateway", get(gateway).post(gateway_fault).put(gateway_settings))
+        .route("/gateway", get(gateway::log).post(gateway::fault).put(gateway::set))
         .route("/faults", post(fault).delete(clear))
         .route("/latency", put(latency))
         .route("/advance", post(advance))
@@ -358,23 +360,6 @@ async fn requests(
 ) -> Outcome {
     let skip = query.get("skip").and_then(|skip| skip.parse().ok()).unwrap_or(0);
     done(sandbox.recorded_requests().into_iter().skip(skip).collect::<Vec<_>>())
-}
-
-async fn gateway(Extracted(sandbox): Extracted<Sandbox>) -> Outcome {
-    done(sandbox.gateway_log())
-}
-
-async fn gateway_fault(Extracted(sandbox): Extracted<Sandbox>, Sent(fault): Sent<GatewayFault>) -> Outcome {
-    sandbox.gateway_fault(fault);
-    done(json!({}))
-}
-
-async fn gateway_settings(
-    Extracted(sandbox): Extracted<Sandbox>,
-    Sent(settings): Sent<GatewaySettings>,
-) -> Outcome {
-    sandbox.set_gateway(settings);
-    done(json!({}))
 }
 
 async fn fault(Extracted(sandbox): Extracted<Sandbox>, Sent(fault): Sent<RestFault>) -> Outcome {

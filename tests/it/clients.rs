@@ -17,7 +17,7 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-use crate::{emulator::client::World, support::contract::Asked};
+use crate::{emulator::client::World, support::contract::Asker};
 
 /// Long enough for a busy machine; nothing waits for it when all is well.
 const SOON: Duration = Duration::from_secs(30);
@@ -168,7 +168,7 @@ async fn play(world: &World, client: &mut Client) {
 #[tokio::test]
 async fn discord_py_logs_in_registers_listens_and_answers() {
     let Some(python) = installed("TEST_DISCORD_PY") else { return };
-    let world = World::start_judged(Some(Asked::ByOthers)).await;
+    let world = World::start_judged(Some(Asker::Others)).await;
     let mut client = Client::start(&world, &mut Command::new(python), "discord_py.py");
     play(&world, &mut client).await;
 }
@@ -176,7 +176,7 @@ async fn discord_py_logs_in_registers_listens_and_answers() {
 #[tokio::test]
 async fn discord_js_logs_in_registers_listens_and_answers() {
     let Some(modules) = installed("TEST_DISCORD_JS") else { return };
-    let world = World::start_judged(Some(Asked::ByOthers)).await;
+    let world = World::start_judged(Some(Asker::Others)).await;
     let mut client = Client::start(&world, Command::new("node").env("NODE_PATH", modules), "discord_js.cjs");
     play(&world, &mut client).await;
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     emulator::client::World,
-    support::contract::{Asked, EXCEPTIONS, Judged, judged},
+    support::contract::{Asker, EXCEPTIONS, Judged, judged},
 };
 
 /// A run that touches every route, with what the bot sends.
@@ -135,7 +135,7 @@ async fn reactions_and_threads(world: &World, one: &str) {
 async fn requests_and_answers_keep_to_the_published_document() {
     let world = World::start().await;
     run(&world).await;
-    let judge = Judged::new(&world.sandbox, Asked::ByATest);
+    let judge = Judged::new(&world.sandbox, Asker::Test);
     let before = judged();
     let Some(complaints) = judge.complaints() else {
         println!("SKIPPED: DISCORD_OPENAPI is not set");
@@ -165,7 +165,7 @@ async fn what_is_against_the_document_is_found_in_requests_and_in_queries() {
     world.ask(Method::PUT, &world.messages_path(), None).await;
     world.get("/no/such/route").await;
     world.get(&format!("/guilds/{}?nonsense=1", landmarks.guild)).await;
-    let judge = Judged::new(&world.sandbox, Asked::ByABot);
+    let judge = Judged::new(&world.sandbox, Asker::Bot);
     let Some(found) = judge.complaints() else {
         println!("SKIPPED: DISCORD_OPENAPI is not set");
         return;

@@ -16,7 +16,7 @@ use tokio_tungstenite::{
     tungstenite::{Message, protocol::CloseFrame},
 };
 
-use crate::support::contract::{Asked, Judged};
+use crate::support::contract::{Asker, Judged};
 
 /// Every intent that needs no switch, and the content of messages.
 pub(crate) const INTENTS: u64 = 1 | (1 << 9) | (1 << 11) | (1 << 12) | (1 << 14) | (1 << 15);
@@ -34,7 +34,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        Self::start_judged(Some(Asked::ByATest)).await
+        Self::start_judged(Some(Asker::Test)).await
     }
 
     /// One in which anything may be against the published document.
@@ -42,7 +42,7 @@ impl World {
         Self::start_judged(None).await
     }
 
-    pub(crate) async fn start_judged(asked: Option<Asked>) -> Self {
+    pub(crate) async fn start_judged(asked: Option<Asker>) -> Self {
         let shutdown = Shutdown::new();
         let listen: SocketAddr = ([127, 0, 0, 1], 0).into();
         let sandbox = Sandbox::start(listen, &shutdown).await.expect("a free port");

@@ -16,7 +16,7 @@ use cortana::{
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use super::contract::{Asked, Judged};
+use super::contract::{Asker, Judged};
 
 /// Long enough for a busy machine; nothing waits for it when all is well.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -67,7 +67,7 @@ impl World {
             }
         }
         variables.push(("ACCEPT_PROVIDER_TERMS".to_owned(), "gemini_cli,antigravity".to_owned()));
-        Self { _judge: Judged::new(&sandbox, Asked::ByABot), sandbox, life, home, variables, tls: None }
+        Self { _judge: Judged::new(&sandbox, Asker::Bot), sandbox, life, home, variables, tls: None }
     }
 
     /// One that answers for `discord.com` itself: its bots have no `DISCORD_API_BASE`, and serenity its rate limiter.

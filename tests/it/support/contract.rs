@@ -61,15 +61,15 @@ const EVENTS: &[(&str, &str, &str)] = &[
 /// Where the document is known to the registry of schemas.
 const URI: &str = "https://discord.invalid/openapi.json";
 
-/// Who made the requests.
+/// Who asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum Asker {
     /// A bot: each of its requests keeps to the document.
-    ByABot,
+    Bot,
     /// Libraries of other people, which send ids as numbers among others: the emulator's answers are judged alone.
-    ByOthers,
+    Others,
     /// A test, some of them wrong on purpose: what the emulator accepted, and all its answers, keep to the document.
-    ByATest,
+    Test,
 }
 
 /// How much was judged in this process.
@@ -78,11 +78,11 @@ static JUDGED: AtomicUsize = AtomicUsize::new(0);
 /// Judges an emulated Discord when it is dropped.
 pub(crate) struct Judged {
     sandbox: Sandbox,
-    asked: Asked,
+    asked: Asker,
 }
 
 impl Judged {
-    pub(crate) fn new(sandbox: &Sandbox, asked: Asked) -> Self {
+    pub(crate) fn new(sandbox: &Sandbox, asked: Asker) -> Self {
         Self { sandbox: sandbox.clone(), asked }
     }
 
@@ -110,7 +110,7 @@ pub(crate) fn judge_process(control: &str, token: &str) -> usize {
     let Some(contract) = Contract::of_this_process().filter(|_| !thread::panicking()) else { return 0 };
     let requests: Vec<RecordedRequest> =
         serde_json::from_slice(&get(&format!("{control}/requests"), token)).expect("the record");
-    demand_none(contract.against_requests(&requests, Asked::ByABot));
+    demand_none(contract.against_requests(&requests, Asker::Bot));
     requests.len()
 }
 
@@ -169,7 +169,7 @@ impl Contract {
         Self { document, registry: registry.expect("a document with schemas"), validators: Mutex::default() }
     }
 
-    fn against_requests(&self, requests: &[RecordedRequest], asked: Asked) -> BTreeSet<String> {
+    fn against_requests(&self, requests: &[RecordedRequest], asked: Asker) -> BTreeSet<String> {
         JUDGED.fetch_add(requests.len(), Ordering::Relaxed);
         requests.iter().flat_map(|request| self.complaints(request, asked)).collect()
     }
@@ -189,12 +189,12 @@ impl Contract {
     }
 
     /// What the document says against a request and its answer.
-    fn complaints(&self, request: &RecordedRequest, asked: Asked) -> Vec<String> {
-        let by_bot = asked == Asked::ByABot;
+    fn complaints(&self, request: &RecordedRequest, asked: Asker) -> Vec<String> {
+        let by_bot = asked == Asker::Bot;
         let is_judged = match asked {
-            Asked::ByABot => true,
-            Asked::ByATest => request.status < 300,
-            Asked::ByOthers => false,
+            Asker::Bot => true,
+            Asker::Test => request.status < 300,
+            Asker::Others => false,
         };
         let Some((template, operation)) = self.operation(&request.method, &request.path) else {
             let refused = request.status == 404 || request.status == 401;

@@ -1,6 +1,6 @@
 //! Who and what: the gateway's address, users, the application, servers, members, direct channels.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     super::{
