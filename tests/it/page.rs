@@ -1,5 +1,7 @@
 //! The sandbox's page in a real browser: chat, commands, failover, history, hostile text, sizes, the keyboard.
 
+mod keyboard;
+
 use std::{
     io::{BufRead as _, BufReader},
     process::{Child, ChildStdout, Command, Stdio},
@@ -280,6 +282,9 @@ async fn a_failover(browser: &Browser) {
         answered(browser, &format!("“{question}”")).await;
     }
     browser.until(&format!("{ada}.innerText.includes('Cooling down')")).await;
+    browser
+        .until("document.querySelector('.events').innerText.includes('gemini_cli gemini-ada.json: rests 30 s for')")
+        .await;
     let grace = "[...document.querySelectorAll('.credential')].find((card) => card.innerText.includes('gemini-grace'))";
     browser.until(&format!("{grace}.innerText.includes('Valid')")).await;
 }

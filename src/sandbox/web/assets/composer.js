@@ -151,7 +151,7 @@ export function Composer({ app, channel, replyTo, draft, setDraft }) {
   const replied = replyTo && app.message(replyTo);
   return html`<div class="composer">
     ${open &&
-    html`<ul class="offers" id="offers" role="listbox" aria-label="Suggestions">
+    html`<ul class="offers" id="offers" role="listbox" tabindex="0" aria-label="Suggestions">
       ${offers.map(
         (offer, index) => html`<li
           id=${`offer${index}`}
@@ -167,6 +167,7 @@ export function Composer({ app, channel, replyTo, draft, setDraft }) {
         </li>`,
       )}
     </ul>`}
+    <p class="heard" role="status">${open && `${offers.length} ${offers.length > 1 ? 'suggestions' : 'suggestion'}`}</p>
     ${read?.command &&
     html`<p class="hint">
       <b>/${read.command.name}</b> ${read.command.description}
@@ -187,17 +188,16 @@ export function Composer({ app, channel, replyTo, draft, setDraft }) {
       <button class="plain" aria-label="Attach nothing" onClick=${() => setFiles([])}>✕</button>
     </p>`}
     <div class="line">
-      <button class="attach" title="Attach files" aria-label="Attach files" onClick=${() => picker.current.click()}>+</button>
+      <button class="attach" title="Attach files" aria-label="Attach files" onClick=${() => picker.current.click()}><span aria-hidden="true">+</span></button>
       <input ref=${picker} type="file" multiple hidden onChange=${(event) => setFiles([...event.target.files])} />
       <textarea
         ref=${area}
         id="composer"
         rows="1"
         maxlength="4000"
-        role="combobox"
         aria-label=${`Message ${channel.label}`}
-        aria-expanded=${open}
-        aria-controls="offers"
+        aria-haspopup="listbox"
+        aria-controls=${open ? 'offers' : undefined}
         aria-autocomplete="list"
         aria-activedescendant=${open ? `offer${at}` : undefined}
         placeholder=${channel.direct ? `Message ${channel.label}` : `Message ${channel.label}: mention @Cortana, or type / for commands`}

@@ -59,7 +59,11 @@ const byId = (one, other) => one.id.length - other.id.length || (one.id < other.
 
 function Modal({ app, modal }) {
   const dialog = useRef(null);
-  useEffect(() => dialog.current.showModal(), []);
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current.showModal();
+    return () => (before?.isConnected ? before : document.getElementById('composer'))?.focus();
+  }, []);
   const inputs = modal.modal.components.flatMap((row) => row.components ?? [row.component]);
   const submit = (event) => {
     event.preventDefault();
@@ -114,13 +118,13 @@ function Sidebar({ app, channel }) {
   </li>`;
   const threads = (parent) => all.filter((place) => place.parent === parent).map(entry);
   return html`<nav class="sidebar" aria-label="Channels">
-    <header class="bar"><h1>${world.guild ?? 'Sandbox'}</h1></header>
+    <header class="bar"><h2>${world.guild ?? 'Sandbox'}</h2></header>
     <div class="scroll">
-      <h2>Text channels</h2>
+      <h3>Text channels</h3>
       <ul>
         ${all.filter((place) => place.kind === 'text').map((place) => [entry(place), ...threads(place.id)])}
       </ul>
-      <h2>Direct messages</h2>
+      <h3>Direct messages</h3>
       <ul>
         ${all.filter((place) => place.direct).map(entry)}
         ${!all.some((place) => place.direct) &&
@@ -193,6 +197,13 @@ function Heard({ message, bot }) {
   return html`<p class="heard" aria-live="polite">${said}</p>`;
 }
 
+/** On a small screen a panel hides the one before: the focus goes along. */
+function focusInto(panel) {
+  const places = { pool: '.pool .close', channels: '.sidebar [aria-current]', chat: '#composer' };
+  const place = document.querySelector(places[panel]);
+  if (place?.checkVisibility()) place.focus();
+}
+
 function App() {
   const [state, dispatch] = useReducer(fold, EMPTY);
   const [user, setUser] = useState(sessionStorage.getItem('user'));
@@ -211,6 +222,12 @@ function App() {
     const timer = setTimeout(() => setError(null), 8000);
     return () => clearTimeout(timer);
   }, [error]);
+
+  const first = useRef(true);
+  useEffect(() => {
+    if (!first.current) focusInto(panel);
+    first.current = false;
+  }, [panel]);
 
   if (!state.ready) return html`<p class="starting" role="status">Waiting for the sandbox …</p>`;
   const { world } = state;
@@ -251,13 +268,18 @@ function App() {
       setDraft(`/${name} `);
       document.getElementById('composer')?.focus();
     },
-    dismiss: (id) => dispatch(['dismiss', id]),
+    dismiss: (id) => {
+      dispatch(['dismiss', id]);
+      // What had the focus goes with the message.
+      document.getElementById('composer')?.focus();
+    },
     closeModal: () => dispatch(['modal', null]),
     show: setPanel,
   };
   const list = [...state.messages.values()].filter((message) => message.channel === channel.id).sort(byId);
   const typing = state.typing.filter((entry) => entry.channel === channel.id && entry.user !== state.me).map((entry) => app.names.user(entry.user));
-  return html`<div class="frame" data-panel=${panel}>
+  const leave = (event) => event.key === 'Escape' && panel !== 'chat' && !state.modal && setPanel('chat');
+  return html`<div class="frame" data-panel=${panel} onKeyDown=${leave}>
     <a class="skip" href="#composer" onClick=${(event) => {
       event.preventDefault();
       document.getElementById('composer').focus();
@@ -265,8 +287,8 @@ function App() {
     <${Sidebar} app=${app} channel=${channel} />
     <main>
       <header class="bar">
-        <button class="plain menu" aria-label="Channels" onClick=${() => setPanel(panel === 'channels' ? 'chat' : 'channels')}>☰</button>
-        <h2>${channel.label}</h2>
+        <button class="plain menu" aria-label="Channels" aria-expanded=${panel === 'channels'} onClick=${() => setPanel(panel === 'channels' ? 'chat' : 'channels')}><span aria-hidden="true">☰</span></button>
+        <h1>${channel.label}</h1>
         <span class="dim topic">${channel.topic}</span>
         <span class="line-state" role="status">${state.connected ? '' : 'Reconnecting …'}</span>
         <button class="plain" aria-pressed=${panel === 'pool'} onClick=${() => setPanel(panel === 'pool' ? 'chat' : 'pool')}>Pool</button>

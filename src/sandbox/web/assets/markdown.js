@@ -18,7 +18,7 @@ function coloured(code, language) {
 }
 
 function CodeBlock({ code, language }) {
-  return html`<pre class="code" tabindex="0" aria-label=${language ? `${language} code` : 'code'}><code>${coloured(
+  return html`<pre class="code" role="group" tabindex="0" aria-label=${language ? `${language} code` : 'code'}><code>${coloured(
     code,
     language?.toLowerCase(),
   )}</code></pre>`;

@@ -1,6 +1,6 @@
 // One message as a reader sees it, with everything that can be done to it.
 
-import { html, useState } from '/assets/vendor/preact-htm.js';
+import { html, useEffect, useRef, useState } from '/assets/vendor/preact-htm.js';
 import { Markdown, plain, Timestamp } from '/assets/markdown.js';
 import { post, send } from '/assets/api.js';
 
@@ -28,17 +28,27 @@ function Select({ part, act, people }) {
       : people.map((user) => ({ value: user.id, label: user.name }));
   const chosen = options.filter((option) => option.default).map((option) => option.value);
   const many = (part.max_values ?? 1) > 1;
-  const take = (event) => {
-    const values = [...event.target.selectedOptions].map((option) => option.value).filter(Boolean);
+  const list = useRef(null);
+  const take = () => {
+    const values = [...list.current.selectedOptions].map((option) => option.value).filter(Boolean);
     if (values.length >= (part.min_values ?? 1)) act(part, values);
   };
+  // A closed menu would choose with each arrow key: it opens instead, and Enter chooses.
+  const open = (event) => {
+    if (many || !list.current.showPicker || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!['ArrowDown', 'ArrowUp', 'Home', 'End', 'PageDown', 'PageUp'].includes(event.key) && event.key.length > 1) return;
+    event.preventDefault();
+    list.current.showPicker();
+  };
   return html`<select
+    ref=${list}
+    onKeyDown=${open}
     class="select"
     aria-label=${part.placeholder ?? 'Choose'}
     disabled=${part.disabled}
     multiple=${many}
     value=${many ? undefined : (chosen[0] ?? '')}
-    onChange=${take}
+    onChange=${many ? undefined : take}
   >
     ${!many && html`<option value="">${part.placeholder ?? 'Make a selection'}</option>`}
     ${options.map(
@@ -46,7 +56,8 @@ function Select({ part, act, people }) {
         ${emoji(option.emoji)}${option.label}${option.description ? `: ${option.description}` : ''}
       </option>`,
     )}
-  </select>`;
+  </select>
+  ${many && html`<button class="button secondary" disabled=${part.disabled} onClick=${take}>Choose</button>`}`;
 }
 
 function Embed({ embed, names, command }) {
@@ -85,6 +96,8 @@ function File({ file }) {
 export function Message({ message, fresh, app }) {
   const { names, me, bot, world } = app;
   const [editing, setEditing] = useState(null);
+  const area = useRef(null);
+  useEffect(() => area.current?.focus(), [editing === null]);
   const mine = message.author === me;
   const author = world.users[message.author] ?? { name: 'Somebody', bot: false };
   const act = (part, values) =>
@@ -103,7 +116,12 @@ export function Message({ message, fresh, app }) {
   const save = (event) => {
     event.preventDefault();
     app.attempt(send('PATCH', `/messages/${message.id}`, { content: editing }));
+    leave();
+  };
+  // What had the focus goes with the form.
+  const leave = () => {
     setEditing(null);
+    document.getElementById(`m${message.id}`)?.focus();
   };
   const replied = message.reply_to && app.message(message.reply_to);
   const pinged = message.mentions?.includes(me) && !mine;
@@ -143,10 +161,10 @@ export function Message({ message, fresh, app }) {
               value=${editing}
               onInput=${(event) => setEditing(event.target.value)}
               onKeyDown=${(event) => {
-                if (event.key === 'Escape') setEditing(null);
+                if (event.key === 'Escape') leave();
                 if (event.key === 'Enter' && !event.shiftKey) save(event);
               }}
-              ref=${(area) => area && document.activeElement !== area && area.focus()}
+              ref=${area}
             ></textarea>
             <p class="dim">Enter saves, Escape leaves it as it was</p>
           </form>`}
@@ -204,7 +222,10 @@ export function Message({ message, fresh, app }) {
       html`<button title="Start a thread" aria-label="Start a thread" onClick=${() => app.openThread(message)}>⌥</button>`}
       ${mine && html`<button title="Edit" aria-label="Edit" onClick=${() => setEditing(message.content)}>✎</button>`}
       ${mine &&
-      html`<button title="Delete" aria-label="Delete" onClick=${() => app.attempt(send('DELETE', `/messages/${message.id}`, {}))}>✕</button>`}
+      html`<button title="Delete" aria-label="Delete" onClick=${() => {
+          app.attempt(send('DELETE', `/messages/${message.id}`, {}));
+          document.getElementById('composer')?.focus();
+        }}>✕</button>`}
     </div>`}
   </article>`;
 }

@@ -89,7 +89,7 @@ export function Pool({ app, pool, faults, notes }) {
     <header class="bar">
       <h2>Pool</h2>
       <span class="dim">${usable} of ${pool.credentials.length} usable</span>
-      <button class="plain close" aria-label="Close the pool" onClick=${() => app.show('chat')}>✕</button>
+      <button class="plain close" aria-label="Close the pool" onClick=${() => app.show('chat')}><span aria-hidden="true">✕</span></button>
     </header>
     ${pool.credentials.length === 0 && html`<p class="empty">The bot has not shown its pool yet.</p>`}
     <ul class="credentials">
@@ -99,13 +99,13 @@ export function Pool({ app, pool, faults, notes }) {
     </ul>
     <section class="events">
       <h3>What happened</h3>
-      <ol role="log" aria-label="What happened" aria-live="polite">
+      <div role="log" aria-label="What happened" aria-live="polite"><ol>
         ${notes.map(
           (note) => html`<li key=${note.at + note.text}>
             <time class="dim">${new Date(note.at).toLocaleTimeString()}</time> ${note.text}
           </li>`,
         )}
-      </ol>
+      </ol></div>
     </section>
   </aside>`;
 }
