@@ -52,7 +52,7 @@ impl Sandbox {
         let address = tcp.local_addr()?;
         let listener = Handshakes { tcp, acceptor: TlsAcceptor::from(Arc::new(config)) };
         self.discord.with(|state| "https://cdn.discordapp.com".clone_into(&mut state.files_origin));
-        let router: Router = self.discord.router().layer(middleware::from_fn(refuse_other_names));
+        let router: Router = self.discord.router_by_names().layer(middleware::from_fn(refuse_other_names));
         let shutdown = self.discord.shutdown();
         let ending = shutdown.token().clone();
         shutdown.spawn(async move {

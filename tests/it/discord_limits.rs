@@ -1,6 +1,6 @@
 //! The bot as in production: `discord.com` over TLS, serenity with its own rate limiter, no address changed.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use cortana::{
     http::StandIn,
@@ -9,8 +9,13 @@ use cortana::{
         discord::{GatewayNote, RecordedRequest},
     },
 };
+use futures::StreamExt as _;
 use poise::serenity_prelude as serenity;
 use serenity::{ChannelId, ReactionType};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, RootCertStore, crypto::ring},
+};
 
 use crate::support::bot::{SOON, World};
 
@@ -85,8 +90,30 @@ fn trusting(world: &World) -> reqwest::Client {
 
 fn resolving(stand_in: &StandIn) -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder().no_proxy().tls_built_in_root_certs(false);
+    let builder = builder.user_agent("DiscordBot (https://example.org, 1)");
     let names = ["discord.com", "cdn.discordapp.com", "example.com"];
     names.iter().fold(builder, |builder, name| builder.resolve(name, stand_in.address))
+}
+
+/// A client by hand at `wss://gateway.discord.gg`, where the gateway is in production.
+#[tokio::test]
+async fn the_gateway_is_found_under_its_own_name_too() {
+    let world = World::under_real_names().await;
+    let stand_in = world.stand_in().expect("it answers for gateway.discord.gg");
+    let mut roots = RootCertStore::empty();
+    roots.add(stand_in.authority.into()).expect("a certificate");
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has them")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let tcp = tokio::net::TcpStream::connect(stand_in.address).await.expect("it listens");
+    let name = "gateway.discord.gg".try_into().expect("a name");
+    let tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.expect("a handshake");
+    let url = "wss://gateway.discord.gg/?v=10&encoding=json";
+    let (mut socket, _) = tokio_tungstenite::client_async(url, tls).await.expect("a websocket");
+    let hello = socket.next().await.expect("a frame").expect("a whole one");
+    assert!(hello.to_text().is_ok_and(|text| text.contains("heartbeat_interval")), "{hello}");
 }
 
 /// Nothing but the names of Discord is vouched for, and nobody else is trusted.

@@ -25,6 +25,9 @@ use crate::clock;
 /// Payloads that a client may send, and in which time (Gateway, "Rate Limiting").
 const BUDGET: (usize, Duration) = (120, Duration::from_mins(1));
 
+/// Servers that one shard may have.
+const GUILDS: usize = 2500;
+
 /// One socket, before and after it has a session.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -179,7 +182,8 @@ fn receive(state: &mut State, connection: &mut Connection, text: &str) {
         Some(_) if connection.session.is_none() => {
             answer(Outgoing::Close { code: 4003, reason: "Not authenticated." });
         }
-        Some(op @ (3 | 4 | 8 | 31)) => note(state, connection.number, GatewayNote::Received { op, data }),
+        Some(8) => state.send_members(connection.session.as_deref().unwrap_or_default(), &data),
+        Some(op @ (3 | 4 | 31)) => note(state, connection.number, GatewayNote::Received { op, data }),
         Some(_) | None => answer(Outgoing::Close { code: 4001, reason: "Unknown opcode." }),
     }
 }
@@ -214,6 +218,9 @@ fn identify(state: &mut State, connection: &mut Connection, data: &Value) {
     };
     if intents & intent::PRIVILEGED & !state.world.identity.privileged_intents != 0 {
         return refuse(4014, "Disallowed intent(s).");
+    }
+    if state.guilds_of(shard).len() > GUILDS {
+        return refuse(4011, "Sharding required.");
     }
     match state.sessions.starts.take(shard.0, state.time.now()) {
         Start::Granted => {}

@@ -148,6 +148,11 @@ impl Discord {
             .layer(DefaultBodyLimit::disable())
             .with_state(self.clone())
     }
+
+    /// The same with the gateway at the root as well, where `gateway.discord.gg` has it.
+    pub(crate) fn router_by_names(&self) -> Router {
+        Router::new().route("/", get(upgrade)).with_state(self.clone()).merge(self.router())
+    }
 }
 
 async fn upgrade(

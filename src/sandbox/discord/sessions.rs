@@ -140,11 +140,15 @@ impl Session {
         missed.map(|(_, frame)| self.send(Outgoing::Frame(frame.clone()))).count()
     }
 
-    /// Whether events of this place come here: a shard sees its servers only, direct messages are shard 0's.
+    /// Whether events of this place come here.
     fn sees(&self, guild: Option<Id>) -> bool {
-        let (shard, count) = self.shard;
-        guild.map_or(shard == 0, |guild| (guild.0 >> 22) % count.max(1) == shard)
+        concerns(self.shard, guild)
     }
+}
+
+/// A shard sees its servers only; direct messages are shard 0's.
+fn concerns((shard, count): (u64, u64), guild: Option<Id>) -> bool {
+    guild.map_or(shard == 0, |guild| (guild.0 >> 22) % count.max(1) == shard)
 }
 
 impl Sessions {
@@ -225,8 +229,7 @@ impl State {
     pub(crate) fn greet(&mut self, session_id: &str) {
         let Some(session) = self.sessions.all.get(session_id) else { return };
         let (shard, intents) = (session.shard, session.intents);
-        let guilds: Vec<Id> =
-            self.world.guilds.keys().copied().filter(|id| session.sees(Some(*id))).collect();
+        let guilds = self.guilds_of(shard);
         let ready = json!({
             "v": 10,
             "user": payload::current_user(self.world.bot()),
@@ -258,6 +261,52 @@ impl State {
             for create in creates {
                 session.dispatch("GUILD_CREATE", create, &mut self.record);
             }
+        }
+    }
+
+    /// The servers of a shard.
+    pub(crate) fn guilds_of(&self, shard: (u64, u64)) -> Vec<Id> {
+        self.world.guilds.keys().copied().filter(|id| concerns(shard, Some(*id))).collect()
+    }
+
+    /// Opcode 8: members of a server, by id or by the beginning of a name (Gateway, "Request Guild Members").
+    pub(crate) fn send_members(&mut self, session_id: &str, asked: &Value) {
+        let Some(guild) = asked.get("guild_id").and_then(Id::sent).and_then(|id| self.world.guilds.get(&id))
+        else {
+            return;
+        };
+        let ids = match asked.get("user_ids") {
+            Some(Value::Array(list)) => Some(list.iter().filter_map(Id::sent).collect::<Vec<_>>()),
+            Some(one) => Id::sent(one).map(|id| vec![id]),
+            None => None,
+        };
+        let query = asked.get("query").and_then(Value::as_str).unwrap_or_default().to_lowercase();
+        let limit = asked.get("limit").and_then(Value::as_u64).filter(|limit| *limit > 0);
+        let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let named = |id: &Id| {
+            self.world.users.get(id).is_some_and(|user| user.shown_name().to_lowercase().starts_with(&query))
+        };
+        let wanted = |id: &Id| ids.as_ref().map_or_else(|| named(id), |ids| ids.contains(id));
+        let members: Vec<Value> = guild
+            .members
+            .iter()
+            .filter(|(id, _)| wanted(id))
+            .take(limit)
+            .map(|(id, member)| payload::member(self, *id, member))
+            .collect();
+        let unknown = ids.iter().flatten().filter(|id| !guild.members.contains_key(id)).collect::<Vec<_>>();
+        let mut data = json!({
+            "guild_id": guild.id,
+            "members": members,
+            "chunk_index": 0,
+            "chunk_count": 1,
+            "not_found": unknown,
+        });
+        if let Some(nonce) = asked.get("nonce") {
+            data["nonce"] = nonce.clone();
+        }
+        if let Some(session) = self.sessions.all.get_mut(session_id) {
+            session.dispatch("GUILD_MEMBERS_CHUNK", data, &mut self.record);
         }
     }
 

@@ -155,6 +155,41 @@ async fn events_change_places_and_heartbeats_are_asked_for_on_demand() {
 }
 
 #[tokio::test]
+async fn members_are_sent_by_name_and_by_id() {
+    let world = World::start().await;
+    let landmarks = world.sandbox.discord().landmarks();
+    let mut bot = world.bot().await;
+    let ask = |rest: Value| {
+        let mut data = json!({"guild_id": landmarks.guild, "nonce": "7"});
+        data.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        json!({"op": 8, "d": data})
+    };
+    let cases = [
+        (json!({"query": "gu", "limit": 5}), json!([landmarks.guest]), json!([])),
+        (json!({"user_ids": [landmarks.owner, "5"], "limit": 0}), json!([landmarks.owner]), json!(["5"])),
+        (json!({"query": "", "limit": 1}), json!([landmarks.bot]), json!([])),
+    ];
+    for (rest, found, unknown) in cases {
+        bot.send(ask(rest)).await;
+        let chunk = bot.event("GUILD_MEMBERS_CHUNK").await;
+        let ids: Vec<&Value> =
+            chunk["members"].as_array().unwrap().iter().map(|member| &member["user"]["id"]).collect();
+        assert_eq!((json!(ids), &chunk["not_found"], &chunk["nonce"]), (found, &unknown, &json!("7")));
+    }
+}
+
+#[tokio::test]
+async fn too_many_servers_for_one_shard_need_a_second() {
+    let world = World::start().await;
+    for _ in 0..2500 {
+        world.sandbox.add_guild("One of many", world.owner());
+    }
+    let mut alone = world.gateway().await;
+    alone.send(identify(&world, 0, 1)).await;
+    assert_eq!(alone.frame().await, Err(Some(4011)));
+}
+
+#[tokio::test]
 async fn direct_messages_go_to_shard_0_and_each_server_to_its_own() {
     let world = World::start().await;
     world.sandbox.set_gateway(GatewaySettings { max_concurrency: Some(2), ..Default::default() });

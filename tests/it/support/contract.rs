@@ -207,6 +207,11 @@ impl Contract {
         let name = format!("{} {template} {}", request.method, request.status);
         let place = format!("#/paths/{}/{}", escaped(template), request.method.to_lowercase());
         let mut found = Vec::new();
+        let agent = request.headers.get("user-agent").map_or("", String::as_str);
+        if by_bot && !agent.starts_with("DiscordBot (") {
+            // Reference, "User Agent": requests without a valid one may be blocked.
+            found.push(format!("{name} request: the user agent {agent:?} is not of Discord's form"));
+        }
         // A refused request of a bot is judged as an accepted one; a body that was no JSON is null in the record.
         if is_judged && !request.body.is_null() {
             let schema = "requestBody/content/application~1json/schema";
