@@ -53,6 +53,11 @@ fn every_scenario_holds() {
         let end = events.last().expect("an end");
         assert_eq!((&end["event"], &end["failed"]), (&"end".into(), &0.into()), "{name}\n{told}");
         assert_eq!(end["held"], expected, "{name}\n{told}");
+        if name == "provider-failover" {
+            for part in ["over to gemini_cli grace@example.com", "over to qwen_code joan@example.com"] {
+                assert!(told.contains(part), "{part} in\n{told}");
+            }
+        }
         assert!(
             events.iter().any(|event| event["event"] == "provider" || event["event"] == "pool"),
             "{name}\n{told}"

@@ -53,6 +53,8 @@ pub(in crate::cli::sandbox) struct Stage<'a> {
     open: Vec<Id>,
     /// The questions that were asked last, and the number of the first request to a provider after them.
     pub(super) last: (Vec<Id>, u64),
+    /// Whom the question was put to last, by provider and account; nobody while a crowd asks.
+    asked: Option<String>,
     /// The next request to a provider that was not looked at.
     next: u64,
     /// Requests that had no answer when they were looked at.
@@ -72,6 +74,7 @@ impl<'a> From<Parts<'a>> for Stage<'a> {
             told: Vec::new(),
             open: Vec::new(),
             last: (Vec::new(), 0),
+            asked: None,
             next: 0,
             unanswered: Vec::new(),
         }
@@ -103,6 +106,11 @@ impl Stage<'_> {
             if request.number < self.next && !waited.contains(&request.number) {
                 continue;
             }
+            if request.number >= self.next
+                && let Some(text) = self.failover_told(request)
+            {
+                news.push((Whose::Pool, text));
+            }
             if request.status.is_none() {
                 self.unanswered.push(request.number);
             } else if let Some(text) = request_told(request) {
@@ -122,6 +130,17 @@ impl Stage<'_> {
             }
         }
         Ok(())
+    }
+
+    /// That a question goes on to another credential; a crowd's chats cannot be told apart.
+    fn failover_told(&mut self, request: &Recorded) -> Option<String> {
+        let alone = self.last.0.len() == 1 && request.number >= self.last.1;
+        if request.kind != Kind::Chat || !alone {
+            return None;
+        }
+        let to = format!("{} {}", request.provider, request.account.as_deref()?);
+        let from = self.asked.replace(to.clone()).filter(|from| *from != to)?;
+        Some(format!("{from}: fails over to {to}"))
     }
 
     /// Lets something begin or end.
@@ -146,6 +165,7 @@ impl Stage<'_> {
         };
         self.tell()?;
         self.last = (Vec::new(), self.next);
+        self.asked = None;
         for (user, channel) in speakers {
             let (asked, shown) = play::ask(self.sandbox, user, channel, &said.text);
             if self.last.0.is_empty() {
