@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use super::{
     File, Reacting, Sandbox, ScriptError,
     discord::{Form, Id, RestFault},
-    vendor::{Act, Fault, Hint, Reply, Vendors},
+    vendor::Refused,
     web,
 };
 
@@ -426,61 +426,9 @@ async fn vendor(
     body: Option<Json<Value>>,
 ) -> Outcome {
     let body = body.map_or(Value::Null, |Json(body)| body);
-    let vendors = sandbox.vendors();
-    if !Vendors::knows(&provider) {
-        return Err(Refusal(StatusCode::NOT_FOUND, format!("no provider {provider} is emulated")));
+    match sandbox.vendors().carry_out(&provider, &what, &body) {
+        Ok(answer) => done(answer),
+        Err(Refused::Unknown(problem)) => Err(Refusal(StatusCode::NOT_FOUND, problem)),
+        Err(Refused::Body(problem)) => Err(Refusal(StatusCode::BAD_REQUEST, problem)),
     }
-    let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
-    let needed =
-        |key: &str| text(key).ok_or_else(|| Refusal(StatusCode::BAD_REQUEST, format!("{key} is needed")));
-    match what.as_str() {
-        "mint" => {
-            if Vendors::client(&provider).is_none() {
-                return done(json!({"api_key": vendors.mint_key(&provider)}));
-            }
-            let login = vendors.mint(&provider, &needed("account")?);
-            let (official, simple) = (login.official_file(), login.simple_file());
-            return done(json!({"login": login, "official_file": official, "simple_file": simple}));
-        }
-        "expire" => vendors.expire_access(&provider, &needed("account")?),
-        "revoke" => vendors.revoke_refresh(&provider, &needed("account")?),
-        "throttle" => {
-            let seconds = body.get("retry_after_secs").and_then(Value::as_u64).unwrap_or(30);
-            let google = matches!(provider.as_str(), "gemini_cli" | "antigravity");
-            let act = if google {
-                Act::google_quota(&Hint::RetryInfo(format!("{seconds}s")))
-            } else {
-                Act::openai_quota(Some(&seconds.to_string()))
-            };
-            let mut fault = Fault::chat(act);
-            fault.account = text("account");
-            if let Some(times) = body.get("times").and_then(Value::as_u64) {
-                fault.times = u32::try_from(times).ok();
-            }
-            vendors.fault(&provider, fault);
-        }
-        "fault" => vendors.fault(&provider, read(body)?),
-        "clear" => vendors.clear_faults(&provider),
-        "script" => {
-            let texts: Vec<String> = read(body.get("replies").cloned().unwrap_or_default())?;
-            vendors.script(&provider, texts.iter().map(|text| Reply::text(text)).collect());
-        }
-        "token-life" => {
-            let secs = read(body.get("secs").cloned().unwrap_or_default())?;
-            vendors.set_token_life(&provider, Duration::from_secs(secs));
-        }
-        "latency" => {
-            let by: Milliseconds = read(body)?;
-            vendors.set_latency(&provider, Duration::from_millis(by.ms));
-        }
-        other => {
-            let known = "mint, expire, revoke, throttle, fault, clear, script, token-life, latency";
-            return Err(Refusal(StatusCode::NOT_FOUND, format!("no {other}; there are: {known}")));
-        }
-    }
-    done(json!({}))
-}
-
-fn read<T: for<'de> Deserialize<'de>>(body: Value) -> Result<T, Refusal> {
-    serde_json::from_value(body).map_err(|error| Refusal(StatusCode::BAD_REQUEST, error.to_string()))
 }

@@ -57,5 +57,6 @@ mod scenarios;
 mod secrets;
 mod storage;
 mod support;
+mod vendors;
 mod wires;
 mod wires_judged;

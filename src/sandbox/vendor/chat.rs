@@ -51,7 +51,8 @@ pub(super) fn completions(
             "total_tokens": prompt_tokens + reply.completion_tokens(),
         }),
     };
-    if seen.json.get("stream") == Some(&Value::Bool(true)) {
+    let streams = seen.json.get("stream") == Some(&Value::Bool(true));
+    if streams && disturbance != Some(&Act::Unstreamed) {
         let pace = provider.pace_of(&reply);
         let wants_usage = seen.json.pointer("/stream_options/include_usage") == Some(&Value::Bool(true));
         completion.stream(&reply, pace, wants_usage, disturbance)
@@ -153,9 +154,11 @@ fn unauthorised(chat: Chat) -> Answer {
             "request_id": "fake-request",
         }),
         Chat::Iflow => json!({"status": "401", "msg": "Invalid API key provided", "body": null}),
-        Chat::OpenAi | Chat::GeminiCli | Chat::Antigravity => json!({"error": {
+        Chat::OpenAi | Chat::GeminiCli | Chat::Antigravity | Chat::Gemini | Chat::Anthropic => {
+            json!({"error": {
             "message": "Incorrect API key provided.", "type": "invalid_request_error", "param": null,
-            "code": "invalid_api_key"}}),
+            "code": "invalid_api_key"}})
+        }
     };
     Answer::json(401, &body)
 }
@@ -166,8 +169,10 @@ fn bad_request(chat: Chat, problem: &str) -> Answer {
         Chat::Iflow => json!({"status": "400", "msg": problem, "body": null}),
         Chat::Qwen | Chat::DashScope => json!({"error": {"code": "invalid_parameter_error",
             "message": problem, "type": "invalid_request_error", "param": null}, "request_id": "fake-request"}),
-        Chat::OpenAi | Chat::GeminiCli | Chat::Antigravity => json!({"error": {
-            "message": problem, "type": "invalid_request_error", "param": null, "code": null}}),
+        Chat::OpenAi | Chat::GeminiCli | Chat::Antigravity | Chat::Gemini | Chat::Anthropic => {
+            json!({"error": {
+            "message": problem, "type": "invalid_request_error", "param": null, "code": null}})
+        }
     };
     Answer::json(400, &body)
 }

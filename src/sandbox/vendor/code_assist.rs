@@ -1,19 +1,23 @@
 //! Code Assist: set-up calls and chats, in Gemini CLI's and in Antigravity's envelope.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use super::{
-    fault::{Act, google_error},
-    reply::{Reply, words},
+    contents::{self, bad_request, text_of, unauthenticated},
+    fault::Act,
+    refusal::google_error,
+    reply::words,
     request::Seen,
     rows::Chat,
     state::{Account, Provider, Standing},
-    stream::{Answer, Script},
+    stream::Answer,
 };
 
-/// Answers `loadCodeAssist`, `onboardUser` and the look at an operation.
+/// The models that the read-outs name.
+const MODELS: &[&str] = &["gemini-2.5-pro", "gemini-2.5-flash", "gemini-3-flash"];
+
+/// Answers `loadCodeAssist`, `onboardUser`, the look at an operation, and the read-outs.
 pub(super) fn setup(provider: &mut Provider, seen: &Seen, now: DateTime<Utc>) -> Answer {
     let Some(name) = provider.live_access(seen.bearer().unwrap_or_default(), now) else {
         return unauthenticated();
@@ -24,9 +28,75 @@ pub(super) fn setup(provider: &mut Provider, seen: &Seen, now: DateTime<Utc>) ->
         load(chat, account, &seen.json)
     } else if seen.path.ends_with(":onboardUser") {
         onboard(chat, account, &seen.json)
+    } else if seen.path.ends_with(":countTokens") {
+        count_tokens(&seen.json)
+    } else if seen.path.ends_with(":retrieveUserQuota") {
+        quota(account, &seen.json, now)
+    } else if seen.path.ends_with(":fetchAvailableModels") {
+        models(account, &seen.json, now)
     } else {
         operation(account)
     }
+}
+
+/// Words stand for tokens.
+fn count_tokens(body: &Value) -> Answer {
+    let model = body.pointer("/request/model").and_then(Value::as_str).unwrap_or_default();
+    let contents = body.pointer("/request/contents").and_then(Value::as_array);
+    match contents {
+        Some(contents) if model.starts_with("models/") => {
+            let tokens: u64 = contents.iter().map(|content| words(&text_of(content))).sum();
+            Answer::json(200, &json!({"totalTokens": tokens}))
+        }
+        Some(_) | None => bad_request("request.model must be like models/MODEL"),
+    }
+}
+
+/// What is left of the day, by model. The fraction of what is used up is left out, not nought.
+fn quota(account: &Account, body: &Value, now: DateTime<Utc>) -> Answer {
+    if let Err(refusal) = own_project(account, body) {
+        return refusal;
+    }
+    let bucket = |model: &&str| {
+        let mut bucket = json!({"modelId": model, "tokenType": "REQUESTS"});
+        insert_rest(&mut bucket, account, now);
+        bucket
+    };
+    Answer::json(200, &json!({"buckets": MODELS.iter().map(bucket).collect::<Vec<_>>()}))
+}
+
+/// The models that the account gets, with what is left of them.
+fn models(account: &Account, body: &Value, now: DateTime<Utc>) -> Answer {
+    if let Err(refusal) = own_project(account, body) {
+        return refusal;
+    }
+    let model = |id: &&str| {
+        let mut info = json!({});
+        insert_rest(&mut info, account, now);
+        let about = json!({"displayName": id, "quotaInfo": info, "supportsThinking": true,
+            "maxTokens": 1_048_576, "maxOutputTokens": 65_536});
+        ((*id).to_owned(), about)
+    };
+    let models: Map<String, Value> = MODELS.iter().map(model).collect();
+    Answer::json(200, &json!({"models": models, "deprecatedModelIds": {}}))
+}
+
+fn insert_rest(into: &mut Value, account: &Account, now: DateTime<Utc>) {
+    let Value::Object(object) = into else { return };
+    object.insert("resetTime".to_owned(), json!((now + TimeDelta::hours(5)).to_rfc3339()));
+    if account.remaining > 0.0 {
+        object.insert("remainingFraction".to_owned(), json!(account.remaining));
+    }
+}
+
+fn own_project(account: &Account, body: &Value) -> Result<(), Answer> {
+    let named = body.get("project").and_then(Value::as_str);
+    if named.is_some() && named == account.project.as_deref() {
+        return Ok(());
+    }
+    let message = "Permission denied on resource project.";
+    let metadata = json!({"service": "cloudcode-pa.googleapis.com"});
+    Err(Answer::json(403, &google_error(403, "PERMISSION_DENIED", message, "CONSUMER_INVALID", &metadata)))
 }
 
 fn load(chat: Chat, account: &mut Account, body: &Value) -> Answer {
@@ -92,9 +162,14 @@ fn load(chat: Chat, account: &mut Account, body: &Value) -> Answer {
 fn onboard(chat: Chat, account: &mut Account, body: &Value) -> Answer {
     let (tier_field, ide) = match chat {
         Chat::Antigravity => ("tier_id", body.pointer("/metadata/ide_type")),
-        Chat::GeminiCli | Chat::OpenAi | Chat::OpenRouter | Chat::DashScope | Chat::Qwen | Chat::Iflow => {
-            ("tierId", body.pointer("/metadata/ideType"))
-        }
+        Chat::GeminiCli
+        | Chat::OpenAi
+        | Chat::OpenRouter
+        | Chat::DashScope
+        | Chat::Qwen
+        | Chat::Iflow
+        | Chat::Gemini
+        | Chat::Anthropic => ("tierId", body.pointer("/metadata/ideType")),
     };
     let Some(tier) = body.get(tier_field).and_then(Value::as_str) else {
         return bad_request("the tier is missing");
@@ -185,30 +260,7 @@ pub(super) fn generate(
         );
     }
     let model = seen.json.get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let question = contents
-        .iter()
-        .rev()
-        .find(|content| content.get("role") == Some(&json!("user")))
-        .map(text_of)
-        .unwrap_or_default();
-    let turn = contents.iter().filter(|content| content.get("role") == Some(&json!("user"))).count();
-    let prompt_tokens: u64 = contents.iter().map(|content| words(&text_of(content))).sum();
-    let reply = provider.next_reply(&model, &question, turn);
-    let answer = Generation {
-        model,
-        response_id: Uuid::new_v4().simple().to_string(),
-        prompt_tokens,
-        completion_tokens: reply.completion_tokens(),
-    };
-    let streams = seen.path.ends_with(":streamGenerateContent");
-    if streams && seen.query("alt") == Some("sse") {
-        answer.stream(&reply, provider.pace_of(&reply), disturbance)
-    } else if streams {
-        // Without `alt=sse` the stream is one JSON array.
-        Answer::json(200, &json!([answer.whole(&reply)]))
-    } else {
-        Answer::json(200, &answer.whole(&reply))
-    }
+    contents::answer(provider, seen, model, &contents, disturbance)
 }
 
 /// The contents, if the service would take the request.
@@ -223,26 +275,11 @@ fn judged(chat: Chat, body: &Value) -> Result<Vec<Value>, &'static str> {
     if request.contains_key("system_instruction") {
         return Err("Unknown name \"system_instruction\": Cannot find field.");
     }
-    if request.get("systemInstruction").is_some_and(|instruction| !is_content(instruction)) {
-        return Err("Invalid value at 'request.system_instruction'");
-    }
-    let contents = request
-        .get("contents")
-        .and_then(Value::as_array)
-        .filter(|contents| !contents.is_empty())
-        .ok_or("contents are missing")?;
-    if contents.first().and_then(|first| first.get("role")) != Some(&json!("user")) {
-        return Err("Please ensure that the first content is of the user.");
-    }
-    let known_role =
-        |content: &Value| matches!(content.get("role").and_then(Value::as_str), Some("user" | "model"));
-    if !contents.iter().all(|content| is_content(content) && known_role(content)) {
-        return Err("Please use a valid role: user, model.");
-    }
+    let contents = contents::judged(request)?;
     if chat == Chat::Antigravity {
         antigravity(body, request)?;
     }
-    Ok(contents.clone())
+    Ok(contents)
 }
 
 /// What Antigravity's envelope has beside Gemini CLI's.
@@ -265,91 +302,4 @@ fn antigravity(body: &Value, request: &Map<String, Value>) -> Result<(), &'stati
         return Err("safetySettings are not taken");
     }
     Ok(())
-}
-
-/// An object with an array of parts.
-fn is_content(value: &Value) -> bool {
-    value.get("parts").and_then(Value::as_array).is_some_and(|parts| !parts.is_empty())
-}
-
-fn text_of(content: &Value) -> String {
-    let parts = content.get("parts").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let texts: Vec<&str> = parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect();
-    texts.join("\n")
-}
-
-fn unauthenticated() -> Answer {
-    let message = "Request had invalid authentication credentials. Expected OAuth 2 access token.";
-    Answer::json(401, &json!({"error": {"code": 401, "message": message, "status": "UNAUTHENTICATED"}}))
-}
-
-fn bad_request(message: &str) -> Answer {
-    Answer::json(400, &json!({"error": {"code": 400, "message": message, "status": "INVALID_ARGUMENT"}}))
-}
-
-/// What all chunks of one answer share.
-struct Generation {
-    model: String,
-    response_id: String,
-    prompt_tokens: u64,
-    completion_tokens: u64,
-}
-
-impl Generation {
-    fn whole(&self, reply: &Reply) -> Value {
-        let mut parts: Vec<Value> = thoughts(reply).collect();
-        parts.push(json!({"text": reply.full_text()}));
-        self.response(&json!(parts), Some(&reply.finish), self.completion_tokens)
-    }
-
-    fn stream(&self, reply: &Reply, pace: std::time::Duration, disturbance: Option<&Act>) -> Answer {
-        let opening = thoughts(reply).map(|part| event(&self.response(&json!([part]), None, 0))).collect();
-        let mut spoken = 0;
-        let pieces = reply
-            .pieces
-            .iter()
-            .map(|text| {
-                spoken += words(text);
-                event(&self.response(&json!([{"text": text}]), None, spoken))
-            })
-            .collect();
-        // The last chunk has an empty text and says why it ends; the usage so far came with every chunk.
-        let last = self.response(&json!([{"text": ""}]), Some(&reply.finish), self.completion_tokens);
-        let closing = vec![event(&last)];
-        Script { opening, pieces, closing, pace }.play(disturbance, event)
-    }
-
-    fn response(&self, parts: &Value, finish: Option<&str>, spoken: u64) -> Value {
-        let mut candidate = json!({"content": {"role": "model", "parts": parts}, "index": 0});
-        if let (Some(finish), Value::Object(object)) = (finish, &mut candidate) {
-            let reason = match finish {
-                "stop" => "STOP",
-                "length" => "MAX_TOKENS",
-                other => other,
-            };
-            object.insert("finishReason".to_owned(), json!(reason));
-        }
-        json!({
-            "response": {
-                "candidates": [candidate],
-                "usageMetadata": {
-                    "promptTokenCount": self.prompt_tokens,
-                    "candidatesTokenCount": spoken,
-                    "totalTokenCount": self.prompt_tokens + spoken,
-                },
-                "modelVersion": self.model,
-                "responseId": self.response_id,
-            },
-            "traceId": self.response_id,
-        })
-    }
-}
-
-fn thoughts(reply: &Reply) -> impl Iterator<Item = Value> + '_ {
-    reply.reasoning.iter().map(|text| json!({"text": text, "thought": true}))
-}
-
-/// Google ends its lines with CR LF, and its streams without `[DONE]`.
-fn event(body: &Value) -> String {
-    format!("data: {body}\r\n\r\n")
 }

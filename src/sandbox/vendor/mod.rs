@@ -1,15 +1,21 @@
-//! Emulated providers: token endpoints with single-use refresh tokens, and chat endpoints for both wires.
+//! Emulated providers: logins and token endpoints with every grant, and chat endpoints for every wire.
 //!
 //! Each lives under `/vendors/<provider id>`: token endpoints at the vendor's own path behind that, chats at
 //! [`Endpoints::api_base`]. They judge strictly, as the real ones do, from the vendors' protocols and not from the
 //! bot's code; they record what was asked and can be made to fail in every way that was seen in practice.
 
+mod authorize;
 mod chat;
 mod code_assist;
+mod contents;
+mod device;
 mod fault;
 mod login;
+mod logins;
+mod messages;
 mod oauth;
 mod record;
+mod refusal;
 mod reply;
 mod request;
 mod rows;
@@ -18,6 +24,11 @@ mod state;
 mod stream;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_logins;
+#[cfg(test)]
+mod tests_of_wires;
+mod verbs;
 
 use std::{
     collections::BTreeMap,
@@ -36,17 +47,19 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-pub use fault::{Act, Fault, Hint, Kind};
+pub use fault::{Act, Fault, Kind};
 pub use login::MintedLogin;
 pub use record::{AccountCounts, Counts, Recorded, short_hash};
+pub use refusal::Hint;
 pub use reply::Reply;
 pub use said::Piece;
 pub use state::Standing;
+pub use verbs::Refused;
 
 use crate::clock::{self, Clock, SystemClock};
 use record::Record;
 use request::Seen;
-use rows::{Chat, ROWS, Row};
+use rows::{Chat, Protocol, ROWS, Row};
 use state::{Life, Provider};
 use stream::{Answer, Left};
 
@@ -57,6 +70,12 @@ pub struct Endpoints {
     pub token_endpoint: Option<String>,
     /// For `<PROVIDER>_API_BASE`.
     pub api_base: String,
+    /// Where a browser logs in, where one can.
+    pub authorize_endpoint: Option<String>,
+    /// Where a device asks for its code, where one can.
+    pub device_endpoint: Option<String>,
+    /// Where whose a token is can be asked.
+    pub userinfo_endpoint: Option<String>,
 }
 
 /// All emulated providers. Clones share one state.
@@ -101,9 +120,16 @@ impl Vendors {
 
     /// Where each provider is reached when the routes are served at `origin` (`http://127.0.0.1:PORT`).
     pub fn endpoints(origin: &str) -> BTreeMap<String, Endpoints> {
-        let endpoints = |row: &Row| Endpoints {
-            token_endpoint: row.tokens.map(|tokens| format!("{origin}/vendors/{}{}", row.id, tokens.path)),
-            api_base: format!("{origin}/vendors/{}{}", row.id, row.api),
+        let endpoints = |row: &Row| {
+            let at = |path: &str| format!("{origin}/vendors/{}{path}", row.id);
+            let tokens = row.tokens;
+            Endpoints {
+                token_endpoint: tokens.map(|tokens| at(tokens.path)),
+                api_base: at(row.api),
+                authorize_endpoint: tokens.and_then(|tokens| tokens.authorize).map(|it| at(it.path)),
+                device_endpoint: tokens.and_then(|tokens| tokens.device).map(|it| at(it.path)),
+                userinfo_endpoint: tokens.and_then(|tokens| tokens.user_info).map(at),
+            }
         };
         ROWS.iter().map(|row| (row.id.to_owned(), endpoints(row))).collect()
     }
@@ -133,8 +159,9 @@ impl Vendors {
         let now = self.inner.clock.now();
         self.with(provider, |vendor| {
             vendor.clients.insert(client_id.to_owned(), client_secret.map(str::to_owned));
-            let (access, expires_at) = vendor.issue_access(account, now);
-            let refresh = vendor.issue_refresh(account, client_id);
+            let login = vendor.new_login();
+            let (access, expires_at) = vendor.issue_access(account, login, now);
+            let refresh = vendor.issue_refresh(account, login, client_id);
             let is_google = matches!(vendor.row.chat, Chat::GeminiCli | Chat::Antigravity);
             let holder = vendor.account(account);
             MintedLogin {
@@ -332,7 +359,11 @@ impl Vendors {
                 | Act::EndEarly { .. }
                 | Act::Malformed { .. }
                 | Act::Empty
-                | Act::ErrorInside { .. },
+                | Act::ErrorInside { .. }
+                | Act::Unstreamed
+                | Act::Mislabel { .. }
+                | Act::Truncate { .. }
+                | Act::Crumble { .. },
             )
             | None => {}
         }
@@ -344,6 +375,9 @@ impl Vendors {
                 answer
             }
             Some(Act::LoseReply) => Answer::lost(),
+            Some(Act::Mislabel { content_type }) => answer.mislabelled(&content_type),
+            Some(Act::Truncate { bytes }) => answer.truncated(bytes),
+            Some(Act::Crumble { bytes }) => answer.crumbled(bytes),
             Some(
                 Act::Respond { .. }
                 | Act::Hang
@@ -353,7 +387,8 @@ impl Vendors {
                 | Act::EndEarly { .. }
                 | Act::Malformed { .. }
                 | Act::Empty
-                | Act::ErrorInside { .. },
+                | Act::ErrorInside { .. }
+                | Act::Unstreamed,
             )
             | None => answer,
         }
@@ -365,8 +400,8 @@ fn judge(vendor: &mut Provider, row: &Row, seen: &Seen, fault: Option<&Act>, now
     let not_found = || Answer::json(404, &json!({"error": {"code": 404, "message": "Not Found"}}));
     let method = match seen.kind {
         Kind::Setup if seen.path.contains("/operations/") => "GET",
-        Kind::UserInfo => "GET",
-        Kind::Token | Kind::Setup | Kind::Chat | Kind::Other => "POST",
+        Kind::UserInfo | Kind::Authorize => "GET",
+        Kind::Token | Kind::Device | Kind::Setup | Kind::Chat | Kind::Other => "POST",
     };
     if seen.kind == Kind::Other {
         return not_found();
@@ -379,14 +414,19 @@ fn judge(vendor: &mut Provider, row: &Row, seen: &Seen, fault: Option<&Act>, now
             Some(tokens) => oauth::token(vendor, tokens, seen, now),
             None => not_found(),
         },
+        Kind::Authorize => browse(vendor, row, seen, now),
+        Kind::Device => match row.tokens.and_then(|tokens| Some((tokens, tokens.device?))) {
+            Some((tokens, endpoint)) => device::begin(vendor, tokens, endpoint, seen, now),
+            None => not_found(),
+        },
         Kind::UserInfo => oauth::user_info(vendor, seen, now),
         Kind::Setup => code_assist::setup(vendor, seen, now),
         Kind::Chat => {
-            let answer = match row.chat {
-                Chat::GeminiCli | Chat::Antigravity => code_assist::generate(vendor, seen, fault, now),
-                Chat::OpenAi | Chat::OpenRouter | Chat::DashScope | Chat::Qwen | Chat::Iflow => {
-                    chat::completions(vendor, seen, fault, now)
-                }
+            let answer = match row.chat.protocol() {
+                Protocol::CodeAssist => code_assist::generate(vendor, seen, fault, now),
+                Protocol::Contents => contents::generate(vendor, seen, fault),
+                Protocol::Messages => messages::messages(vendor, seen, fault),
+                Protocol::Completions => chat::completions(vendor, seen, fault, now),
             };
             if answer.status() == 200 {
                 vendor.counts.answered += 1;
@@ -394,6 +434,15 @@ fn judge(vendor: &mut Provider, row: &Row, seen: &Seen, fault: Option<&Act>, now
             answer
         }
         Kind::Other => not_found(),
+    }
+}
+
+/// A browser: where it logs in, or where a person types the code of a device.
+fn browse(vendor: &mut Provider, row: &Row, seen: &Seen, now: DateTime<Utc>) -> Answer {
+    let endpoint = row.tokens.and_then(|tokens| tokens.authorize).filter(|it| it.path == seen.path);
+    match endpoint {
+        Some(endpoint) => authorize::authorize(vendor, endpoint, seen, now),
+        None => device::page(vendor, seen),
     }
 }
 

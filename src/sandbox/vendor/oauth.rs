@@ -1,49 +1,48 @@
-//! Token endpoints that judge strictly: content type, client, Basic, single use.
+//! Token endpoints that judge strictly (RFC 6749): content type, client, Basic, grant, single use.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{
+    authorize, device,
     request::Seen,
-    rows::{Chat, Client, Tokens},
+    rows::{Chat, Client, Reuse, Tokens},
     state::{Life, Provider},
     stream::Answer,
 };
 
-/// Answers a refresh grant (RFC 6749, section 6) as the provider would.
+/// Who gets tokens.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) account: String,
+    pub(super) client_id: String,
+    pub(super) login: u64,
+    /// Whether a refresh token comes with them.
+    pub(super) offline: bool,
+}
+
+/// Answers any grant as the provider would. Nobody on the way may keep the answer (RFC 6749, section 5.1).
 pub(super) fn token(provider: &mut Provider, tokens: Tokens, seen: &Seen, now: DateTime<Utc>) -> Answer {
-    let answer = judge(provider, tokens, seen).map_or_else(
-        |refusal| refusal,
-        |(account, client_id)| grant(provider, tokens, seen, &account, &client_id, now),
-    );
+    let answer = judge(provider, tokens, seen, now)
+        .map_or_else(|refusal| refusal, |asked| grant(provider, seen, &asked, now));
     if answer.status() == 200 {
         provider.counts.granted += 1;
     } else {
         provider.counts.refused += 1;
     }
-    answer
+    answer.with_header("cache-control", "no-store").with_header("pragma", "no-cache")
 }
 
-fn refuse(status: u16, error: &str, description: &str) -> Answer {
-    Answer::json(status, &json!({"error": error, "error_description": description}))
+/// A refusal (RFC 6749, section 5.2).
+pub(super) fn refuse(status: u16, error: &str, description: &str) -> Answer {
+    let answer = Answer::json(status, &json!({"error": error, "error_description": description}));
+    if status == 401 { answer.with_header("www-authenticate", "Basic realm=\"token\"") } else { answer }
 }
 
-/// Whose refresh token it is and which client asks; the refresh token of a rotating provider is spent.
-fn judge(provider: &mut Provider, tokens: Tokens, seen: &Seen) -> Result<(String, String), Answer> {
-    if seen.content_type() != "application/x-www-form-urlencoded" {
-        return Err(refuse(400, "invalid_request", "The content type must be a form."));
-    }
-    match seen.field("grant_type") {
-        Some("refresh_token") => {}
-        Some(_) => return Err(refuse(400, "unsupported_grant_type", "Invalid grant_type.")),
-        None => return Err(refuse(400, "invalid_request", "Missing required parameter: grant_type")),
-    }
-    let client_id = client(provider, tokens, seen)?;
-    let Some(presented) = seen.field("refresh_token").filter(|token| !token.is_empty()) else {
-        return Err(refuse(400, "invalid_request", "Missing required parameter: refresh_token"));
-    };
-    let dead = match provider.row.chat {
+/// What a token or code that does not live is told.
+pub(super) fn dead(chat: Chat) -> Answer {
+    match chat {
         // Qwen does not say which of the two it dislikes.
         Chat::Qwen => refuse(400, "invalid_request", "Invalid refresh token or client_id"),
         Chat::OpenAi
@@ -51,104 +50,177 @@ fn judge(provider: &mut Provider, tokens: Tokens, seen: &Seen) -> Result<(String
         | Chat::DashScope
         | Chat::Iflow
         | Chat::GeminiCli
-        | Chat::Antigravity => refuse(400, "invalid_grant", "Token has been expired or revoked."),
+        | Chat::Antigravity
+        | Chat::Gemini
+        | Chat::Anthropic => refuse(400, "invalid_grant", "Token has been expired or revoked."),
+    }
+}
+
+fn judge(provider: &mut Provider, tokens: Tokens, seen: &Seen, now: DateTime<Utc>) -> Result<Asked, Answer> {
+    if seen.content_type() != "application/x-www-form-urlencoded" {
+        return Err(refuse(400, "invalid_request", "The content type must be a form."));
+    }
+    if let Some(name) = seen.repeated.first() {
+        return Err(refuse(400, "invalid_request", &format!("Parameter {name} came more than once.")));
+    }
+    let grant_type = match seen.field("grant_type") {
+        Some(grant_type) => grant_type,
+        None => return Err(refuse(400, "invalid_request", "Missing required parameter: grant_type")),
     };
-    let Some(known) = provider.refresh.get_mut(presented) else { return Err(dead) };
+    if !["refresh_token", "authorization_code", "client_credentials", device::GRANT].contains(&grant_type) {
+        return Err(refuse(400, "unsupported_grant_type", "Invalid grant_type."));
+    }
+    let client_id = client(provider, tokens, seen)?;
+    match grant_type {
+        "authorization_code" => authorize::redeem(provider, tokens, seen, &client_id, now),
+        "client_credentials" if tokens.client_credentials => {
+            let login = provider.new_login();
+            // The client acts for itself: there is no refresh token (RFC 6749, section 4.4.3).
+            Ok(Asked { account: client_id.clone(), client_id, login, offline: false })
+        }
+        "client_credentials" => {
+            Err(refuse(400, "unauthorized_client", "This client may not ask on its own behalf."))
+        }
+        device::GRANT => device::poll(provider, tokens, seen, &client_id, now),
+        _ => refresh(provider, tokens, seen, client_id),
+    }
+}
+
+/// Whose refresh token it is; that of a rotating provider is spent.
+fn refresh(provider: &mut Provider, tokens: Tokens, seen: &Seen, client_id: String) -> Result<Asked, Answer> {
+    let Some(presented) = seen.field("refresh_token").filter(|token| !token.is_empty()) else {
+        return Err(refuse(400, "invalid_request", "Missing required parameter: refresh_token"));
+    };
+    let chat = provider.row.chat;
+    let dead = || dead(chat);
+    let Some(known) = provider.refresh.get_mut(presented) else { return Err(dead()) };
+    let login = known.login;
     match known.life {
         Life::Live => {}
         Life::Spent => {
             provider.counts.reused += 1;
-            return Err(dead);
+            if provider.reuse == Reuse::RevokesFamily {
+                provider.revoke_login(login);
+            }
+            return Err(dead());
         }
-        Life::Revoked => return Err(dead),
+        Life::Revoked => return Err(dead()),
     }
     if known.client_id != client_id {
         return Err(match tokens.client {
-            Client::Public => dead,
-            Client::Form | Client::BasicAndForm => refuse(401, "unauthorized_client", "Unauthorized"),
+            Client::Public => dead(),
+            Client::Form | Client::BasicAndForm | Client::Either => {
+                refuse(401, "unauthorized_client", "Unauthorized")
+            }
         });
     }
     if tokens.single_use {
         known.life = Life::Spent;
     }
-    Ok((known.account.clone(), client_id))
+    Ok(Asked { account: known.account.clone(), client_id, login, offline: tokens.single_use })
 }
 
 /// Which client asks, if it identifies itself as this endpoint wants it.
 fn client(provider: &Provider, tokens: Tokens, seen: &Seen) -> Result<String, Answer> {
-    let Some(id) = seen.field("client_id").filter(|id| !id.is_empty()) else {
+    let basic = seen.header("authorization");
+    let from_basic = basic.filter(|_| tokens.client == Client::Either).and_then(of_basic);
+    let in_form = seen.field("client_id").filter(|id| !id.is_empty());
+    let Some(id) = in_form.or(from_basic.as_ref().map(|(id, _)| id.as_str())) else {
         return Err(refuse(400, "invalid_request", "Could not determine client ID from request."));
     };
     let Some(secret) = provider.clients.get(id) else {
         return Err(match tokens.client {
             Client::Public => refuse(400, "invalid_request", "Invalid refresh token or client_id"),
-            Client::Form | Client::BasicAndForm => {
+            Client::Form | Client::BasicAndForm | Client::Either => {
                 refuse(401, "invalid_client", "The OAuth client was not found.")
             }
         });
     };
-    if tokens.client == Client::Public {
-        return Ok(id.to_owned());
-    }
-    let Some(presented) = seen.field("client_secret") else {
+    let twice = || refuse(400, "invalid_request", "More than one way to authenticate the client.");
+    let presented = match (tokens.client, seen.field("client_secret")) {
+        (Client::Public, _) => return Ok(id.to_owned()),
+        (Client::Form, _) if basic.is_some() => return Err(twice()),
+        (Client::Either, Some(_)) if basic.is_some() => return Err(twice()),
+        (Client::Either, None) => from_basic.as_ref().map(|(_, secret)| secret.as_str()),
+        (Client::Form | Client::BasicAndForm | Client::Either, secret) => secret,
+    };
+    let Some(presented) = presented else {
         return Err(refuse(400, "invalid_request", "client_secret is missing."));
     };
     if Some(presented) != secret.as_deref() {
         return Err(refuse(401, "invalid_client", "Unauthorized"));
     }
-    let basic = seen.header("authorization");
     let wanted = format!("Basic {}", BASE64_STANDARD.encode(format!("{id}:{presented}")));
-    if tokens.client == Client::Form && basic.is_some() {
-        return Err(refuse(400, "invalid_request", "More than one way to authenticate the client."));
-    }
     if tokens.client == Client::BasicAndForm && basic != Some(wanted.as_str()) {
         return Err(refuse(401, "invalid_client", "Client authentication failed."));
     }
     Ok(id.to_owned())
 }
 
-fn grant(
-    provider: &mut Provider,
-    tokens: Tokens,
-    seen: &Seen,
-    account: &str,
-    client_id: &str,
-    now: DateTime<Utc>,
-) -> Answer {
-    let (access, _) = provider.issue_access(account, now);
+/// Id and secret of HTTP Basic, which are form-encoded first (RFC 6749, section 2.3.1).
+fn of_basic(header: &str) -> Option<(String, String)> {
+    let bytes = BASE64_STANDARD.decode(header.strip_prefix("Basic ")?).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    let decoded = |text: &str| {
+        let pair = format!("x={text}");
+        url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned())
+    };
+    Some((decoded(id)?, decoded(secret)?))
+}
+
+fn grant(provider: &mut Provider, seen: &Seen, asked: &Asked, now: DateTime<Utc>) -> Answer {
+    // Whoever has tokens has an account.
+    provider.account(&asked.account);
+    let (access, _) = provider.issue_access(&asked.account, asked.login, now);
     let expires_in = provider.token_life.as_secs();
-    let rotated = tokens.single_use.then(|| provider.issue_refresh(account, client_id));
-    let body = match provider.row.chat {
-        // No refresh token on a refresh, and the scopes in an order of Google's own.
+    let refresh =
+        asked.offline.then(|| provider.issue_refresh(&asked.account, asked.login, &asked.client_id));
+    let mut body = json!({"access_token": access, "expires_in": expires_in});
+    let extra = match provider.row.chat {
+        // The scopes come in an order of Google's own.
         Chat::GeminiCli | Chat::Antigravity => json!({
-            "access_token": access,
-            "expires_in": expires_in,
             "scope": "https://www.googleapis.com/auth/userinfo.email https://www.googleapis.com/auth/cloud-platform",
             "token_type": "Bearer",
         }),
         Chat::Qwen => json!({
-            "access_token": access,
             "token_type": "Bearer",
-            "refresh_token": rotated,
             "resource_url": seen.header("host").map(|host| format!("http://{host}/vendors/{}", provider.row.id)),
-            "expires_in": expires_in,
         }),
-        Chat::Iflow => json!({
-            "access_token": access,
-            "refresh_token": rotated,
-            "expires_in": expires_in,
-            "token_type": "bearer",
-            "scope": "read",
-        }),
-        Chat::OpenAi | Chat::OpenRouter | Chat::DashScope => json!({
-            "access_token": access, "refresh_token": rotated, "expires_in": expires_in, "token_type": "Bearer",
-        }),
+        Chat::Iflow => json!({"token_type": "bearer", "scope": "read"}),
+        Chat::OpenAi | Chat::OpenRouter | Chat::DashScope | Chat::Gemini | Chat::Anthropic => {
+            json!({"token_type": "Bearer"})
+        }
     };
+    if let (Value::Object(body), Value::Object(extra)) = (&mut body, extra) {
+        // Google's refreshes bring none; a missing field is not the same as `null`.
+        if let Some(refresh) = refresh {
+            body.insert("refresh_token".to_owned(), json!(refresh));
+        }
+        body.extend(extra);
+    }
+    if provider.wraps_tokens {
+        body = json!({"success": true, "code": "200", "message": "ok", "data": body});
+    }
     Answer::json(200, &body)
 }
 
-/// iFlow's `getUserInfo`: the key that authorises chats.
+/// Whose a token is: iFlow's `getUserInfo` with the key that authorises chats, Google's `userinfo`.
 pub(super) fn user_info(provider: &Provider, seen: &Seen, now: DateTime<Utc>) -> Answer {
+    if provider.row.chat != Chat::Iflow {
+        let bearer = seen.bearer().unwrap_or_default();
+        return match provider.live_access(bearer, now) {
+            Some(email) => {
+                Answer::json(200, &json!({"id": "100000000000000000001", "email": email, "verified_email": true}))
+            }
+            None => Answer::json(
+                401,
+                &json!({"error": {"code": 401, "message": "Request is missing required authentication credential.",
+                    "status": "UNAUTHENTICATED"}}),
+            )
+            .with_header("www-authenticate", "Bearer realm=\"https://accounts.google.com/\", error=\"invalid_token\""),
+        };
+    }
     let account = seen.query("accessToken").and_then(|token| provider.live_access(token, now));
     let key = account
         .as_ref()

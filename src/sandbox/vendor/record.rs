@@ -143,7 +143,16 @@ pub(super) fn hashed_authorization(value: &str) -> String {
 
 /// Fields of a form or query, the secret ones hashed.
 pub(super) fn hashed_fields(fields: &[(String, String)]) -> BTreeMap<String, String> {
-    let secret = ["refresh_token", "client_secret", "accessToken", "access_token", "code", "key"];
+    let secret = [
+        "refresh_token",
+        "client_secret",
+        "accessToken",
+        "access_token",
+        "code",
+        "code_verifier",
+        "device_code",
+        "key",
+    ];
     fields
         .iter()
         .map(|(name, value)| {

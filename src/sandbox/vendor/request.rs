@@ -1,6 +1,6 @@
 //! A request as the emulator looks at it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use axum::{
     body::to_bytes,
@@ -11,12 +11,15 @@ use serde_json::Value;
 
 use super::{
     fault::Kind,
-    record::{hashed_authorization, hashed_fields, hashed_form},
-    rows::{Chat, IFLOW_USER_INFO, Row},
+    record::{hashed_authorization, hashed_fields, hashed_form, short_hash},
+    rows::{Protocol, Row},
 };
 
 /// The largest body that is taken.
 const LARGEST_BODY: usize = 8 * 1024 * 1024;
+
+/// Headers that carry a key: Gemini's and Anthropic's.
+const KEY_HEADERS: &[&str] = &["x-goog-api-key", "x-api-key"];
 
 /// A request, read.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub(super) struct Seen {
     pub(super) query: Vec<(String, String)>,
     /// The body as a form, where it claims to be one.
     pub(super) form: Vec<(String, String)>,
+    /// Names that the form has more than once.
+    pub(super) repeated: Vec<String>,
     /// The body as JSON, where it is.
     pub(super) json: Value,
 }
@@ -43,6 +48,7 @@ impl Seen {
         let query = pairs(parts.uri.query().unwrap_or_default().as_bytes());
         let is_form = content_type(&parts.headers) == "application/x-www-form-urlencoded";
         let form = if is_form { pairs(&bytes) } else { Vec::new() };
+        let repeated = if is_form { repeated(&bytes) } else { Vec::new() };
         let json = if is_form { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_default() };
         Self {
             kind: kind(row, path),
@@ -52,6 +58,7 @@ impl Seen {
             headers: parts.headers,
             query,
             form,
+            repeated,
             json,
         }
     }
@@ -63,6 +70,11 @@ impl Seen {
     /// What follows `Bearer `.
     pub(super) fn bearer(&self) -> Option<&str> {
         self.header(header::AUTHORIZATION.as_str())?.strip_prefix("Bearer ")
+    }
+
+    /// A key in a header of its own, or in the query as Gemini's API takes it too.
+    pub(super) fn key(&self) -> Option<&str> {
+        KEY_HEADERS.iter().find_map(|name| self.header(name)).or_else(|| self.query("key"))
     }
 
     pub(super) fn field(&self, name: &str) -> Option<&str> {
@@ -80,9 +92,10 @@ impl Seen {
     /// The secret by which the request names an account.
     pub(super) fn secret(&self) -> Option<&str> {
         match self.kind {
-            Kind::Token => self.field("refresh_token"),
-            Kind::UserInfo => self.query("accessToken"),
-            Kind::Setup | Kind::Chat | Kind::Other => self.bearer(),
+            Kind::Token => self.field("refresh_token").or_else(|| self.field("code")),
+            Kind::UserInfo => self.query("accessToken").or_else(|| self.bearer()),
+            Kind::Setup | Kind::Chat | Kind::Other => self.key().or_else(|| self.bearer()),
+            Kind::Authorize | Kind::Device => None,
         }
     }
 
@@ -94,6 +107,8 @@ impl Seen {
                 let value = value.to_str().unwrap_or("(not text)");
                 let shown = if *name == header::AUTHORIZATION {
                     hashed_authorization(value)
+                } else if KEY_HEADERS.contains(&name.as_str()) {
+                    short_hash(value)
                 } else {
                     value.to_owned()
                 };
@@ -114,23 +129,43 @@ impl Seen {
 }
 
 fn kind(row: &Row, path: &str) -> Kind {
-    if row.tokens.is_some_and(|tokens| tokens.path == path) {
-        return Kind::Token;
-    }
-    let Some(rest) = path.strip_prefix(row.api) else {
-        let is_user_info = row.chat == Chat::Iflow && path == IFLOW_USER_INFO;
-        return if is_user_info { Kind::UserInfo } else { Kind::Other };
-    };
-    match row.chat {
-        Chat::OpenAi | Chat::OpenRouter | Chat::DashScope | Chat::Qwen | Chat::Iflow => {
-            if rest == "/chat/completions" { Kind::Chat } else { Kind::Other }
+    if let Some(tokens) = row.tokens {
+        let device = tokens.device;
+        if tokens.path == path {
+            return Kind::Token;
         }
-        Chat::GeminiCli | Chat::Antigravity => match rest {
+        if tokens.user_info == Some(path) {
+            return Kind::UserInfo;
+        }
+        if device.is_some_and(|device| device.path == path) {
+            return Kind::Device;
+        }
+        if tokens.authorize.is_some_and(|authorize| authorize.path == path)
+            || device.is_some_and(|device| device.page == path)
+        {
+            return Kind::Authorize;
+        }
+    }
+    let Some(rest) = path.strip_prefix(row.api) else { return Kind::Other };
+    match row.chat.protocol() {
+        Protocol::Completions if rest == "/chat/completions" => Kind::Chat,
+        Protocol::Messages if rest == "/messages" => Kind::Chat,
+        Protocol::Contents if rest.starts_with("/models/") => match rest.rsplit_once(':') {
+            Some((_, "generateContent" | "streamGenerateContent")) => Kind::Chat,
+            _ => Kind::Other,
+        },
+        Protocol::CodeAssist => match rest {
             ":generateContent" | ":streamGenerateContent" => Kind::Chat,
-            ":loadCodeAssist" | ":onboardUser" => Kind::Setup,
+            ":loadCodeAssist"
+            | ":onboardUser"
+            | ":countTokens"
+            | ":retrieveUserQuota"
+            | ":retrieveUserQuotaSummary"
+            | ":fetchAvailableModels" => Kind::Setup,
             other if other.starts_with("/operations/") => Kind::Setup,
             _ => Kind::Other,
         },
+        Protocol::Completions | Protocol::Messages | Protocol::Contents => Kind::Other,
     }
 }
 
@@ -155,6 +190,13 @@ fn pairs(text: &[u8]) -> Vec<(String, String)> {
             (name, value)
         })
         .collect()
+}
+
+/// The names that come more than once.
+fn repeated(text: &[u8]) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let names = url::form_urlencoded::parse(text).map(|(name, _)| name.into_owned());
+    names.filter(|name| !seen.insert(name.clone())).collect()
 }
 
 fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {

@@ -12,6 +12,52 @@ pub(super) enum Client {
     Form,
     /// Both in the form, and HTTP Basic as well.
     BasicAndForm,
+    /// HTTP Basic or the form, never both (RFC 6749, section 2.3).
+    Either,
+}
+
+/// Whether a code challenge (RFC 7636) must come with a login. One that comes is always held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pkce {
+    Optional,
+    Required,
+}
+
+/// An authorisation endpoint (RFC 6749, section 4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Authorize {
+    /// Its path behind the provider's prefix.
+    pub(super) path: &'static str,
+    /// The parameter that carries the redirect address: iFlow has a name of its own for it.
+    pub(super) redirect_parameter: &'static str,
+    /// An address that is taken beside those on loopback: where a code is shown to be copied.
+    pub(super) shown_at: Option<&'static str>,
+    pub(super) pkce: Pkce,
+    /// A refresh token comes with `access_type=offline` only, and again only after `prompt=consent`, as Google does.
+    pub(super) offline_on_request: bool,
+}
+
+/// A device authorisation endpoint (RFC 8628).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Device {
+    /// Its path behind the provider's prefix.
+    pub(super) path: &'static str,
+    /// The path of the page where a person types the code.
+    pub(super) page: &'static str,
+    pub(super) pkce: Pkce,
+    /// The status of `slow_down`.
+    pub(super) slow_down_status: u16,
+    /// Whether the answer names the interval; otherwise it is the five seconds of RFC 8628.
+    pub(super) names_interval: bool,
+}
+
+/// What becomes of a login whose single-use refresh token comes a second time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reuse {
+    /// The request is refused.
+    Refuses,
+    /// So is everything that was ever given to that login (RFC 9700, section 4.14.2).
+    RevokesFamily,
 }
 
 /// What a token endpoint is like.
@@ -27,8 +73,20 @@ pub(super) struct Tokens {
     pub(super) client: Client,
     /// Whether a refresh token lives for one use.
     pub(super) single_use: bool,
+    /// What a second use means, unless a test sets something else.
+    pub(super) reuse: Reuse,
     /// What its access tokens begin with.
     pub(super) prefix: &'static str,
+    /// What its refresh tokens begin with.
+    pub(super) refresh_prefix: &'static str,
+    /// Logins in a browser.
+    pub(super) authorize: Option<Authorize>,
+    /// Logins on another device.
+    pub(super) device: Option<Device>,
+    /// Whether the client may ask on its own behalf (RFC 6749, section 4.4).
+    pub(super) client_credentials: bool,
+    /// Where it says whose a token is.
+    pub(super) user_info: Option<&'static str>,
 }
 
 /// Which chat protocol, and whose departures from it.
@@ -48,6 +106,36 @@ pub(super) enum Chat {
     GeminiCli,
     /// Code Assist in Antigravity's envelope.
     Antigravity,
+    /// Gemini's own API, with a key.
+    Gemini,
+    /// Anthropic's messages.
+    Anthropic,
+}
+
+/// The shape of requests and answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// OpenAI's chat completions.
+    Completions,
+    /// Gemini's contents in Code Assist's envelope.
+    CodeAssist,
+    /// Gemini's contents as they are.
+    Contents,
+    /// Anthropic's messages.
+    Messages,
+}
+
+impl Chat {
+    pub(super) const fn protocol(self) -> Protocol {
+        match self {
+            Self::OpenAi | Self::OpenRouter | Self::DashScope | Self::Qwen | Self::Iflow => {
+                Protocol::Completions
+            }
+            Self::GeminiCli | Self::Antigravity => Protocol::CodeAssist,
+            Self::Gemini => Protocol::Contents,
+            Self::Anthropic => Protocol::Messages,
+        }
+    }
 }
 
 /// One provider.
@@ -65,6 +153,27 @@ pub(super) struct Row {
     pub(super) chat: Chat,
 }
 
+const GOOGLE: Tokens = Tokens {
+    path: "/token",
+    client_id: "",
+    client_secret: None,
+    client: Client::Form,
+    single_use: false,
+    reuse: Reuse::Refuses,
+    prefix: "ya29.FAKE-",
+    refresh_prefix: "1//FAKE-",
+    authorize: Some(Authorize {
+        path: "/o/oauth2/v2/auth",
+        redirect_parameter: "redirect_uri",
+        shown_at: Some("https://codeassist.google.com/authcode"),
+        pkce: Pkce::Optional,
+        offline_on_request: true,
+    }),
+    device: None,
+    client_credentials: false,
+    user_info: Some("/oauth2/v2/userinfo"),
+};
+
 /// All of them.
 pub(super) const ROWS: &[Row] = &[
     Row {
@@ -72,12 +181,9 @@ pub(super) const ROWS: &[Row] = &[
         name: "Gemini CLI",
         api: "/v1internal",
         tokens: Some(Tokens {
-            path: "/token",
             client_id: "681255809395-oo8ft2oprdrnp9e3aqf6av3hmdib135j.apps.googleusercontent.com",
             client_secret: Some("fake-gemini-cli-client-secret"),
-            client: Client::Form,
-            single_use: false,
-            prefix: "ya29.FAKE-",
+            ..GOOGLE
         }),
         chat: Chat::GeminiCli,
     },
@@ -91,7 +197,19 @@ pub(super) const ROWS: &[Row] = &[
             client_secret: None,
             client: Client::Public,
             single_use: true,
+            reuse: Reuse::Refuses,
             prefix: "FAKE-qwen-",
+            refresh_prefix: "FAKE-refresh-",
+            authorize: None,
+            device: Some(Device {
+                path: "/api/v1/oauth2/device/code",
+                page: "/authorize",
+                pkce: Pkce::Required,
+                slow_down_status: 429,
+                names_interval: false,
+            }),
+            client_credentials: false,
+            user_info: None,
         }),
         chat: Chat::Qwen,
     },
@@ -100,12 +218,9 @@ pub(super) const ROWS: &[Row] = &[
         name: "Antigravity",
         api: "/v1internal",
         tokens: Some(Tokens {
-            path: "/token",
             client_id: "1071006060591-tmhssin2h21lcre235vtolojh4g403ep.apps.googleusercontent.com",
             client_secret: Some("fake-antigravity-client-secret"),
-            client: Client::Form,
-            single_use: false,
-            prefix: "ya29.FAKE-",
+            ..GOOGLE
         }),
         chat: Chat::Antigravity,
     },
@@ -119,17 +234,66 @@ pub(super) const ROWS: &[Row] = &[
             client_secret: Some("fake-iflow-client-secret"),
             client: Client::BasicAndForm,
             single_use: true,
+            reuse: Reuse::Refuses,
             prefix: "FAKE-iflow-",
+            refresh_prefix: "FAKE-refresh-",
+            authorize: Some(Authorize {
+                path: "/oauth",
+                redirect_parameter: "redirect",
+                shown_at: None,
+                pkce: Pkce::Optional,
+                offline_on_request: false,
+            }),
+            device: None,
+            client_credentials: false,
+            user_info: Some("/api/oauth/getUserInfo"),
         }),
         chat: Chat::Iflow,
     },
-    Row { id: "openai", name: "OpenAI", api: "/v1", tokens: None, chat: Chat::OpenAi },
-    Row { id: "openrouter", name: "OpenRouter", api: "/v1", tokens: None, chat: Chat::OpenRouter },
-    Row { id: "dashscope", name: "DashScope", api: "/v1", tokens: None, chat: Chat::DashScope },
+    // Nobody's in particular: every grant, as the RFCs have it and as strictly as they allow.
+    Row {
+        id: "acme",
+        name: "Acme",
+        api: "/v1",
+        tokens: Some(Tokens {
+            path: "/oauth2/token",
+            client_id: "acme-client",
+            client_secret: Some("fake-acme-client-secret"),
+            client: Client::Either,
+            single_use: true,
+            reuse: Reuse::RevokesFamily,
+            prefix: "FAKE-acme-",
+            refresh_prefix: "FAKE-refresh-",
+            authorize: Some(Authorize {
+                path: "/oauth2/authorize",
+                redirect_parameter: "redirect_uri",
+                shown_at: None,
+                pkce: Pkce::Required,
+                offline_on_request: false,
+            }),
+            device: Some(Device {
+                path: "/oauth2/device",
+                page: "/device",
+                pkce: Pkce::Optional,
+                slow_down_status: 400,
+                names_interval: true,
+            }),
+            client_credentials: true,
+            user_info: None,
+        }),
+        chat: Chat::OpenAi,
+    },
+    key("openai", "OpenAI", "/v1", Chat::OpenAi),
+    key("openrouter", "OpenRouter", "/v1", Chat::OpenRouter),
+    key("dashscope", "DashScope", "/v1", Chat::DashScope),
+    key("gemini", "Gemini API", "/v1beta", Chat::Gemini),
+    key("anthropic", "Anthropic", "/v1", Chat::Anthropic),
 ];
 
-/// The path of iFlow's user-info request behind its prefix.
-pub(super) const IFLOW_USER_INFO: &str = "/api/oauth/getUserInfo";
+/// A provider whose credentials are keys.
+const fn key(id: &'static str, name: &'static str, api: &'static str, chat: Chat) -> Row {
+    Row { id, name, api, tokens: None, chat }
+}
 
 /// The row of an id.
 pub(super) fn row(id: &str) -> Option<&'static Row> {

@@ -1,7 +1,7 @@
 //! Accounts, live tokens and keys, and what is queued for whom.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     time::Duration,
 };
 
@@ -10,11 +10,16 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
+    authorize::{Browser, Code},
+    device::DeviceLogin,
     fault::{Act, Fault, Kind},
     record::Counts,
     reply::{Reply, unscripted},
-    rows::{Chat, ROWS, Row},
+    rows::{Chat, ROWS, Reuse, Row},
 };
+
+/// Who sits at the browser when no test says otherwise.
+const SOMEBODY: &str = "a@example.com";
 
 /// How an account stands with Code Assist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,12 +74,16 @@ pub(super) struct Account {
     pub(super) looks: u32,
     /// iFlow: the key of its chats.
     pub(super) api_key: Option<String>,
+    /// Google: the part of its quota that is left, from 0 to 1.
+    pub(super) remaining: f64,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct AccessToken {
     pub(super) account: String,
     pub(super) expires_at: DateTime<Utc>,
+    /// The login it belongs to.
+    login: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -83,6 +92,8 @@ pub(super) struct RefreshToken {
     /// The client it was given to: another's request is refused.
     pub(super) client_id: String,
     pub(super) life: Life,
+    /// The login it belongs to.
+    pub(super) login: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +115,20 @@ pub(super) struct Provider {
     pub(super) keys: HashMap<String, String>,
     /// Clients and their secrets.
     pub(super) clients: HashMap<String, Option<String>>,
+    /// Who sits at the browser.
+    pub(super) browser: Browser,
+    /// Which account has consented to which client.
+    pub(super) consents: HashSet<(String, String)>,
+    /// Codes of logins in a browser.
+    pub(super) codes: HashMap<String, Code>,
+    /// Logins on other devices, by device code.
+    pub(super) devices: HashMap<String, DeviceLogin>,
+    /// What a second use of a single-use refresh token means.
+    pub(super) reuse: Reuse,
+    /// Whether token replies come inside `{"success", "data"}`, as iFlow's sometimes do.
+    pub(super) wraps_tokens: bool,
+    /// Logins so far.
+    logins: u64,
     /// What `expires_in` says.
     pub(super) token_life: Duration,
     /// A pause before every answer.
@@ -132,6 +157,13 @@ impl Provider {
             refresh: HashMap::new(),
             keys: HashMap::new(),
             clients,
+            browser: Browser::Consents(SOMEBODY.to_owned()),
+            consents: HashSet::new(),
+            codes: HashMap::new(),
+            devices: HashMap::new(),
+            reuse: row.tokens.map_or(Reuse::Refuses, |tokens| tokens.reuse),
+            wraps_tokens: false,
+            logins: 0,
             token_life: Duration::from_secs(3599),
             latency: Duration::ZERO,
             pace: Duration::from_millis(15),
@@ -154,35 +186,53 @@ impl Provider {
         self.accounts.entry(name.to_owned()).or_insert_with(|| Account::new(number))
     }
 
-    /// A live access token for an account, and when it expires.
-    pub(super) fn issue_access(&mut self, account: &str, now: DateTime<Utc>) -> (String, DateTime<Utc>) {
+    /// The number of another login.
+    pub(super) fn new_login(&mut self) -> u64 {
+        self.logins += 1;
+        self.logins
+    }
+
+    /// A live access token of a login, and when it expires.
+    pub(super) fn issue_access(
+        &mut self,
+        account: &str,
+        login: u64,
+        now: DateTime<Utc>,
+    ) -> (String, DateTime<Utc>) {
         let prefix = self.row.tokens.map_or("FAKE-", |tokens| tokens.prefix);
         let token = format!("{prefix}{}", Uuid::new_v4().simple());
         let life = TimeDelta::from_std(self.token_life).unwrap_or(TimeDelta::days(3650));
         let expires_at = now + life;
-        self.access.insert(token.clone(), AccessToken { account: account.to_owned(), expires_at });
+        self.access.insert(token.clone(), AccessToken { account: account.to_owned(), expires_at, login });
         (token, expires_at)
     }
 
-    /// A live refresh token for an account and a client.
-    pub(super) fn issue_refresh(&mut self, account: &str, client_id: &str) -> String {
-        let prefix = match self.row.chat {
-            Chat::GeminiCli | Chat::Antigravity => "1//FAKE-",
-            Chat::OpenAi | Chat::OpenRouter | Chat::DashScope | Chat::Qwen | Chat::Iflow => "FAKE-refresh-",
-        };
+    /// A live refresh token of a login and a client.
+    pub(super) fn issue_refresh(&mut self, account: &str, login: u64, client_id: &str) -> String {
+        let prefix = self.row.tokens.map_or("FAKE-refresh-", |tokens| tokens.refresh_prefix);
         let token = format!("{prefix}{}", Uuid::new_v4().simple());
-        let entry =
-            RefreshToken { account: account.to_owned(), client_id: client_id.to_owned(), life: Life::Live };
+        let entry = RefreshToken {
+            account: account.to_owned(),
+            client_id: client_id.to_owned(),
+            life: Life::Live,
+            login,
+        };
         self.refresh.insert(token.clone(), entry);
         token
     }
 
-    /// Whose live bearer this is: an access token, or a key where keys authorise chats.
-    pub(super) fn bearer_of_chats(&self, bearer: &str, now: DateTime<Utc>) -> Option<String> {
-        match self.row.chat {
-            Chat::OpenAi | Chat::OpenRouter | Chat::DashScope | Chat::Iflow => self.keys.get(bearer).cloned(),
-            Chat::Qwen | Chat::GeminiCli | Chat::Antigravity => self.live_access(bearer, now),
+    /// Ends everything that was ever given to a login.
+    pub(super) fn revoke_login(&mut self, login: u64) {
+        self.access.retain(|_, token| token.login != login);
+        for token in self.refresh.values_mut().filter(|token| token.login == login) {
+            token.life = Life::Revoked;
         }
+    }
+
+    /// Whose live bearer this is: a key, or an access token, which chats with iFlow do not take.
+    pub(super) fn bearer_of_chats(&self, bearer: &str, now: DateTime<Utc>) -> Option<String> {
+        let access = || if self.row.chat == Chat::Iflow { None } else { self.live_access(bearer, now) };
+        self.keys.get(bearer).cloned().or_else(access)
     }
 
     /// Whose live access token this is.
@@ -197,6 +247,7 @@ impl Provider {
             .map(|token| &token.account)
             .or_else(|| self.refresh.get(secret).map(|token| &token.account))
             .or_else(|| self.keys.get(secret))
+            .or_else(|| self.codes.get(secret).map(|code| &code.account))
             .cloned()
     }
 
@@ -234,14 +285,14 @@ impl Provider {
             Kind::UserInfo => counts.user_infos += 1,
             Kind::Setup => counts.setups += 1,
             Kind::Chat => counts.chats += 1,
-            Kind::Other => {}
+            Kind::Authorize | Kind::Device | Kind::Other => {}
         }
         if let Some(account) = account {
             let own = counts.accounts.entry(account.to_owned()).or_default();
             match kind {
                 Kind::Token => own.token_requests += 1,
                 Kind::Chat => own.chats += 1,
-                Kind::UserInfo | Kind::Setup | Kind::Other => {}
+                Kind::UserInfo | Kind::Setup | Kind::Authorize | Kind::Device | Kind::Other => {}
             }
         }
     }
@@ -255,6 +306,7 @@ impl Account {
             project: Some(project),
             looks: 0,
             api_key: None,
+            remaining: 1.0,
         }
     }
 }

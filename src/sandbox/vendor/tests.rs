@@ -13,10 +13,10 @@ use super::{Act, Fault, Reply, Standing, Vendors, record::hex};
 use crate::{clock::VirtualClock, shutdown::Shutdown};
 
 /// Vendors on a port of their own, and a client that knows nothing of them.
-struct Desk {
-    vendors: Vendors,
-    origin: String,
-    client: Client,
+pub(super) struct Desk {
+    pub(super) vendors: Vendors,
+    pub(super) origin: String,
+    pub(super) client: Client,
     shutdown: Shutdown,
 }
 
@@ -27,11 +27,11 @@ impl Drop for Desk {
 }
 
 impl Desk {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         Self::of(Vendors::new()).await
     }
 
-    async fn of(vendors: Vendors) -> Self {
+    pub(super) async fn of(vendors: Vendors) -> Self {
         vendors.set_pace(std::time::Duration::ZERO);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
@@ -43,36 +43,41 @@ impl Desk {
                 () = end.cancelled() => {}
             }
         }));
-        Self { vendors, origin, client: Client::new(), shutdown }
+        Self { vendors, origin, client: client(), shutdown }
     }
 
-    fn post(&self, path: &str) -> RequestBuilder {
+    pub(super) fn post(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("{}/vendors/{path}", self.origin))
     }
 
-    fn chat(&self, provider: &str, bearer: &str, body: &Value) -> RequestBuilder {
+    pub(super) fn chat(&self, provider: &str, bearer: &str, body: &Value) -> RequestBuilder {
         self.post(&format!("{provider}/v1/chat/completions")).bearer_auth(bearer).json(body)
     }
 
-    fn generate(&self, provider: &str, bearer: &str, body: &Value) -> RequestBuilder {
+    pub(super) fn generate(&self, provider: &str, bearer: &str, body: &Value) -> RequestBuilder {
         let path = format!("{provider}/v1internal:streamGenerateContent?alt=sse");
         self.post(&path).bearer_auth(bearer).json(body)
     }
 }
 
-async fn told(request: RequestBuilder) -> (u16, Value) {
+/// A client that goes nowhere by itself.
+fn client() -> Client {
+    Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client")
+}
+
+pub(super) async fn told(request: RequestBuilder) -> (u16, Value) {
     let response = request.send().await.expect("an answer");
     let status = response.status().as_u16();
     (status, response.json().await.unwrap_or_default())
 }
 
-async fn error_of(request: RequestBuilder) -> (u16, String) {
+pub(super) async fn error_of(request: RequestBuilder) -> (u16, String) {
     let (status, body) = told(request).await;
     (status, body.get("error").and_then(Value::as_str).unwrap_or("none").to_owned())
 }
 
 /// Status and body as far as it came.
-async fn streamed(request: RequestBuilder) -> (u16, String, bool) {
+pub(super) async fn streamed(request: RequestBuilder) -> (u16, String, bool) {
     let mut response = request.send().await.expect("an answer");
     let status = response.status().as_u16();
     let mut text = Vec::new();
@@ -85,20 +90,20 @@ async fn streamed(request: RequestBuilder) -> (u16, String, bool) {
     }
 }
 
-fn hello() -> Value {
+pub(super) fn hello() -> Value {
     json!({"model": "gpt-5-mini", "stream": true, "stream_options": {"include_usage": true},
         "messages": [{"role": "user", "content": "hello"}]})
 }
 
 /// The values of `data:` lines.
-fn events(body: &str) -> Vec<Value> {
+pub(super) fn events(body: &str) -> Vec<Value> {
     body.lines()
         .filter_map(|line| line.strip_prefix("data:"))
         .filter_map(|data| serde_json::from_str(data.trim()).ok())
         .collect()
 }
 
-fn text_of(events: &[Value], pointer: &str) -> String {
+pub(super) fn text_of(events: &[Value], pointer: &str) -> String {
     events.iter().filter_map(|event| event.pointer(pointer).and_then(Value::as_str)).collect()
 }
 

@@ -105,7 +105,11 @@ pub(super) fn faults(sandbox: &Sandbox) -> Value {
             | Act::EndEarly { .. }
             | Act::Malformed { .. }
             | Act::Empty
-            | Act::ErrorInside { .. } => None,
+            | Act::ErrorInside { .. }
+            | Act::Unstreamed
+            | Act::Mislabel { .. }
+            | Act::Truncate { .. }
+            | Act::Crumble { .. } => None,
         };
         json!({"provider": provider, "account": fault.account, "what": what})
     });
