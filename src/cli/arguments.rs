@@ -85,6 +85,9 @@ pub(super) enum Command {
     /// being written go on as they began. A mistake changes nothing, is printed here and exits 1. The bot is asked over the
     /// state store (DATABASE_URL).
     Reload(ReloadOptions),
+    /// Look at one provider
+    #[command(subcommand)]
+    Provider(ProviderCommand),
     /// Ask the running bot whether it is alive; for containers
     ///
     /// Asks /live on ADMIN_ADDR and exits 0 or 1.
@@ -187,6 +190,32 @@ pub(super) enum CredentialCommand {
         yes: bool,
     },
 }
+
+/// What can be done with a provider.
+#[derive(Debug, Subcommand)]
+pub(super) enum ProviderCommand {
+    /// Walk everything that a chat needs: credentials, refresh, list of models, one chat
+    ///
+    /// Sends real requests with your credentials: one refresh for each login, one list, one short chat. Exits 1 when a step
+    /// failed; warnings alone exit 0.
+    #[command(after_help = PROVIDER_EXAMPLES)]
+    Check {
+        /// The provider's id
+        #[arg(value_name = "PROVIDER")]
+        which: ProviderId,
+        /// Chat with this model instead of the default one
+        #[arg(long, value_name = "MODEL")]
+        model: Option<String>,
+        /// Print JSON instead of lines
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+const PROVIDER_EXAMPLES: &str = "\
+Examples:
+  cortana provider check openai
+  cortana provider check acme --model acme-small --json";
 
 /// Options of `refresh`.
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod health;
 mod import;
 mod one_shot;
 mod output;
+mod provider;
 mod refresh;
 mod reload;
 mod run;
@@ -60,6 +61,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Token(options) => token::run(&settings(env_file)?, &options).await,
         Command::Import(options) => import::run(&settings(env_file)?, &options),
         Command::Reload(options) => reload::run(&settings(env_file)?, &options).await,
+        Command::Provider(command) => provider::run(&settings(env_file)?, &command).await,
         Command::Health => health::run(&settings(env_file)?).await,
         Command::Doctor(options) => doctor::run(&settings(env_file)?, &options).await,
         // Reads nothing of this machine: no environment, no `.env`.

@@ -62,6 +62,11 @@ impl Section {
             .collect()
     }
 
+    /// The path of its own key, and everything in it, for a reader of whole tables.
+    pub(super) fn into_table(self) -> (String, Table) {
+        (self.path.trim_end_matches('.').to_owned(), self.table)
+    }
+
     fn below(&self, reader: &mut Reader<'_>, key: &str, value: Value) -> Self {
         let path = self.path_of(key);
         let table = match value {

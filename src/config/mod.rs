@@ -62,8 +62,8 @@ pub struct Settings {
 pub fn load(source: &dyn Source) -> Result<Settings, Mistakes> {
     let mut reader = Reader::new(source);
     let hosts = HttpHosts::read(&mut reader);
-    let catalog = providers::catalog(&mut reader, &hosts);
     let mut file = Section::root(&mut reader);
+    let catalog = providers::catalog(&mut reader, &hosts, &mut file);
     let discord = DiscordSettings::read(&mut reader);
     let pool = PoolSettings::read(&mut reader, &catalog, &mut file);
     let mut settings = Settings {

@@ -1,13 +1,17 @@
 //! `<PROVIDER>_…`: overrides of the built-in rows, and the credentials that variables name.
 
+use url::Url;
+
 use super::{
-    CredentialValue, NamedCredential, names,
+    CredentialValue, NamedCredential,
+    file::Section,
+    names,
     reader::Reader,
-    urls::{Carries, HttpHosts, override_url},
+    urls::{self, Carries, HttpHosts, override_url},
     variables,
 };
 use crate::{
-    provider::{Catalog, LoginKind, Model, ModelRef, Provider, ProviderId},
+    provider::{self, Catalog, LoginKind, Model, ModelRef, Provider, ProviderId},
     secret::Secret,
 };
 
@@ -24,9 +28,11 @@ pub(super) fn prefixes(row: &Provider, suffix: &str) -> Vec<String> {
     prefixes
 }
 
-/// The built-in rows with every override applied, in `PROVIDER_ORDER`.
-pub(super) fn catalog(reader: &mut Reader<'_>, hosts: &HttpHosts) -> Catalog {
+/// The built-in rows and the operator's own, with every override applied, in `PROVIDER_ORDER`.
+pub(super) fn catalog(reader: &mut Reader<'_>, hosts: &HttpHosts, file: &mut Section) -> Catalog {
     let mut rows: Vec<Provider> = Catalog::builtin().iter().cloned().collect();
+    let own = file.section(reader, "providers").sections(reader);
+    rows.extend(own.into_iter().filter_map(|(name, section)| own_row(reader, hosts, &name, section)));
     for row in &mut rows {
         override_row(reader, hosts, row);
     }
@@ -35,6 +41,42 @@ pub(super) fn catalog(reader: &mut Reader<'_>, hosts: &HttpHosts) -> Catalog {
     let first = ids(reader, "PROVIDER_ORDER", &catalog);
     catalog.order(&first);
     catalog
+}
+
+/// A provider of `cortana.toml`, unless something in it is wrong.
+fn own_row(reader: &mut Reader<'_>, hosts: &HttpHosts, name: &str, section: Section) -> Option<Provider> {
+    let (place, table) = section.into_table();
+    let row = provider::own(name, table).and_then(|mut row| {
+        check_addresses(&mut row, hosts)?;
+        Ok(row)
+    });
+    row.map_err(|problem| reader.secret_mistake(&place, problem)).ok()
+}
+
+/// Holds the addresses of an own provider to what overrides are held to ("where secrets may go").
+fn check_addresses(row: &mut Provider, hosts: &HttpHosts) -> Result<(), String> {
+    let checked = |key: &str, url: &Url, carries: Carries| {
+        urls::check(url.as_str(), carries, hosts).map_err(|expected| format!("{key}: {expected}"))
+    };
+    let carries = match &row.login {
+        LoginKind::OAuth(_) => Carries::Token,
+        LoginKind::ApiKey => Carries::Key,
+    };
+    for base in &mut row.api_bases {
+        *base = checked("api_base", base, carries)?;
+    }
+    let LoginKind::OAuth(spec) = &mut row.login else { return Ok(()) };
+    spec.token_endpoint = checked("oauth.token_endpoint", &spec.token_endpoint, Carries::Token)?;
+    let others = [
+        ("oauth.authorize_endpoint", &mut spec.authorize_endpoint),
+        ("oauth.device_endpoint", &mut spec.device_endpoint),
+    ];
+    for (key, endpoint) in others {
+        if let Some(url) = endpoint {
+            *url = checked(key, url, Carries::Token)?;
+        }
+    }
+    Ok(())
 }
 
 /// `DEFAULT_MODEL`, which must be in a row.
@@ -97,6 +139,13 @@ pub(super) fn named_credentials(reader: &mut Reader<'_>, catalog: &Catalog) -> V
                     found.push(NamedCredential { variable: name, provider: row.id.clone(), value });
                 }
             }
+        }
+        let has_key = found.iter().any(|known| known.provider == row.id);
+        // Who names a server that wants no key wants it asked.
+        if row.key_optional && row.api_base_overridden && !has_key {
+            let variable = format!("{}_API_BASE", row.id.variable_prefix());
+            let value = CredentialValue::ApiKey(row.no_key());
+            found.push(NamedCredential { variable, provider: row.id.clone(), value });
         }
     }
     found

@@ -77,7 +77,8 @@ pub(super) fn discord_origin(reader: &mut Reader<'_>, name: &str) -> Option<Url>
     Some(url)
 }
 
-fn check(text: &str, carries: Carries, hosts: &HttpHosts) -> Result<Url, String> {
+/// An address to which something may be sent, without a slash at its end; else what is expected.
+pub(super) fn check(text: &str, carries: Carries, hosts: &HttpHosts) -> Result<Url, String> {
     let url: Url = text
         .parse()
         .map_err(|_| "expected an address with its scheme, such as https://models.example/v1".to_owned())?;

@@ -116,7 +116,7 @@ impl ProviderVariable {
             Of::Keys => match provider.login {
                 LoginKind::ApiKey => true,
                 LoginKind::OAuth(_) => match provider.chat_auth {
-                    ChatAuth::Bearer => false,
+                    ChatAuth::Bearer | ChatAuth::GoogApiKey | ChatAuth::XApiKey => false,
                     ChatAuth::IflowSignature => true,
                 },
             },
@@ -340,7 +340,7 @@ pub const PROVIDER_VARIABLES: &[ProviderVariable] = &[
     },
     ProviderVariable {
         suffix: "API_BASE",
-        line: "Another base address of the chat API; it also beats the one in a credential's file",
+        line: "Another base address of the chat API; it also beats the one in a credential's file. LOCAL's may need no key",
         kind: Kind::Plain,
         of: Of::Every,
         count: Count::One,
@@ -380,7 +380,7 @@ const OF_A_LATER_VERSION: &[&str] = &[
 ];
 
 /// Providers of later versions, by prefix, and what may follow it.
-const PROVIDERS_OF_A_LATER_VERSION: &[&str] = &["ANTHROPIC_", "AZURE_", "GEMINI_", "HUGGINGFACE_", "VERTEX_"];
+const PROVIDERS_OF_A_LATER_VERSION: &[&str] = &["AZURE_", "HUGGINGFACE_", "VERTEX_"];
 const SUFFIXES_OF_A_LATER_VERSION: &[&str] = &["LOCATION", "OPENAI_ENDPOINT", "API_VERSION"];
 
 /// Whether a name is known, but to a later version only.

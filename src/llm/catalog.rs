@@ -87,7 +87,16 @@ mod tests {
                 "openai/gpt-5-mini",
                 "qwen_code/coder-model",
                 "iflow/qwen3-coder-plus",
+                "gemini/gemini-2.5-pro",
+                "anthropic/claude-sonnet-5",
                 "dashscope/qwen3-coder-plus",
+                "mistral/mistral-medium-latest",
+                "groq/openai/gpt-oss-120b",
+                "deepseek/deepseek-v4-flash",
+                "xai/grok-4.3",
+                "huggingface/openai/gpt-oss-120b",
+                "bedrock/openai.gpt-oss-120b-1:0",
+                "local/default",
             ]
         );
     }

@@ -20,7 +20,7 @@ use crate::{
 pub fn wire(bytes: &[u8]) {
     static ROWS: LazyLock<Vec<Provider>> = LazyLock::new(|| {
         let rows = Catalog::builtin();
-        ["openai", "gemini_cli", "antigravity"]
+        ["openai", "gemini_cli", "antigravity", "gemini", "anthropic"]
             .iter()
             .filter_map(|id| rows.get(&id.parse().ok()?).cloned())
             .collect()

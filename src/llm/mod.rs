@@ -9,6 +9,7 @@ mod failover;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
+mod listing;
 mod request;
 mod tally;
 mod transport;
@@ -20,6 +21,7 @@ use futures::stream::BoxStream;
 
 pub use error::{ChatFailure, FailureClass};
 pub use event::{ChatEvent, Finish, Notice, Usage};
+pub use listing::ListError;
 pub use request::{ChatRequest, Message, Role};
 
 use crate::{
@@ -70,7 +72,10 @@ impl Llm {
 
     /// Runs one chat. The stream ends after [`ChatEvent::Finished`] or after one failure.
     pub fn chat(&self, request: ChatRequest) -> ChatStream {
-        let parts = Arc::clone(&self.parts.read().unwrap_or_else(PoisonError::into_inner));
-        failover::stream(parts, request)
+        failover::stream(self.parts(), request)
+    }
+
+    fn parts(&self) -> Arc<LlmParts> {
+        Arc::clone(&self.parts.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -7,7 +7,7 @@ use futures::stream::{BoxStream, StreamExt};
 use hmac::{Hmac, Mac};
 use reqwest::{
     Method, RequestBuilder,
-    header::{ACCEPT, HeaderMap, USER_AGENT},
+    header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT},
 };
 use serde_json::Value;
 use sha2::Sha256;
@@ -25,6 +25,8 @@ use crate::{
 
 /// Bytes of an error answer that are read.
 const ERROR_LIMIT: usize = 256 << 10;
+/// Bytes of a list that are read: OpenRouter's has several hundred kilobytes.
+const LIST_LIMIT: usize = 8 << 20;
 /// How long the body of an error answer is waited for.
 const ERROR_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -66,7 +68,7 @@ fn address(base: &Url, call: &Call, wire: Wire) -> Result<Url, HttpError> {
     // A base without a path would make the colon of the method part of the host.
     let version = match wire {
         Wire::CodeAssist if base.path() == "/" => "/v1internal",
-        Wire::CodeAssist | Wire::OpenaiChat => "",
+        Wire::CodeAssist | Wire::OpenaiChat | Wire::Gemini | Wire::AnthropicMessages => "",
     };
     Url::parse(&format!("{text}{version}{}", call.suffix)).map_err(|_| HttpError::Connect)
 }
@@ -95,6 +97,32 @@ pub(super) async fn send(
     Ok(Reply::Refusal { status: status.as_u16(), headers, body })
 }
 
+/// Asks for something that is no chat: the first base, with the row's headers and the credential. Status, headers, and
+/// the body where it is JSON.
+pub(super) async fn fetch(
+    http: &Http,
+    clock: &dyn Clock,
+    provider: &Provider,
+    lease: &Lease,
+    suffix: &'static str,
+) -> Result<(u16, HeaderMap, Value), HttpError> {
+    let base = bases(provider, lease).into_iter().next().ok_or(HttpError::Connect)?;
+    let call = Call { suffix: suffix.into(), body: Value::Null };
+    let request = http.request(Method::GET, &address(&base, &call, provider.wire)?)?;
+    let response =
+        authorised(request, clock, provider, lease).header(ACCEPT, "application/json").send().await?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let mut body = response.bytes_stream();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.next().await {
+        bytes.extend_from_slice(&chunk?);
+        if bytes.len() > LIST_LIMIT {
+            break;
+        }
+    }
+    Ok((status, headers, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
+}
+
 fn authorised(
     mut request: RequestBuilder,
     clock: &dyn Clock,
@@ -105,19 +133,32 @@ fn authorised(
         request = request.header(name, value);
     }
     let agent = provider.user_agent.as_deref().unwrap_or(http::USER_AGENT);
-    request = request.header(USER_AGENT, agent).bearer_auth(lease.bearer.expose());
+    request = request.header(USER_AGENT, agent);
+    let secret = lease.bearer.expose();
     match provider.chat_auth {
-        ChatAuth::Bearer => request,
+        // A local server without a key is asked without the header.
+        ChatAuth::Bearer if Provider::is_no_key(&lease.bearer) => request,
+        ChatAuth::Bearer => request.bearer_auth(secret),
+        ChatAuth::GoogApiKey => request.header("x-goog-api-key", hidden(secret)),
+        ChatAuth::XApiKey => request.header("x-api-key", hidden(secret)),
         ChatAuth::IflowSignature => {
             let session = format!("session-{}", Uuid::new_v4());
             let at = clock.now().timestamp_millis();
-            let signature = iflow_signature(lease.bearer.expose(), agent, &session, at);
+            let signature = iflow_signature(secret, agent, &session, at);
             request
+                .bearer_auth(secret)
                 .header("session-id", session)
                 .header("x-iflow-timestamp", at)
                 .header("x-iflow-signature", signature)
         }
     }
+}
+
+/// A key as a header that no log of the library's shows. One that is no header's value is left out, and refused.
+fn hidden(secret: &str) -> HeaderValue {
+    let mut value = HeaderValue::from_str(secret).unwrap_or(HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
 }
 
 /// iFlow's signature: HMAC-SHA256 with the key over `agent:session:milliseconds`, as lower-case hex.
@@ -160,7 +201,7 @@ mod tests {
 
     #[test]
     fn addresses_join_base_and_method() {
-        let call = |suffix| Call { suffix, body: json!({}) };
+        let call = |suffix: &'static str| Call { suffix: suffix.into(), body: json!({}) };
         let stream = call(":streamGenerateContent?alt=sse");
         let full = |base: &str, call: &Call, wire| address(&url(base), call, wire).map(String::from);
         assert_eq!(

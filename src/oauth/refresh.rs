@@ -134,19 +134,23 @@ impl Refresh for HttpRefresh {
         let client = client(provider, spec, login)?;
         let endpoint = endpoint(provider, spec, login)?;
 
-        let mut form = vec![
-            ("grant_type", "refresh_token"),
-            ("refresh_token", token.expose()),
-            ("client_id", client.id.as_str()),
-        ];
+        let mut form = vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())];
+        if spec.client_auth != ClientAuth::Basic {
+            form.push(("client_id", client.id.as_str()));
+        }
         let mut request = self.request(provider, Method::POST, endpoint)?;
         match (spec.client_auth, &client.secret) {
             // A secret that somebody configured for a public client is not sent: the row says how this endpoint wants it.
-            (ClientAuth::Public, _) | (ClientAuth::Form | ClientAuth::BasicAndForm, None) => {}
+            (ClientAuth::Public, _)
+            | (ClientAuth::Form | ClientAuth::BasicAndForm | ClientAuth::Basic, None) => {}
             (ClientAuth::Form, Some(secret)) => form.push(("client_secret", secret.expose())),
             (ClientAuth::BasicAndForm, Some(secret)) => {
                 form.push(("client_secret", secret.expose()));
                 request = request.basic_auth(&client.id, Some(secret.expose()));
+            }
+            // Form-encoded before they are joined (RFC 6749, section 2.3.1).
+            (ClientAuth::Basic, Some(secret)) => {
+                request = request.basic_auth(form_encoded(&client.id), Some(form_encoded(secret.expose())));
             }
         }
         let answer = self.send("", request.form(&form)).await?;
@@ -180,7 +184,7 @@ fn client(provider: &Provider, spec: &OAuthSpec, login: &OAuthLogin) -> Result<O
             let id = spec.client_id.is_none().then(|| format!("{prefix}_CLIENT_ID"));
             let secret = match spec.client_auth {
                 ClientAuth::Public => None,
-                ClientAuth::Form | ClientAuth::BasicAndForm => {
+                ClientAuth::Form | ClientAuth::BasicAndForm | ClientAuth::Basic => {
                     spec.client_secret.is_none().then(|| format!("{prefix}_CLIENT_SECRET"))
                 }
             };
@@ -191,8 +195,8 @@ fn client(provider: &Provider, spec: &OAuthSpec, login: &OAuthLogin) -> Result<O
     let has_secret = client.secret.as_ref().is_some_and(|secret| !secret.is_blank());
     match spec.client_auth {
         ClientAuth::Public => Ok(client),
-        ClientAuth::Form | ClientAuth::BasicAndForm if has_secret => Ok(client),
-        ClientAuth::Form | ClientAuth::BasicAndForm => {
+        ClientAuth::Form | ClientAuth::BasicAndForm | ClientAuth::Basic if has_secret => Ok(client),
+        ClientAuth::Form | ClientAuth::BasicAndForm | ClientAuth::Basic => {
             // A file that names the configured client without repeating its secret.
             client.secret =
                 spec.client_secret.clone().filter(|_| spec.client_id.as_ref() == Some(&client.id));
@@ -207,6 +211,11 @@ fn client(provider: &Provider, spec: &OAuthSpec, login: &OAuthLogin) -> Result<O
             })
         }
     }
+}
+
+/// A text as a form has it.
+fn form_encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// Where the refresh token goes: the operator's override, else the file's own endpoint if it is one of the

@@ -149,7 +149,7 @@ fn refusal(provider: &Provider, answer: &Answer, reply: &Map<String, Value>) -> 
 /// `invalid_request` or `success: false` whose description names the refresh token (docs/providers.md).
 fn own_words_for_a_dead_token(provider: &Provider, answer: &Answer, reply: &Map<String, Value>) -> bool {
     match provider.errors {
-        ErrorStyle::Google | ErrorStyle::Openai => false,
+        ErrorStyle::Google | ErrorStyle::Openai | ErrorStyle::Anthropic => false,
         ErrorStyle::Qwen | ErrorStyle::Iflow => {
             matches!(answer.status, 401 | 403)
                 || ["error_description", "message", "msg"].iter().any(|field| {

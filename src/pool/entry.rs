@@ -440,7 +440,9 @@ impl Entry {
             Login::OAuth(login) => {
                 self.window = Window::of(&login.tokens, self.traits.early, self.jitter, now);
                 match self.traits.chat_auth {
-                    ChatAuth::Bearer => login.tokens.access.clone(),
+                    ChatAuth::Bearer | ChatAuth::GoogApiKey | ChatAuth::XApiKey => {
+                        login.tokens.access.clone()
+                    }
                     ChatAuth::IflowSignature => login.facts.api_key.clone(),
                 }
             }

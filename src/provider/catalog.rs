@@ -92,6 +92,8 @@ struct Row {
     #[serde(default = "bearer")]
     chat_auth: ChatAuth,
     #[serde(default)]
+    key_optional: bool,
+    #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default)]
     hosts: Vec<String>,
@@ -183,6 +185,7 @@ impl Row {
             api_bases: self.api_bases,
             api_base_overridden: false,
             chat_auth: self.chat_auth,
+            key_optional: self.key_optional,
             headers: self.headers.into_iter().collect(),
             user_agent: None,
             project: None,
@@ -210,10 +213,28 @@ mod tests {
         let ids: Vec<_> = catalog.iter().map(|row| row.id.as_str()).collect();
         assert_eq!(
             ids,
-            ["gemini_cli", "qwen_code", "antigravity", "iflow", "openai", "openrouter", "dashscope"]
+            [
+                "gemini_cli",
+                "qwen_code",
+                "antigravity",
+                "iflow",
+                "gemini",
+                "openai",
+                "anthropic",
+                "openrouter",
+                "dashscope",
+                "mistral",
+                "groq",
+                "deepseek",
+                "xai",
+                "huggingface",
+                "bedrock",
+                "local",
+            ]
         );
         for row in catalog.iter() {
-            assert!(row.api_bases.iter().all(|base| base.scheme() == "https"), "{}", row.id);
+            let is_safe = |base: &Url| base.scheme() == "https" || crate::http::is_loopback(base);
+            assert!(row.api_bases.iter().all(is_safe), "{}", row.id);
             assert!(
                 row.oauth().is_none_or(|spec| spec.client_secret.is_none()),
                 "{}: no secret ships",

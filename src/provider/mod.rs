@@ -5,10 +5,12 @@
 
 mod catalog;
 mod lifecycle;
+mod own;
 mod spec;
 
 pub use catalog::{Catalog, CatalogError};
 pub use lifecycle::{Lifecycle, Terms};
+pub use own::own;
 pub use spec::{
     AfterGrant, ChatAuth, ClientAuth, Envelope, ErrorStyle, InvalidProviderId, LoginKind, Model, ModelRef,
     OAuthClient, OAuthSpec, Provider, ProviderId, Quirks, RateLimitScope, Wire,

@@ -101,6 +101,10 @@ pub enum Wire {
     OpenaiChat,
     /// `POST {base}:streamGenerateContent` in Google's Code Assist envelope.
     CodeAssist,
+    /// `POST {base}/models/{model}:streamGenerateContent` (Gemini's own API).
+    Gemini,
+    /// `POST {base}/messages` (Anthropic's messages).
+    AnthropicMessages,
 }
 
 /// How the client identifies itself to the token endpoint (RFC 6749, section 2.3).
@@ -113,6 +117,8 @@ pub enum ClientAuth {
     Form,
     /// HTTP Basic, and both in the form as well.
     BasicAndForm,
+    /// HTTP Basic alone, which every server that follows the RFC takes.
+    Basic,
 }
 
 /// What authorises a chat request.
@@ -123,6 +129,10 @@ pub enum ChatAuth {
     Bearer,
     /// iFlow: the API key that came with the grant as bearer, and an HMAC-SHA256 signature trio.
     IflowSignature,
+    /// `x-goog-api-key` with the key.
+    GoogApiKey,
+    /// `x-api-key` with the key.
+    XApiKey,
 }
 
 /// What happens between a grant and the first chat.
@@ -162,6 +172,8 @@ pub enum ErrorStyle {
     Qwen,
     /// `{status,msg,body}`, also under HTTP 200.
     Iflow,
+    /// `{type:"error",error:{type,message}}`.
+    Anthropic,
 }
 
 /// Whom a 429 without any detail concerns (P21).
@@ -228,7 +240,7 @@ impl OAuthSpec {
         let id = self.client_id.clone()?;
         match self.client_auth {
             ClientAuth::Public => Some(OAuthClient { id, secret: self.client_secret.clone() }),
-            ClientAuth::Form | ClientAuth::BasicAndForm => {
+            ClientAuth::Form | ClientAuth::BasicAndForm | ClientAuth::Basic => {
                 self.client_secret.clone().map(|secret| OAuthClient { id, secret: Some(secret) })
             }
         }
@@ -279,9 +291,14 @@ pub struct Quirks {
     pub system_as_parts: bool,
     /// `openai_chat`: `stream_options.include_usage` is sent.
     pub stream_usage: bool,
+    /// `anthropic_messages`: the most tokens that an answer may have, reasoning included; the API wants a number.
+    pub max_tokens: Option<u32>,
     /// A marker in the model's first text that means the client's version is refused in a 200 answer.
     pub version_refusal: Option<String>,
 }
+
+/// How what stands for a missing key begins.
+const NO_KEY: &str = "no key for ";
 
 /// One provider, with the operator's overrides applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -300,6 +317,8 @@ pub struct Provider {
     pub api_base_overridden: bool,
     /// What authorises a chat.
     pub chat_auth: ChatAuth,
+    /// Whether it can be asked without a key, as servers on one's own machine can.
+    pub key_optional: bool,
     /// Fixed headers on chats.
     pub headers: Vec<(String, String)>,
     /// Another User-Agent, set by the operator.
@@ -330,6 +349,17 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// What stands for a key where there is none: never sent, and another one for each provider, so that no two of them
+    /// look like one login.
+    pub fn no_key(&self) -> Secret {
+        Secret::new(format!("{NO_KEY}{}", self.id))
+    }
+
+    /// Whether this stands for a key where there is none.
+    pub fn is_no_key(secret: &Secret) -> bool {
+        secret.expose().starts_with(NO_KEY)
+    }
+
     /// The OAuth side of the row, where it has one.
     pub fn oauth(&self) -> Option<&OAuthSpec> {
         match &self.login {

@@ -140,7 +140,7 @@ fn every_mistake_is_reported_at_once() {
     ]);
     insta::assert_snapshot!(mistakes.to_string(), @r"
     9 mistakes in the configuration:
-      PROVIDER_ORDER=qwen: expected providers among gemini_cli, qwen_code, antigravity, iflow, openai, openrouter, dashscope; did you mean `qwen_code`?
+      PROVIDER_ORDER=qwen: expected providers among gemini_cli, qwen_code, antigravity, iflow, gemini, openai, anthropic, openrouter, dashscope, mistral, groq, deepseek, xai, huggingface, bedrock, local; did you mean `qwen_code`?
       DISCORD_API_BASE=http://127.0.0.1:1/api: expected an origin without a path, such as http://127.0.0.1:8787
       OPERATOR_IDS=me: expected Discord ids (digits only), separated by commas; turn on Developer Mode in Discord and choose Copy ID
       ALLOW_DMS=everybody: expected one of operators, everyone, nobody; did you mean `everyone`?
@@ -312,7 +312,7 @@ fn tokens_never_go_over_http_beyond_this_machine() {
 fn what_nobody_reads_is_said() {
     let settings = settings([
         ("ALERT_WEBHOOK_URL", "https://canary@example.com/x"),
-        ("GEMINI_API_KEY", "canary"),
+        ("HUGGINGFACE_OAUTH_CREDENTIALS", "canary"),
         ("AZURE_CLIENT_SECRET_FILE", "/x"),
         ("DISCORD_TOKN", "canary"),
         ("DISCORD_COLOUR", "blue"),
@@ -332,7 +332,7 @@ fn what_nobody_reads_is_said() {
             "AZURE_CLIENT_SECRET_FILE is set, but is not used by this version",
             "DISCORD_COLOUR is not a variable of Cortana and has no effect",
             "DISCORD_TOKN is not a variable of Cortana; did you mean DISCORD_TOKEN?",
-            "GEMINI_API_KEY is set, but is not used by this version",
+            "HUGGINGFACE_OAUTH_CREDENTIALS is set, but is not used by this version",
             "OPENAI_API_KY_2 is not a variable of Cortana; did you mean OPENAI_API_KEY?",
         ]
     );

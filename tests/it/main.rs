@@ -58,5 +58,7 @@ mod secrets;
 mod storage;
 mod support;
 mod vendors;
+mod vendors_keys;
+mod vendors_own;
 mod wires;
 mod wires_judged;

@@ -1,4 +1,4 @@
-//! Both wires, over bodies as providers send them, cut wherever a network may cut them.
+//! The wires, over bodies as providers send them, cut wherever a network may cut them.
 
 use std::sync::LazyLock;
 
@@ -49,6 +49,10 @@ fn read<'a>(provider: &Provider, chunks: impl IntoIterator<Item = &'a [u8]>) -> 
 }
 
 const TOKENS: Usage = Usage { input: 12, output: 9, reasoning: 3, cached: 4 };
+/// Anthropic tells no tokens of reasoning apart.
+const CLAUDES: Usage = Usage { reasoning: 0, ..TOKENS };
+/// Without what only some tell.
+const PLAIN: Usage = Usage { cached: 0, ..CLAUDES };
 const GREETING: &str = "Grüße, 🦀!";
 
 fn ended(text: &str, reasoned: bool, finish: Finish, usage: Option<Usage>) -> Read {
@@ -71,6 +75,10 @@ fn bodies() -> Vec<(&'static str, &'static str, &'static [u8], Read)> {
     let blocked = json!({ "status": "434", "body": null,
         "msg": "Access to the current AK has been blocked due to unauthorized requests" });
     let exhausted = json!({ "error": { "code": 429, "message": "x", "status": "RESOURCE_EXHAUSTED" } });
+    let unavailable =
+        json!({ "error": { "code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE" } });
+    let overloaded =
+        json!({ "type": "error", "error": { "type": "overloaded_error", "message": "Overloaded" } });
     let prompt_only = Usage { input: 12, ..Usage::default() };
     let filtered = |code: &str| Finish::Filtered(code.to_owned());
     vec![
@@ -97,6 +105,28 @@ fn bodies() -> Vec<(&'static str, &'static str, &'static [u8], Read)> {
         body!("gemini_cli", "code_assist_error.sse", failed("", true, upstream(exhausted))),
         body!("antigravity", "antigravity_version.sse", failed("", true, WireFault::VersionRefused)),
         body!("antigravity", "code_assist.sse", ended(GREETING, true, Finish::Stop, Some(TOKENS))),
+        body!("gemini", "gemini.sse", ended(GREETING, true, Finish::Stop, Some(TOKENS))),
+        body!("gemini", "gemini_whole.json", ended(GREETING, true, Finish::Stop, Some(TOKENS))),
+        body!("gemini", "gemini_array.json", ended(GREETING, true, Finish::Stop, Some(TOKENS))),
+        body!("gemini", "gemini_blocked.sse", ended("", false, filtered("SAFETY"), Some(prompt_only))),
+        body!("gemini", "gemini_cut.sse", ended(GREETING, false, filtered("RECITATION"), Some(TOKENS))),
+        body!("gemini", "gemini_unfinished.sse", failed("Grüße", true, WireFault::Unfinished)),
+        body!("gemini", "gemini_error.sse", failed("", true, upstream(unavailable))),
+        body!("gemini", "html.html", failed("", false, WireFault::Malformed)),
+        body!("anthropic", "anthropic.sse", ended(GREETING, true, Finish::Stop, Some(CLAUDES))),
+        body!("anthropic", "anthropic_length.sse", ended(GREETING, false, Finish::Length, Some(CLAUDES))),
+        body!("anthropic", "anthropic_whole.json", ended(GREETING, true, Finish::Stop, Some(CLAUDES))),
+        body!("anthropic", "anthropic_unknown.sse", ended(GREETING, false, Finish::Stop, Some(CLAUDES))),
+        body!(
+            "anthropic",
+            "anthropic_refusal.sse",
+            ended("", false, filtered("refusal"), Some(Usage { output: 1, ..CLAUDES }))
+        ),
+        body!("anthropic", "anthropic_unfinished.sse", failed("Grüße", false, WireFault::Unfinished)),
+        body!("anthropic", "anthropic_error.sse", failed("", true, upstream(overloaded))),
+        body!("anthropic", "html.html", failed("", false, WireFault::Malformed)),
+        body!("mistral", "mistral.sse", ended(GREETING, true, Finish::Length, Some(PLAIN))),
+        body!("bedrock", "bedrock.sse", ended(GREETING, true, Finish::Stop, Some(PLAIN))),
     ]
 }
 
@@ -143,7 +173,7 @@ proptest! {
         size in 1_usize..50,
     ) {
         let body = [start.as_bytes(), &bytes].concat();
-        for provider in ["openai", "gemini_cli", "antigravity"] {
+        for provider in ["openai", "gemini_cli", "antigravity", "gemini", "anthropic"] {
             let provider = row(provider);
             prop_assert_eq!(read(&provider, body.chunks(size)), read(&provider, [body.as_slice()]));
         }
@@ -255,21 +285,67 @@ async fn antigravitys_envelope_names_a_stable_session_and_none_of_what_it_refuse
 }
 
 #[tokio::test]
-async fn the_first_content_is_the_users_on_code_assist() {
+async fn gemini_and_anthropic_are_written_as_documented() {
+    let request = conversation();
+    assert_eq!(
+        body("gemini", &request),
+        json!({
+            "contents": [
+                { "role": "user", "parts": [{ "text": "Hello\n\nthere" }] },
+                { "role": "model", "parts": [{ "text": "Hi!" }] },
+                { "role": "user", "parts": [{ "text": "What is 🦀?" }] },
+            ],
+            "systemInstruction": { "role": "user", "parts": [{ "text": "Be brief." }] },
+        })
+    );
+    assert_eq!(
+        body("anthropic", &request),
+        json!({
+            "model": "m",
+            "max_tokens": 16_000,
+            "messages": [
+                { "role": "user", "content": "Hello\n\nthere" },
+                { "role": "assistant", "content": "Hi!" },
+                { "role": "user", "content": "What is 🦀?" },
+            ],
+            "stream": true,
+            "system": "Be brief.",
+        })
+    );
+}
+
+#[tokio::test]
+async fn geminis_model_stands_in_the_path_whatever_it_is_called() {
+    let request = conversation();
+    let row = row("gemini");
+    let call = |model| encode(row.wire, Ask { request: &request, model, project: None, quirks: &row.quirks });
+    let flash = call("gemini-2.5-flash");
+    assert_eq!(flash.suffix, "/models/gemini-2.5-flash:streamGenerateContent?alt=sse");
+    assert_eq!(flash.body["generationConfig"]["thinkingConfig"]["includeThoughts"], true);
+    let odd = call("../x?key=1#é");
+    assert_eq!(odd.suffix, "/models/..%2Fx%3Fkey%3D1%23%C3%A9:streamGenerateContent?alt=sse");
+    assert_eq!(odd.body.get("generationConfig"), None);
+}
+
+#[tokio::test]
+async fn the_first_message_is_the_users_where_the_wire_wants_that() {
     let mut request = conversation();
     request.messages.drain(..2);
-    for provider in ["gemini_cli", "antigravity"] {
-        let contents = body(provider, &request)["request"]["contents"].clone();
-        assert_eq!(contents[0]["role"], "user");
-        assert_eq!(contents[1], json!({ "role": "model", "parts": [{ "text": "Hi!" }] }));
+    for provider in ["gemini_cli", "antigravity", "gemini", "anthropic"] {
+        let row = row(provider);
+        let turns = said(row.wire, &body(provider, &request));
+        let roles: Vec<&str> = turns.iter().map(|(role, _)| role.as_str()).collect();
+        assert_eq!(roles, ["user", "model", "user"], "{provider}");
+        assert_eq!(turns[1].1, "Hi!", "{provider}");
     }
 }
 
 /// Role and text of every message, whichever wire.
 fn said(wire: Wire, body: &Value) -> Vec<(String, String)> {
     let (messages, text) = match wire {
-        Wire::OpenaiChat => (&body["messages"], "/content"),
+        Wire::OpenaiChat | Wire::AnthropicMessages => (&body["messages"], "/content"),
         Wire::CodeAssist => (&body["request"]["contents"], "/parts/0/text"),
+        Wire::Gemini => (&body["contents"], "/parts/0/text"),
     };
     let messages = messages.as_array().expect("messages").iter();
     let turns = messages.filter(|message| message["role"] != "system").map(|message| {
@@ -281,7 +357,7 @@ fn said(wire: Wire, body: &Value) -> Vec<(String, String)> {
 
 proptest! {
     #[test]
-    fn one_conversation_is_the_same_on_both_wires(
+    fn one_conversation_is_the_same_on_every_wire(
         turns in proptest::collection::vec((any::<bool>(), "[ a-z🦀\n]{0,12}"), 0..12)
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
@@ -293,6 +369,8 @@ proptest! {
         let openai = said(Wire::OpenaiChat, &body("openai", &request));
         prop_assert_eq!(&openai, &said(Wire::CodeAssist, &body("gemini_cli", &request)));
         prop_assert_eq!(&openai, &said(Wire::CodeAssist, &body("antigravity", &request)));
+        prop_assert_eq!(&openai, &said(Wire::Gemini, &body("gemini", &request)));
+        prop_assert_eq!(&openai, &said(Wire::AnthropicMessages, &body("anthropic", &request)));
         prop_assert!(openai.windows(2).all(|pair| pair[0].0 != pair[1].0), "roles alternate");
     }
 }

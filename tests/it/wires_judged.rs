@@ -6,6 +6,7 @@ use cortana::{
         ChatRequest, Finish, Message, Role,
         wire::{Ask, Decoder, Piece, encode},
     },
+    provider::{Catalog, ChatAuth},
     sandbox::vendor::Reply,
 };
 use hmac::{Hmac, Mac};
@@ -64,7 +65,8 @@ fn signature(key: &str, message: &str) -> String {
 async fn every_providers_judge_takes_what_its_wire_writes() {
     let served = Served::start().await;
     let client = reqwest::Client::new();
-    for id in ["gemini_cli", "antigravity", "qwen_code", "iflow", "openai", "openrouter", "dashscope"] {
+    for row in Catalog::builtin().iter() {
+        let id = row.id.as_str();
         let row = served.provider(id);
         let (bearer, project) = if row.oauth().is_some() {
             let login = served.vendors.mint(id, "a@example.com");
@@ -85,7 +87,15 @@ async fn every_providers_judge_takes_what_its_wire_writes() {
             served.vendors.script(id, vec![Reply::pieces(&["Grüß ", "Gott, ", "…"]).thinking(&["hm"])]);
             let base = row.api_bases.first().expect("a base");
             let url: Url = format!("{base}{}", call.suffix).parse().expect("a url");
-            let mut sent = client.post(url).bearer_auth(&bearer).json(&call.body);
+            let mut sent = client.post(url).json(&call.body);
+            for (name, value) in &row.headers {
+                sent = sent.header(name, value);
+            }
+            sent = match row.chat_auth {
+                ChatAuth::Bearer | ChatAuth::IflowSignature => sent.bearer_auth(&bearer),
+                ChatAuth::GoogApiKey => sent.header("x-goog-api-key", &bearer),
+                ChatAuth::XApiKey => sent.header("x-api-key", &bearer),
+            };
             if id == "iflow" {
                 sent = sent
                     .header("user-agent", "iFlow-Cli")

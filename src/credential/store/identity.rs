@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::{CredentialId, Fingerprint, OAuthLogin, dialect::Hint};
 use crate::{
-    provider::{Catalog, ProviderId},
+    provider::{Catalog, Provider, ProviderId},
     secret::Secret,
 };
 
@@ -107,10 +107,17 @@ pub(super) fn by_name(path: &Path, target: &Path, providers: &Catalog) -> Option
         .flatten()
         .find_map(|name| {
             // The longest id wins: `openai_eu.json` is `openai_eu`'s where there is such a provider.
-            let by_id = providers.iter().filter(|row| name.starts_with(row.id.as_str()));
-            by_id.max_by_key(|row| row.id.as_str().len()).map(|row| row.id.clone()).or_else(|| {
-                NAMES.iter().find(|(prefix, _)| name.starts_with(prefix)).and_then(|(_, id)| known(id))
-            })
+            let longest = |has_logins: fn(&Provider) -> bool| {
+                let by_id =
+                    providers.iter().filter(|row| has_logins(row) && name.starts_with(row.id.as_str()));
+                by_id.max_by_key(|row| row.id.as_str().len()).map(|row| row.id.clone())
+            };
+            // A login called `gemini.json` is Gemini CLI's: the provider `gemini` takes keys.
+            longest(|row| row.oauth().is_some())
+                .or_else(|| {
+                    NAMES.iter().find(|(prefix, _)| name.starts_with(prefix)).and_then(|(_, id)| known(id))
+                })
+                .or_else(|| longest(|row| row.oauth().is_none()))
         })
         .or_else(|| {
             let folder = folder?;
@@ -160,6 +167,12 @@ mod tests {
             by_name(Path::new(path), Path::new(target), &providers).map(|id| id.to_string())
         };
         assert_eq!(by("c/qwen-work.json", "c/qwen-work.json").as_deref(), Some("qwen_code"));
+        assert_eq!(by("c/gemini-work.json", "c/gemini-work.json").as_deref(), Some("gemini_cli"));
+        assert_eq!(
+            by("c/openai.json", "c/openai.json").as_deref(),
+            Some("openai"),
+            "to be told that it has none"
+        );
         assert_eq!(by("c/gemini_cli_oauth_1.json", "x").as_deref(), Some("gemini_cli"));
         assert_eq!(by("c/a.json", "/home/u/.iflow/oauth_creds.json").as_deref(), Some("iflow"));
         assert_eq!(by("c/antigravity-oauth-token", "x").as_deref(), Some("antigravity"));

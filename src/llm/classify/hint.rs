@@ -13,11 +13,19 @@ use crate::pool::RetryHint;
 /// The longest hint that is believed. The longest real one known is a week.
 const LONGEST: Duration = Duration::from_hours(31 * 24);
 
-/// Of the headers: `Retry-After` (RFC 9110, section 10.2.3, also with a fraction), `retry-after-ms`.
+/// Of the headers: `Retry-After` (RFC 9110, section 10.2.3, also with a fraction), `retry-after-ms`; else when what is
+/// used up of Anthropic's limits is there again.
 pub(in crate::llm) fn from_headers(headers: &HeaderMap, now: DateTime<Utc>) -> Option<RetryHint> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let exact = text("retry-after-ms").and_then(|ms| seconds(ms, 0.001)).map(RetryHint::After);
-    exact.or_else(|| retry_after(text("retry-after")?, now))
+    let resets = || {
+        let used_up = ["requests", "tokens", "input-tokens", "output-tokens"]
+            .iter()
+            .filter(|limit| text(&format!("anthropic-ratelimit-{limit}-remaining")) == Some("0"));
+        let hints = used_up.filter_map(|limit| text(&format!("anthropic-ratelimit-{limit}-reset")));
+        super::latest(hints.filter_map(|at| timestamp(at, now)), now)
+    };
+    exact.or_else(|| retry_after(text("retry-after")?, now)).or_else(resets)
 }
 
 fn retry_after(text: &str, now: DateTime<Utc>) -> Option<RetryHint> {

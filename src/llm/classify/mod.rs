@@ -3,6 +3,7 @@
 //! Upstream prose is read here to tell errors apart where a provider has no better sign, and goes no further: what
 //! leaves is a scope, a retry hint and a short reason code.
 
+mod anthropic;
 mod google;
 mod hint;
 mod iflow;
@@ -117,6 +118,7 @@ pub fn classify(provider: &Provider, answer: ErrorAnswer<'_>, now: DateTime<Utc>
         ErrorStyle::Openai => openai::classify(&evidence),
         ErrorStyle::Qwen => qwen::classify(&evidence),
         ErrorStyle::Iflow => iflow::classify(&evidence),
+        ErrorStyle::Anthropic => anthropic::classify(&evidence),
     };
     match status {
         401 | 403 => permission::named(fault, answer.headers, &openai::message(&evidence)),

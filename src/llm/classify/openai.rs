@@ -27,6 +27,10 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Fault {
         "engine_overloaded" | "model_overloaded" | "overloaded_error" => {
             evidence.fault(Scope::Capacity, &code)
         }
+        // Groq's word for a request that is longer than a minute's tokens: it would be so again.
+        "rate_limit_exceeded" if evidence.status == 413 => {
+            evidence.fault(Scope::Request(FailureClass::TooLong), &code)
+        }
         // OpenAI counts requests and tokens by model.
         "rate_limit_exceeded" => evidence.fault(Scope::Model(rest()), &code),
         _ => by_status(evidence, &code, &message),
@@ -37,6 +41,10 @@ fn by_status(evidence: &Evidence<'_>, code: &str, message: &str) -> Fault {
     match evidence.status {
         400 if message.contains("maximum context length") || message.contains("context window") => {
             evidence.fault(Scope::Request(FailureClass::TooLong), code)
+        }
+        // xAI says so at 400, and names no code.
+        400 if super::reason_code(code).is_none() && message.contains("incorrect api key") => {
+            evidence.fault(Scope::Unauthorized, "invalid_api_key")
         }
         400 if message.contains("is not a valid model") => evidence.fault(Scope::ModelMissing, code),
         // OpenRouter's moderation; a 403 that means the account has no such sign.

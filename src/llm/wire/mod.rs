@@ -3,10 +3,14 @@
 //! No I/O, no timers, no credential. A provider may answer a stream request with plain JSON, and an HTTP 200 may
 //! hold an error: both are seen here, by content and not by header.
 
+mod anthropic_messages;
 mod code_assist;
+mod gemini;
 mod openai_chat;
 pub mod sse;
 mod think;
+
+use std::borrow::Cow;
 
 use serde_json::Value;
 
@@ -21,7 +25,7 @@ use crate::provider::{Quirks, Wire};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
     /// What follows the API base: `/chat/completions`, `:streamGenerateContent?alt=sse`.
-    pub suffix: &'static str,
+    pub suffix: Cow<'static, str>,
     /// The JSON body.
     pub body: Value,
 }
@@ -44,7 +48,21 @@ pub fn encode(wire: Wire, ask: Ask<'_>) -> Call {
     match wire {
         Wire::OpenaiChat => openai_chat::encode(ask),
         Wire::CodeAssist => code_assist::encode(ask),
+        Wire::Gemini => gemini::encode(ask),
+        Wire::AnthropicMessages => anthropic_messages::encode(ask),
     }
+}
+
+/// What stands before a conversation that begins with the model, where the first message must be the user's.
+const LEFT_OUT: &str = "(Earlier messages are left out.)";
+
+/// [`merged`], beginning with the user.
+fn users_first(messages: &[Message]) -> Vec<Message> {
+    let mut turns = merged(messages);
+    if turns.first().is_none_or(|first| first.role == Role::Assistant) {
+        turns.insert(0, Message { role: Role::User, text: LEFT_OUT.to_owned() });
+    }
+    turns
 }
 
 /// The conversation with alternating roles: empty messages left out, neighbours of one role merged.
@@ -254,7 +272,7 @@ impl Decoder {
                     self.value(value, pieces)?;
                 }
             }
-            self.answer.done = ends.is_some();
+            self.answer.done |= ends.is_some();
         }
         Ok(())
     }
@@ -266,14 +284,17 @@ impl Decoder {
             }
             (value, Wire::OpenaiChat) => openai_chat::read(value, &mut self.answer),
             (value, Wire::CodeAssist) => code_assist::read(value, &mut self.answer),
+            (value, Wire::Gemini) => gemini::read(value, &mut self.answer),
+            (value, Wire::AnthropicMessages) => anthropic_messages::read(value, &mut self.answer),
         };
         for raw in std::mem::take(&mut self.answer.found) {
             let mut thoughts = Vec::new();
             match (raw, self.wire) {
                 (Raw::Reasoning, _) => thoughts.push(Thought::Hidden),
                 (Raw::Content(text), Wire::OpenaiChat) => self.think.push(&text, &mut thoughts),
-                (Raw::Content(text), Wire::CodeAssist) if text.is_empty() => {}
-                (Raw::Content(text), Wire::CodeAssist) => thoughts.push(Thought::Visible(text)),
+                (Raw::Content(text), Wire::CodeAssist | Wire::Gemini | Wire::AnthropicMessages) => {
+                    thoughts.extend(Some(text).filter(|text| !text.is_empty()).map(Thought::Visible));
+                }
             }
             self.show(thoughts, pieces)?;
         }

@@ -27,7 +27,7 @@ pub(super) fn encode(ask: Ask<'_>) -> Call {
     {
         body.insert("stream_options".to_owned(), json!({ "include_usage": true }));
     }
-    Call { suffix: "/chat/completions", body }
+    Call { suffix: "/chat/completions".into(), body }
 }
 
 pub(super) fn read(value: Value, answer: &mut Answer) -> Result<(), WireFault> {
@@ -79,8 +79,14 @@ fn read_message(message: &Value, answer: &mut Answer) {
     match message.get("content") {
         Some(Value::String(text)) => answer.found.push(Raw::Content(text.clone())),
         Some(Value::Array(parts)) => {
-            let texts = parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str));
-            answer.found.extend(texts.map(|text| Raw::Content(text.to_owned())));
+            for part in parts {
+                // Mistral's reasoning is a part among the others.
+                if part.get("type").and_then(Value::as_str) == Some("thinking") {
+                    answer.found.push(Raw::Reasoning);
+                } else if let Some(text) = part.get("text").and_then(Value::as_str) {
+                    answer.found.push(Raw::Content(text.to_owned()));
+                }
+            }
         }
         Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => {}
     }
@@ -93,7 +99,8 @@ fn read_message(message: &Value, answer: &mut Answer) {
 fn finish(reason: &str) -> Finish {
     match reason {
         "stop" => Finish::Stop,
-        "length" => Finish::Length,
+        // Mistral says which of the two lengths it was.
+        "length" | "model_length" => Finish::Length,
         "content_filter" => Finish::Filtered(reason.to_owned()),
         _ => Finish::Other(super::super::classify::reason_code(reason).unwrap_or_else(|| "OTHER".to_owned())),
     }

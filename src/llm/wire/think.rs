@@ -1,4 +1,5 @@
-//! `<think>` at the start of an answer: some models put their reasoning into the text, and it is hidden.
+//! `<think>` at the start of an answer: some models put their reasoning into the text, and it is hidden. Bedrock calls
+//! its tag `<reasoning>`.
 //!
 //! Only before the first visible text: later the tag is something that the answer talks about.
 
@@ -11,8 +12,8 @@ pub(super) enum Thought {
     Visible(String),
 }
 
-const OPEN: &str = "<think>";
-const CLOSE: &str = "</think>";
+/// Opening and closing tags.
+const TAGS: &[(&str, &str)] = &[("<think>", "</think>"), ("<reasoning>", "</reasoning>")];
 
 /// Splits reasoning from text over any cuts.
 #[derive(Debug, Default)]
@@ -28,8 +29,8 @@ enum State {
     /// Nothing visible yet; `held` may still become an opening tag.
     #[default]
     Start,
-    /// Inside a block; `held` may be the beginning of a closing tag.
-    Inside,
+    /// Inside a block; `held` may be the beginning of its closing tag, which is this.
+    Inside(&'static str),
     /// The answer runs: everything is visible.
     Open,
 }
@@ -40,33 +41,35 @@ impl ThinkFilter {
         match self.state {
             State::Open if text.is_empty() => return,
             State::Open => return found.push(Thought::Visible(text.to_owned())),
-            State::Start | State::Inside => self.held.push_str(text),
+            State::Start | State::Inside(_) => self.held.push_str(text),
         }
         loop {
             match self.state {
                 State::Start => {
                     let trimmed = self.held.trim_start();
-                    if let Some(rest) = trimmed.strip_prefix(OPEN) {
+                    let opened =
+                        |(open, close): &(&str, &'static str)| Some((trimmed.strip_prefix(open)?, *close));
+                    if let Some((rest, close)) = TAGS.iter().find_map(opened) {
                         self.held = rest.to_owned();
-                        self.state = State::Inside;
+                        self.state = State::Inside(close);
                         found.push(Thought::Hidden);
-                    } else if OPEN.starts_with(trimmed) {
+                    } else if TAGS.iter().any(|(open, _)| open.starts_with(trimmed)) {
                         return;
                     } else {
                         self.release(found);
                         return;
                     }
                 }
-                State::Inside => {
-                    if let Some((_, rest)) = self.held.split_once(CLOSE) {
+                State::Inside(close) => {
+                    if let Some((_, rest)) = self.held.split_once(close) {
                         self.held = rest.to_owned();
                         self.state = State::Start;
                         self.closed = true;
                     } else {
-                        if self.held.len() >= CLOSE.len() {
+                        if self.held.len() >= close.len() {
                             found.push(Thought::Hidden);
                         }
-                        self.held = tail(&self.held);
+                        self.held = tail(&self.held, close);
                         return;
                     }
                 }
@@ -79,7 +82,7 @@ impl ThinkFilter {
     pub(super) fn finish(&mut self, found: &mut Vec<Thought>) {
         match self.state {
             State::Start if !self.held.trim().is_empty() => self.release(found),
-            State::Start | State::Inside | State::Open => self.held.clear(),
+            State::Start | State::Inside(_) | State::Open => self.held.clear(),
         }
     }
 
@@ -92,9 +95,9 @@ impl ThinkFilter {
 }
 
 /// The end of the text that may be the beginning of a closing tag.
-fn tail(text: &str) -> String {
-    let starts = text.char_indices().rev().map(|(at, _)| at).take(CLOSE.len() - 1);
-    let possible = starts.filter_map(|at| text.get(at..)).filter(|end| CLOSE.starts_with(end));
+fn tail(text: &str, close: &str) -> String {
+    let starts = text.char_indices().rev().map(|(at, _)| at).take(close.len() - 1);
+    let possible = starts.filter_map(|at| text.get(at..)).filter(|end| close.starts_with(end));
     possible.last().unwrap_or_default().to_owned()
 }
 
@@ -125,7 +128,14 @@ mod tests {
 
     #[test]
     fn a_block_at_the_start_is_hidden_wherever_it_is_cut() {
-        let whole = "\n<think>Let me </thin see</think>\n\n  Grüße";
+        for whole in
+            ["\n<think>Let me </thin see</think>\n\n  Grüße", "<reasoning>Let </think> me</reasoning>Grüße"]
+        {
+            cut_everywhere(whole);
+        }
+    }
+
+    fn cut_everywhere(whole: &str) {
         for at in 0..=whole.len() {
             if !whole.is_char_boundary(at) {
                 continue;

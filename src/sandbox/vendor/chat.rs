@@ -62,8 +62,11 @@ pub(super) fn completions(
 }
 
 /// Whether a live bearer, and where the provider wants one a signature, came with the request.
-fn authorised(provider: &Provider, seen: &Seen, now: DateTime<Utc>) -> Result<(), Answer> {
+pub(super) fn authorised(provider: &Provider, seen: &Seen, now: DateTime<Utc>) -> Result<(), Answer> {
     let bearer = seen.bearer().unwrap_or_default();
+    if provider.row.chat == Chat::Keyless && seen.header("authorization").is_none() {
+        return Ok(());
+    }
     if provider.bearer_of_chats(bearer, now).is_none() {
         return Err(unauthorised(provider.row.chat));
     }
@@ -126,6 +129,11 @@ fn judged(chat: Chat, seen: &Seen) -> Result<Vec<Value>, &'static str> {
             return Err("one system message must come first, its first part with cache_control");
         }
     }
+    let known = ["model", "messages", "stream", "temperature", "max_tokens", "top_p", "stop", "tools"];
+    let keys = seen.json.as_object().into_iter().flat_map(serde_json::Map::keys);
+    if chat == Chat::Mistral && keys.into_iter().any(|key| !known.contains(&key.as_str())) {
+        return Err("Extra inputs are not permitted");
+    }
     if chat == Chat::Iflow && seen.json.get("tools").is_some_and(|tools| tools == &json!([])) {
         return Err("tools must not be empty");
     }
@@ -154,13 +162,22 @@ fn unauthorised(chat: Chat) -> Answer {
             "request_id": "fake-request",
         }),
         Chat::Iflow => json!({"status": "401", "msg": "Invalid API key provided", "body": null}),
-        Chat::OpenAi | Chat::GeminiCli | Chat::Antigravity | Chat::Gemini | Chat::Anthropic => {
+        Chat::Mistral => json!({"detail": "Unauthorized"}),
+        Chat::Xai => json!({"code": "Client specified an invalid argument",
+            "error": "Incorrect API key provided: sk***KE. You can obtain an API key from https://console.x.ai."}),
+        Chat::OpenAi
+        | Chat::GeminiCli
+        | Chat::Antigravity
+        | Chat::Gemini
+        | Chat::Anthropic
+        | Chat::Bedrock
+        | Chat::Keyless => {
             json!({"error": {
             "message": "Incorrect API key provided.", "type": "invalid_request_error", "param": null,
             "code": "invalid_api_key"}})
         }
     };
-    Answer::json(401, &body)
+    Answer::json(if chat == Chat::Xai { 400 } else { 401 }, &body)
 }
 
 fn bad_request(chat: Chat, problem: &str) -> Answer {
@@ -169,12 +186,21 @@ fn bad_request(chat: Chat, problem: &str) -> Answer {
         Chat::Iflow => json!({"status": "400", "msg": problem, "body": null}),
         Chat::Qwen | Chat::DashScope => json!({"error": {"code": "invalid_parameter_error",
             "message": problem, "type": "invalid_request_error", "param": null}, "request_id": "fake-request"}),
-        Chat::OpenAi | Chat::GeminiCli | Chat::Antigravity | Chat::Gemini | Chat::Anthropic => {
+        Chat::Mistral => json!({"object": "error", "message": {"detail": [{"type": "extra_forbidden",
+            "msg": problem}]}, "type": "invalid_request_error", "param": null, "code": null}),
+        Chat::Xai => json!({"code": "Client specified an invalid argument", "error": problem}),
+        Chat::OpenAi
+        | Chat::GeminiCli
+        | Chat::Antigravity
+        | Chat::Gemini
+        | Chat::Anthropic
+        | Chat::Bedrock
+        | Chat::Keyless => {
             json!({"error": {
             "message": problem, "type": "invalid_request_error", "param": null, "code": null}})
         }
     };
-    Answer::json(400, &body)
+    Answer::json(if chat == Chat::Mistral { 422 } else { 400 }, &body)
 }
 
 /// What all chunks of one answer share.
@@ -215,11 +241,30 @@ impl Completion {
             opening.push(": OPENROUTER PROCESSING\n\n".to_owned());
         }
         opening.push(self.event(&delta(json!({"role": "assistant", "content": ""}))));
-        opening.extend(
-            reply.reasoning.iter().map(|text| self.event(&delta(json!({"reasoning_content": text})))),
-        );
+        opening.extend(reply.reasoning.iter().map(|text| {
+            self.event(&delta(match self.chat {
+                Chat::Mistral => {
+                    json!({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}]})
+                }
+                Chat::Bedrock => json!({"content": format!("<reasoning>{text}</reasoning>")}),
+                Chat::OpenAi
+                | Chat::OpenRouter
+                | Chat::DashScope
+                | Chat::Qwen
+                | Chat::Iflow
+                | Chat::GeminiCli
+                | Chat::Antigravity
+                | Chat::Gemini
+                | Chat::Anthropic
+                | Chat::Xai
+                | Chat::Keyless => json!({"reasoning_content": text}),
+            }))
+        }));
         let pieces = reply.pieces.iter().map(|text| self.event(&delta(json!({"content": text})))).collect();
-        let finish = self.chunk(json!([{"index": 0, "delta": {}, "finish_reason": reply.finish}]));
+        let mut finish = self.chunk(json!([{"index": 0, "delta": {}, "finish_reason": reply.finish}]));
+        if self.chat == Chat::Mistral {
+            set(&mut finish, "usage", self.usage.clone());
+        }
         let mut closing = vec![self.event(&finish)];
         if wants_usage {
             let mut usage = self.chunk(json!([]));

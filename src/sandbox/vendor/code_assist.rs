@@ -169,7 +169,11 @@ fn onboard(chat: Chat, account: &mut Account, body: &Value) -> Answer {
         | Chat::Qwen
         | Chat::Iflow
         | Chat::Gemini
-        | Chat::Anthropic => ("tierId", body.pointer("/metadata/ideType")),
+        | Chat::Anthropic
+        | Chat::Mistral
+        | Chat::Xai
+        | Chat::Bedrock
+        | Chat::Keyless => ("tierId", body.pointer("/metadata/ideType")),
     };
     let Some(tier) = body.get(tier_field).and_then(Value::as_str) else {
         return bad_request("the tier is missing");

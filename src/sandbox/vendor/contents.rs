@@ -27,24 +27,8 @@ const FIELDS: &[&str] = &[
 
 /// Answers `POST {base}/models/{model}:generateContent` and `:streamGenerateContent` with a key.
 pub(super) fn generate(provider: &mut Provider, seen: &Seen, disturbance: Option<&Act>) -> Answer {
-    let known = match seen.key() {
-        None => {
-            let message = "Method doesn't allow unregistered callers (callers without established identity).";
-            return Answer::json(
-                403,
-                &json!({"error": {"code": 403, "message": message, "status": "PERMISSION_DENIED"}}),
-            );
-        }
-        Some(key) => provider.keys.contains_key(key),
-    };
-    if !known {
-        let info = json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID",
-            "domain": "googleapis.com", "metadata": {"service": "generativelanguage.googleapis.com"}});
-        return Answer::json(
-            400,
-            &json!({"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.",
-                "status": "INVALID_ARGUMENT", "details": [info]}}),
-        );
+    if let Err(refusal) = authorised(provider, seen) {
+        return refusal;
     }
     let name = seen.path.rsplit('/').next().unwrap_or_default();
     let model = name.split(':').next().unwrap_or_default().to_owned();
@@ -60,6 +44,27 @@ pub(super) fn generate(provider: &mut Provider, seen: &Seen, disturbance: Option
         Ok(contents) => answer(provider, seen, model, &contents, disturbance),
         Err(problem) => bad_request(problem),
     }
+}
+
+/// Whether a live key came with the request.
+pub(super) fn authorised(provider: &Provider, seen: &Seen) -> Result<(), Answer> {
+    let Some(key) = seen.key() else {
+        let message = "Method doesn't allow unregistered callers (callers without established identity).";
+        return Err(Answer::json(
+            403,
+            &json!({"error": {"code": 403, "message": message, "status": "PERMISSION_DENIED"}}),
+        ));
+    };
+    if provider.keys.contains_key(key) {
+        return Ok(());
+    }
+    let info = json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID",
+        "domain": "googleapis.com", "metadata": {"service": "generativelanguage.googleapis.com"}});
+    Err(Answer::json(
+        400,
+        &json!({"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.",
+            "status": "INVALID_ARGUMENT", "details": [info]}}),
+    ))
 }
 
 /// The contents, if the service would take them.

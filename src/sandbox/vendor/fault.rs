@@ -19,6 +19,8 @@ pub enum Kind {
     Setup,
     /// A chat, streaming or not.
     Chat,
+    /// The list of models.
+    Models,
     /// Anything else: a path the provider does not have.
     Other,
 }

@@ -13,11 +13,8 @@ use super::{
 
 /// Answers `POST {base}/messages`.
 pub(super) fn messages(provider: &mut Provider, seen: &Seen, disturbance: Option<&Act>) -> Answer {
-    let Some(key) = seen.header("x-api-key") else {
-        return error(401, "authentication_error", "x-api-key header is required");
-    };
-    if !provider.keys.contains_key(key) {
-        return error(401, "authentication_error", "invalid x-api-key");
+    if let Err(refusal) = authorised(provider, seen) {
+        return refusal;
     }
     let messages = match judged(seen) {
         Ok(messages) => messages,
@@ -39,6 +36,15 @@ pub(super) fn messages(provider: &mut Provider, seen: &Seen, disturbance: Option
         message.stream(&reply, provider.pace_of(&reply), disturbance)
     } else {
         Answer::json(200, &message.whole(&reply))
+    }
+}
+
+/// Whether a live key came with the request.
+pub(super) fn authorised(provider: &Provider, seen: &Seen) -> Result<(), Answer> {
+    match seen.header("x-api-key") {
+        None => Err(error(401, "authentication_error", "x-api-key header is required")),
+        Some(key) if provider.keys.contains_key(key) => Ok(()),
+        Some(_) => Err(error(401, "authentication_error", "invalid x-api-key")),
     }
 }
 

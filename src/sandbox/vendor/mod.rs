@@ -9,10 +9,12 @@ mod chat;
 mod code_assist;
 mod contents;
 mod device;
+mod endpoints;
 mod fault;
 mod login;
 mod logins;
 mod messages;
+mod models;
 mod oauth;
 mod record;
 mod refusal;
@@ -43,10 +45,10 @@ use axum::{
     routing::any,
 };
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
+pub use endpoints::Endpoints;
 pub use fault::{Act, Fault, Kind};
 pub use login::MintedLogin;
 pub use record::{AccountCounts, Counts, Recorded, short_hash};
@@ -59,24 +61,9 @@ pub use verbs::Refused;
 use crate::clock::{self, Clock, SystemClock};
 use record::Record;
 use request::Seen;
-use rows::{Chat, Protocol, ROWS, Row};
+use rows::{Chat, Protocol, Row};
 use state::{Life, Provider};
 use stream::{Answer, Left};
-
-/// Where one provider is reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Endpoints {
-    /// For `<PROVIDER>_TOKEN_ENDPOINT`; none for providers with keys.
-    pub token_endpoint: Option<String>,
-    /// For `<PROVIDER>_API_BASE`.
-    pub api_base: String,
-    /// Where a browser logs in, where one can.
-    pub authorize_endpoint: Option<String>,
-    /// Where a device asks for its code, where one can.
-    pub device_endpoint: Option<String>,
-    /// Where whose a token is can be asked.
-    pub userinfo_endpoint: Option<String>,
-}
 
 /// All emulated providers. Clones share one state.
 #[derive(Clone)]
@@ -116,27 +103,6 @@ impl Vendors {
     /// The routes, from `/vendors/…` on: to be served alone or merged with others.
     pub fn router(&self) -> Router {
         Router::new().route("/vendors/{provider}/{*path}", any(handle)).with_state(self.clone())
-    }
-
-    /// Where each provider is reached when the routes are served at `origin` (`http://127.0.0.1:PORT`).
-    pub fn endpoints(origin: &str) -> BTreeMap<String, Endpoints> {
-        let endpoints = |row: &Row| {
-            let at = |path: &str| format!("{origin}/vendors/{}{path}", row.id);
-            let tokens = row.tokens;
-            Endpoints {
-                token_endpoint: tokens.map(|tokens| at(tokens.path)),
-                api_base: at(row.api),
-                authorize_endpoint: tokens.and_then(|tokens| tokens.authorize).map(|it| at(it.path)),
-                device_endpoint: tokens.and_then(|tokens| tokens.device).map(|it| at(it.path)),
-                userinfo_endpoint: tokens.and_then(|tokens| tokens.user_info).map(at),
-            }
-        };
-        ROWS.iter().map(|row| (row.id.to_owned(), endpoints(row))).collect()
-    }
-
-    /// The id and secret of the provider's own client; `None` for providers with keys.
-    pub fn client(provider: &str) -> Option<(&'static str, Option<&'static str>)> {
-        rows::row(provider)?.tokens.map(|tokens| (tokens.client_id, tokens.client_secret))
     }
 
     /// A live login of this account with the provider's own client. A second one for the same account is another login.
@@ -400,7 +366,7 @@ fn judge(vendor: &mut Provider, row: &Row, seen: &Seen, fault: Option<&Act>, now
     let not_found = || Answer::json(404, &json!({"error": {"code": 404, "message": "Not Found"}}));
     let method = match seen.kind {
         Kind::Setup if seen.path.contains("/operations/") => "GET",
-        Kind::UserInfo | Kind::Authorize => "GET",
+        Kind::UserInfo | Kind::Authorize | Kind::Models => "GET",
         Kind::Token | Kind::Device | Kind::Setup | Kind::Chat | Kind::Other => "POST",
     };
     if seen.kind == Kind::Other {
@@ -421,6 +387,7 @@ fn judge(vendor: &mut Provider, row: &Row, seen: &Seen, fault: Option<&Act>, now
         },
         Kind::UserInfo => oauth::user_info(vendor, seen, now),
         Kind::Setup => code_assist::setup(vendor, seen, now),
+        Kind::Models => models::list(vendor, seen, now),
         Kind::Chat => {
             let answer = match row.chat.protocol() {
                 Protocol::CodeAssist => code_assist::generate(vendor, seen, fault, now),

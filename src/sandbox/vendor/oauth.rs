@@ -52,7 +52,11 @@ pub(super) fn dead(chat: Chat) -> Answer {
         | Chat::GeminiCli
         | Chat::Antigravity
         | Chat::Gemini
-        | Chat::Anthropic => refuse(400, "invalid_grant", "Token has been expired or revoked."),
+        | Chat::Anthropic
+        | Chat::Mistral
+        | Chat::Xai
+        | Chat::Bedrock
+        | Chat::Keyless => refuse(400, "invalid_grant", "Token has been expired or revoked."),
     }
 }
 
@@ -63,9 +67,8 @@ fn judge(provider: &mut Provider, tokens: Tokens, seen: &Seen, now: DateTime<Utc
     if let Some(name) = seen.repeated.first() {
         return Err(refuse(400, "invalid_request", &format!("Parameter {name} came more than once.")));
     }
-    let grant_type = match seen.field("grant_type") {
-        Some(grant_type) => grant_type,
-        None => return Err(refuse(400, "invalid_request", "Missing required parameter: grant_type")),
+    let Some(grant_type) = seen.field("grant_type") else {
+        return Err(refuse(400, "invalid_request", "Missing required parameter: grant_type"));
     };
     if !["refresh_token", "authorization_code", "client_credentials", device::GRANT].contains(&grant_type) {
         return Err(refuse(400, "unsupported_grant_type", "Invalid grant_type."));
@@ -139,8 +142,7 @@ fn client(provider: &Provider, tokens: Tokens, seen: &Seen) -> Result<String, An
     let twice = || refuse(400, "invalid_request", "More than one way to authenticate the client.");
     let presented = match (tokens.client, seen.field("client_secret")) {
         (Client::Public, _) => return Ok(id.to_owned()),
-        (Client::Form, _) if basic.is_some() => return Err(twice()),
-        (Client::Either, Some(_)) if basic.is_some() => return Err(twice()),
+        (Client::Form, _) | (Client::Either, Some(_)) if basic.is_some() => return Err(twice()),
         (Client::Either, None) => from_basic.as_ref().map(|(_, secret)| secret.as_str()),
         (Client::Form | Client::BasicAndForm | Client::Either, secret) => secret,
     };
@@ -188,9 +190,15 @@ fn grant(provider: &mut Provider, seen: &Seen, asked: &Asked, now: DateTime<Utc>
             "resource_url": seen.header("host").map(|host| format!("http://{host}/vendors/{}", provider.row.id)),
         }),
         Chat::Iflow => json!({"token_type": "bearer", "scope": "read"}),
-        Chat::OpenAi | Chat::OpenRouter | Chat::DashScope | Chat::Gemini | Chat::Anthropic => {
-            json!({"token_type": "Bearer"})
-        }
+        Chat::OpenAi
+        | Chat::OpenRouter
+        | Chat::DashScope
+        | Chat::Gemini
+        | Chat::Anthropic
+        | Chat::Mistral
+        | Chat::Xai
+        | Chat::Bedrock
+        | Chat::Keyless => json!({"token_type": "Bearer"}),
     };
     if let (Value::Object(body), Value::Object(extra)) = (&mut body, extra) {
         // Google's refreshes bring none; a missing field is not the same as `null`.

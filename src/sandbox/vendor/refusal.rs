@@ -225,6 +225,31 @@ impl Act {
         }
     }
 
+    /// Anthropic's error of a type, with a header where one comes along.
+    pub fn anthropic(status: u16, kind: &str, message: &str, header: Option<(&str, &str)>) -> Self {
+        let body =
+            json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_FAKE"});
+        match header {
+            Some(header) => Self::json_with(status, header, &body),
+            None => Self::json(status, &body),
+        }
+    }
+
+    /// Anthropic's 429 that says when each of its limits is there again; the used-up one counts.
+    pub fn anthropic_quota(resets_at: &str) -> Self {
+        let mut act =
+            Self::anthropic(429, "rate_limit_error", "This request would exceed your rate limit.", None);
+        if let Self::Respond { headers, .. } = &mut act {
+            for (limit, remaining, at) in
+                [("requests", "49", "2026-09-21T23:59:59Z"), ("input-tokens", "0", resets_at)]
+            {
+                headers.push((format!("anthropic-ratelimit-{limit}-remaining"), remaining.to_owned()));
+                headers.push((format!("anthropic-ratelimit-{limit}-reset"), at.to_owned()));
+            }
+        }
+        act
+    }
+
     /// Qwen's quota of the day, under 403 or 429.
     pub fn qwen_quota(status: u16) -> Self {
         Self::json(

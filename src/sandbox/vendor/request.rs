@@ -94,7 +94,7 @@ impl Seen {
         match self.kind {
             Kind::Token => self.field("refresh_token").or_else(|| self.field("code")),
             Kind::UserInfo => self.query("accessToken").or_else(|| self.bearer()),
-            Kind::Setup | Kind::Chat | Kind::Other => self.key().or_else(|| self.bearer()),
+            Kind::Setup | Kind::Chat | Kind::Models | Kind::Other => self.key().or_else(|| self.bearer()),
             Kind::Authorize | Kind::Device => None,
         }
     }
@@ -150,6 +150,7 @@ fn kind(row: &Row, path: &str) -> Kind {
     match row.chat.protocol() {
         Protocol::Completions if rest == "/chat/completions" => Kind::Chat,
         Protocol::Messages if rest == "/messages" => Kind::Chat,
+        Protocol::Completions | Protocol::Messages | Protocol::Contents if rest == "/models" => Kind::Models,
         Protocol::Contents if rest.starts_with("/models/") => match rest.rsplit_once(':') {
             Some((_, "generateContent" | "streamGenerateContent")) => Kind::Chat,
             _ => Kind::Other,

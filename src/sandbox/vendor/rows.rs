@@ -110,6 +110,14 @@ pub(super) enum Chat {
     Gemini,
     /// Anthropic's messages.
     Anthropic,
+    /// Mistral: nothing beyond what it knows, reasoning as parts.
+    Mistral,
+    /// xAI: a wrong key is a 400, and errors are texts.
+    Xai,
+    /// Bedrock: reasoning in tags of its own within the text.
+    Bedrock,
+    /// A server on one's own machine that asks for no key.
+    Keyless,
 }
 
 /// The shape of requests and answers.
@@ -128,9 +136,15 @@ pub(super) enum Protocol {
 impl Chat {
     pub(super) const fn protocol(self) -> Protocol {
         match self {
-            Self::OpenAi | Self::OpenRouter | Self::DashScope | Self::Qwen | Self::Iflow => {
-                Protocol::Completions
-            }
+            Self::OpenAi
+            | Self::OpenRouter
+            | Self::DashScope
+            | Self::Qwen
+            | Self::Iflow
+            | Self::Mistral
+            | Self::Xai
+            | Self::Bedrock
+            | Self::Keyless => Protocol::Completions,
             Self::GeminiCli | Self::Antigravity => Protocol::CodeAssist,
             Self::Gemini => Protocol::Contents,
             Self::Anthropic => Protocol::Messages,
@@ -288,6 +302,13 @@ pub(super) const ROWS: &[Row] = &[
     key("dashscope", "DashScope", "/v1", Chat::DashScope),
     key("gemini", "Gemini API", "/v1beta", Chat::Gemini),
     key("anthropic", "Anthropic", "/v1", Chat::Anthropic),
+    key("mistral", "Mistral", "/v1", Chat::Mistral),
+    key("groq", "Groq", "/openai/v1", Chat::OpenAi),
+    key("deepseek", "DeepSeek", "/v1", Chat::OpenAi),
+    key("xai", "xAI", "/v1", Chat::Xai),
+    key("huggingface", "Hugging Face", "/v1", Chat::OpenAi),
+    key("bedrock", "Amazon Bedrock", "/openai/v1", Chat::Bedrock),
+    key("local", "Local", "/v1", Chat::Keyless),
 ];
 
 /// A provider whose credentials are keys.

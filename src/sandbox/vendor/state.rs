@@ -285,14 +285,19 @@ impl Provider {
             Kind::UserInfo => counts.user_infos += 1,
             Kind::Setup => counts.setups += 1,
             Kind::Chat => counts.chats += 1,
-            Kind::Authorize | Kind::Device | Kind::Other => {}
+            Kind::Authorize | Kind::Device | Kind::Models | Kind::Other => {}
         }
         if let Some(account) = account {
             let own = counts.accounts.entry(account.to_owned()).or_default();
             match kind {
                 Kind::Token => own.token_requests += 1,
                 Kind::Chat => own.chats += 1,
-                Kind::UserInfo | Kind::Setup | Kind::Authorize | Kind::Device | Kind::Other => {}
+                Kind::UserInfo
+                | Kind::Setup
+                | Kind::Authorize
+                | Kind::Device
+                | Kind::Models
+                | Kind::Other => {}
             }
         }
     }

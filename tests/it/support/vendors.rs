@@ -43,7 +43,7 @@ impl Served {
     /// The built-in row, overridden as an operator would, with the emulator's client secret.
     pub(crate) fn provider(&self, id: &str) -> Provider {
         let mut row = Catalog::builtin().get(&id.parse().expect("an id")).expect("a row").clone();
-        let endpoints = Vendors::endpoints(&self.origin).remove(id).expect("an emulated provider");
+        let endpoints = Vendors::endpoints_of(&self.origin, id).expect("an emulated provider");
         row.api_bases = vec![endpoints.api_base.parse().expect("a base")];
         row.api_base_overridden = true;
         row.terms_accepted = true;

@@ -293,7 +293,9 @@ fn request_told(request: &Recorded) -> Option<String> {
     let (what, well) = match request.kind {
         Kind::Chat => ("a chat", "taken"),
         Kind::Token => ("a refresh", "granted"),
-        Kind::UserInfo | Kind::Setup | Kind::Other => return None,
+        Kind::UserInfo | Kind::Setup | Kind::Authorize | Kind::Device | Kind::Models | Kind::Other => {
+            return None;
+        }
     };
     Some(if status == 200 {
         format!("{provider} {account}: {what} is {well} (200)")
