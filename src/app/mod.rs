@@ -128,8 +128,9 @@ pub async fn run_observed(
     serve_admin(listener, pool.clone(), metrics, is_connected, &pool_life);
     let (serving, served) = watch::channel(Arc::new(served_of(settings)));
     if let Some(origin) = origin {
-        let chats = llm.clone();
-        let apply = move |settings: Settings| {
+        let (chats, credentials) = (llm.clone(), pool.clone());
+        let apply = async move |settings: Settings| {
+            credentials.configure(&settings.pool).await;
             let now = served_of(settings);
             chats.configure(now.chat.clone(), Arc::clone(&now.providers));
             serving.send_replace(Arc::new(now));

@@ -77,12 +77,7 @@ pub struct Reloaded {
 }
 
 /// Reads the configuration again whenever it is to be, and hands what is good to `apply`, until the end.
-pub(super) async fn run(
-    origin: Origin,
-    storage: Arc<Shared>,
-    life: Shutdown,
-    apply: impl Fn(Settings) + Send,
-) {
+pub(super) async fn run(origin: Origin, storage: Arc<Shared>, life: Shutdown, apply: impl AsyncFn(Settings)) {
     // The first reading is the one that the bot started with, up to what changed in between.
     let mut source = origin.read().ok().map(|(source, _)| source);
     let mut hangups = shutdown::Hangups::listen();
@@ -122,7 +117,7 @@ pub(super) async fn run(
                 for warning in &settings.warnings {
                     tracing::warn!("{warning}");
                 }
-                apply(settings);
+                apply(settings).await;
                 tracing::info!(
                     why,
                     applied = changes.applied.join(", "),

@@ -140,7 +140,8 @@ impl Alert {
 /// The alerts that hold, over many looks.
 #[derive(Debug)]
 pub(super) struct Alerts {
-    min_healthy: usize,
+    /// Fewer credentials that can be lent are too few.
+    pub(super) min_healthy: usize,
     raised: BTreeMap<(AlertKind, Option<CredentialId>), Raised>,
 }
 
@@ -233,6 +234,7 @@ pub(super) async fn run(inner: Arc<Inner>, alerts: Arc<Mutex<Alerts>>) {
         let snapshot = inner.snapshot();
         let (news, active) = {
             let mut alerts = alerts.lock().unwrap_or_else(PoisonError::into_inner);
+            alerts.min_healthy = inner.settings().alert_min_healthy;
             (alerts.look(&snapshot), AlertKind::ALL.map(|kind| (kind, alerts.count(kind))))
         };
         for alert in news {

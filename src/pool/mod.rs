@@ -7,6 +7,7 @@ mod alert;
 mod announce;
 mod at_rest;
 mod by_hand;
+mod configure;
 mod cooldown;
 mod entry;
 mod error;
@@ -50,7 +51,7 @@ mod window;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, OnceLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock},
     time::Duration,
 };
 
@@ -136,7 +137,10 @@ pub struct Pool {
 
 struct Inner {
     parts: PoolParts,
-    sources: Vec<SourceSpec>,
+    /// As they are now; those in `parts` are the ones of the start.
+    settings: RwLock<Arc<PoolSettings>>,
+    /// One look at the sources at a time, so that the last one knows the newest settings.
+    looking: tokio::sync::Mutex<()>,
     set: Mutex<Set>,
     stamps: Stamps,
     events: broadcast::Sender<PoolEvent>,
@@ -157,7 +161,6 @@ impl Pool {
     pub async fn start(mut parts: PoolParts) -> Self {
         parts.refresh = Arc::new(Counted::new(parts.refresh, parts.metrics.clone()));
         let (events, _) = broadcast::channel(256);
-        let sources = sources(&parts.settings);
         let (openings, _) = watch::channel(0);
         let presence = match parts.background {
             Background::On => Presence::Told,
@@ -165,8 +168,9 @@ impl Pool {
         };
         let set = Set::new(&parts.settings);
         let inner = Arc::new(Inner {
+            settings: RwLock::new(Arc::new(parts.settings.clone())),
+            looking: tokio::sync::Mutex::default(),
             parts,
-            sources,
             set: Mutex::new(set),
             stamps: Stamps::default(),
             events,
@@ -179,7 +183,7 @@ impl Pool {
         let loader = Arc::clone(&inner);
         let inventory = at_rest(move || {
             loader.stamps.prime(&loader.parts.settings);
-            loader.parts.store.load(&loader.sources)
+            loader.parts.store.load(&sources(&loader.parts.settings))
         })
         .await;
         let folders = inventory.watch.clone();

@@ -36,6 +36,11 @@ impl Sessions {
         Self { lasts, young: HashMap::new(), old: HashMap::new() }
     }
 
+    /// How long they last.
+    pub(super) fn last(&self) -> Duration {
+        Duration::from_millis(self.lasts.unsigned_abs())
+    }
+
     /// What this session was lent last, at this millisecond.
     pub(super) fn held(&self, key: &Key, now: i64) -> Option<&CredentialId> {
         let held = self.young.get(key).or_else(|| self.old.get(key))?;

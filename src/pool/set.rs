@@ -82,13 +82,17 @@ pub(super) struct Set {
 impl Set {
     /// No credential yet.
     pub(super) fn new(settings: &PoolSettings) -> Self {
-        let order = match settings.strategy {
-            Strategy::RoundRobin => Order::InTurn,
-            Strategy::LeastUsed => Order::LeastUsed,
-            Strategy::FillFirst => Order::First,
-        };
         let sessions = settings.sticky.map(Sessions::lasting);
-        Self { order, sessions, seats: settings.seats.clone(), ..Self::default() }
+        Self { order: order(settings.strategy), sessions, seats: settings.seats.clone(), ..Self::default() }
+    }
+
+    /// Takes turns by these settings from the next look at the sources on. Sessions go on unless they last otherwise now.
+    pub(super) fn configure(&mut self, settings: &PoolSettings) {
+        self.order = order(settings.strategy);
+        self.seats.clone_from(&settings.seats);
+        if self.sessions.as_ref().map(Sessions::last) != settings.sticky {
+            self.sessions = settings.sticky.map(Sessions::lasting);
+        }
     }
 
     /// Every credential, in the order of providers, then of loading.
@@ -444,6 +448,14 @@ impl Set {
     pub(super) fn sweep_one(&mut self, id: &CredentialId, now: DateTime<Utc>) -> Option<PoolEvent> {
         let slot = *self.by_id.get(id)?;
         self.entries.get_mut(slot).and_then(|entry| news(entry, now))
+    }
+}
+
+fn order(strategy: Strategy) -> Order {
+    match strategy {
+        Strategy::RoundRobin => Order::InTurn,
+        Strategy::LeastUsed => Order::LeastUsed,
+        Strategy::FillFirst => Order::First,
     }
 }
 

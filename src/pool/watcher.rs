@@ -12,7 +12,7 @@ use std::{
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Inner, at_rest::at_rest, set::Set};
+use super::{Inner, at_rest::at_rest, set::Set, sources};
 use crate::{
     clock,
     config::{CredentialValue, PoolSettings, WatchMode},
@@ -145,14 +145,13 @@ impl Scope {
 /// Runs until the end is asked for.
 pub(super) async fn run(inner: Arc<Inner>, folders: Vec<PathBuf>) {
     let ending = inner.parts.shutdown.token().clone();
-    let scope = Scope::of(&inner.parts.settings);
     let poke = Arc::new(Notify::new());
     let mut watch = Watch::new(inner.parts.settings.watch, &poke);
     watch.follow(&folders);
     let mut unsettled: Option<Instant> = None;
     loop {
         let look = {
-            let (stamps, scope) = (inner.stamps.clone(), scope.clone());
+            let (stamps, scope) = (inner.stamps.clone(), Scope::of(&inner.settings()));
             at_rest(move || stamps.look(&scope))
         };
         let changed = look.await;
@@ -161,7 +160,8 @@ pub(super) async fn run(inner: Arc<Inner>, folders: Vec<PathBuf>) {
                 Some(deadline) if !changed => deadline,
                 Some(_) | None => clock::instant() + HALF_WRITTEN,
             };
-            let (folders, settled) = reload(&inner, clock::instant() >= deadline).await;
+            let bad = if clock::instant() >= deadline { Bad::Reported } else { Bad::Left };
+            let (folders, settled) = reload(&inner, bad).await;
             watch.follow(&folders);
             unsettled = (!settled).then_some(deadline);
         }
@@ -174,10 +174,19 @@ pub(super) async fn run(inner: Arc<Inner>, folders: Vec<PathBuf>) {
     }
 }
 
-/// Reads every source and takes in what changed. Files that turned bad are reported when `report`, else left for a later
-/// look; whether nothing was left for one.
-async fn reload(inner: &Arc<Inner>, report: bool) -> (Vec<PathBuf>, bool) {
-    let (store, sources) = (Arc::clone(&inner.parts.store), inner.sources.clone());
+/// What becomes of files that turned bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bad {
+    /// They are reported.
+    Reported,
+    /// They are left for a later look: they may be half written.
+    Left,
+}
+
+/// Reads every source and takes in what changed; the folders to watch, and whether nothing was left for a later look.
+pub(super) async fn reload(inner: &Arc<Inner>, bad: Bad) -> (Vec<PathBuf>, bool) {
+    let _one_at_a_time = inner.looking.lock().await;
+    let (store, sources) = (Arc::clone(&inner.parts.store), sources(&inner.settings()));
     let quiet = Quiet::of(&inner.set());
     let mut inventory = at_rest(move || store.load(&sources)).await;
     let folders = inventory.watch.clone();
@@ -188,9 +197,11 @@ async fn reload(inner: &Arc<Inner>, report: bool) -> (Vec<PathBuf>, bool) {
     };
     let newly_bad: Vec<Rejected> =
         inventory.rejected.iter().filter(|rejected| !known_bad.contains(rejected)).cloned().collect();
-    let left = if report { Vec::new() } else { set_aside(&mut inventory, &newly_bad) };
+    let (left, reported) = match bad {
+        Bad::Reported => (Vec::new(), &*newly_bad),
+        Bad::Left => (set_aside(&mut inventory, &newly_bad), &[][..]),
+    };
     let (events, kept) = inner.apply(inventory, &left, &quiet);
-    let reported: &[Rejected] = if report { &newly_bad } else { &[] };
     inner.announce_reload(&events, &known, reported);
     inner.publish(events);
     inner.wake.notify_one();

@@ -2,9 +2,12 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use cortana::pool::{Lease, Lent, Outcome, Want};
+use cortana::{
+    config::Strategy,
+    pool::{Lease, Lent, Outcome, State, Want},
+};
 
-use crate::support::pool::{World, want};
+use crate::support::pool::{World, quota, want};
 
 #[tokio::test(start_paused = true)]
 async fn p37_leases_share_what_they_lend_and_copy_no_text() {
@@ -42,4 +45,37 @@ async fn p38_a_conversation_stays_with_its_credential_until_that_rests() {
     let next = process.pool.lease(&talk).await.unwrap();
     assert_ne!(next.credential, first, "another takes the conversation over at once");
     assert_eq!(process.pool.lease(&talk).await.unwrap().credential, next.credential);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d23_other_settings_change_the_turns_and_neither_leases_nor_rests() {
+    let mut world = World::new();
+    world.keys(3);
+    let process = world.process().await;
+    let wanted = want("openai", Duration::from_mins(1));
+    let out = process.pool.lease(&wanted).await.unwrap();
+    let resting = process.pool.lease(&wanted).await.unwrap();
+    let rests = resting.credential.clone();
+    resting.complete(quota(600));
+
+    world.settings.strategy = Strategy::FillFirst;
+    world.keys(4);
+    process.pool.configure(&world.settings).await;
+    let mut served = HashSet::new();
+    for _ in 0..4 {
+        let lease = process.pool.lease(&wanted).await.unwrap();
+        served.insert(lease.credential.clone());
+        lease.complete(Outcome::Success);
+    }
+    assert_eq!(served.len(), 1, "the first until it rests: {served:?}");
+    assert!(!served.contains(&rests));
+    let views = process.pool.snapshot().credentials;
+    assert_eq!(views.len(), 4, "the new key is there");
+    assert!(views.iter().any(|view| view.id == rests && view.state == State::Cooling));
+    assert!(views.iter().any(|view| view.id == out.credential && view.in_flight == 1));
+    out.complete(Outcome::Success);
+
+    world.settings.named.truncate(1);
+    process.pool.configure(&world.settings).await;
+    assert_eq!(process.pool.snapshot().credentials.len(), 1, "what no variable names any longer goes");
 }

@@ -80,11 +80,22 @@ async fn d23_a_changed_file_is_taken_over_and_a_broken_one_is_not() {
     let said: Value = serde_json::from_slice(&reloaded.stdout).expect("JSON");
     assert!(reloaded.status.success(), "{said}");
     assert_eq!(said["refused"], Value::Null);
+    assert_eq!(said["restart"], Value::Array(Vec::new()));
+    let marks = world.sandbox.discord().landmarks();
+    let shown =
+        world.sandbox.slash(marks.owner, marks.channel, "/settings oauth-status openai").expect("a command");
+    let shown = world.sandbox.settled(shown, SOON, |answers| !answers.is_empty()).await.expect("an answer");
+    assert!(shown[0].text().contains("✅ Valid · openai"), "a key of the new file: {}", shown[0].text());
     assert!(answered_by(&world).await.contains("gemini-2.5-flash"));
     let log = process.terminate().await;
     let log = String::from_utf8_lossy(&log.stdout).into_owned() + &String::from_utf8_lossy(&log.stderr);
     assert!(log.contains("the old one stays in force") && log.contains("2 mistakes"), "{log}");
-    assert!(log.contains("OPENAI_API_KEY") && !log.contains("sk-FAKE-late"), "{log}");
+    assert!(
+        log.contains("Loaded OAuth credential")
+            && log.contains("OPENAI_API_KEY")
+            && !log.contains("sk-FAKE-late"),
+        "{log}"
+    );
 }
 
 #[tokio::test]
