@@ -60,9 +60,13 @@ const byId = (one, other) => one.id.length - other.id.length || (one.id < other.
 function Modal({ app, modal }) {
   const dialog = useRef(null);
   useEffect(() => {
-    const before = document.activeElement;
-    dialog.current.showModal();
-    return () => (before?.isConnected ? before : document.getElementById('composer'))?.focus();
+    const shown = dialog.current;
+    shown.showModal();
+    return () => {
+      // While it is open nothing else can have the focus; closed, it gives it back to what opened it.
+      shown.close();
+      if (document.activeElement === document.body) document.getElementById('composer')?.focus();
+    };
   }, []);
   const inputs = modal.modal.components.flatMap((row) => row.components ?? [row.component]);
   const submit = (event) => {
