@@ -153,7 +153,7 @@ impl State {
         let Some(message) = self.messages.get_mut(&id) else { return Err(Known::UnknownMessage.into()) };
         message.deleted_at = Some(at);
         let (channel, ephemeral) = (message.channel_id, message.is_ephemeral());
-        if !ephemeral {
+        if !ephemeral && self.bot_sees(channel) {
             let guild = payload::guild_id(self, channel);
             let mut data = json!({"id": id, "channel_id": channel});
             if let Some(guild) = guild {
@@ -261,6 +261,9 @@ impl State {
     pub(crate) fn type_in(&mut self, channel: Id, user: Id) {
         let at = self.time.now();
         self.typing.push((channel, user, at));
+        if !self.bot_sees(channel) {
+            return;
+        }
         let guild = payload::guild_id(self, channel);
         let mut data = json!({
             "channel_id": channel,

@@ -102,6 +102,9 @@ impl State {
 
     fn emit_reaction(&mut self, name: &str, message: Id, mut data: Value) {
         let Some(channel) = self.messages.get(&message).map(|message| message.channel_id) else { return };
+        if !self.bot_sees(channel) {
+            return;
+        }
         let guild = payload::guild_id(self, channel);
         if let Some(guild) = guild {
             data["guild_id"] = json!(guild);

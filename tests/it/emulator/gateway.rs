@@ -81,6 +81,27 @@ async fn events_without_their_intent_do_not_come() {
 }
 
 #[tokio::test]
+async fn what_happens_in_a_channel_that_the_bot_cannot_see_is_no_event() {
+    let world = World::start().await;
+    let mut bot = world.gateway().await;
+    bot.identify(&world.token, INTENTS | (1 << 10)).await;
+    bot.event("GUILD_CREATE").await;
+    let (sandbox, landmarks) = (&world.sandbox, world.sandbox.discord().landmarks());
+    let secret = sandbox.add_channel("secret");
+    let seen = sandbox.say(secret, world.owner(), "before").unwrap();
+    sandbox.deny(secret, landmarks.bot, cortana::sandbox::discord::permission::VIEW_CHANNEL);
+    bot.waiting().await;
+    sandbox.say(secret, world.owner(), "among us").unwrap();
+    sandbox.rewrite(seen, "after").unwrap();
+    sandbox.react(world.owner(), seen, "👍", cortana::sandbox::Reacting::Put).unwrap();
+    sandbox.start_thread(world.owner(), seen, "theirs").unwrap();
+    sandbox.remove(seen).unwrap();
+    assert!(bot.is_quiet().await);
+    sandbox.say(world.channel(), world.owner(), "for all").unwrap();
+    assert_eq!(bot.event("MESSAGE_CREATE").await["content"], "for all");
+}
+
+#[tokio::test]
 async fn a_bad_token_disallowed_and_undefined_intents_and_a_missing_identify_have_their_close_codes() {
     let world = World::start().await;
     let identify = |token: &str, intents: u64| json!({"op": 2, "d": {"token": token, "intents": intents}});
