@@ -121,7 +121,11 @@ impl Running {
             token: after("its token:"),
             api: format!("{}/api/v10", after("Discord:")),
             bot_token: after("Bot token:"),
-            http: reqwest::Client::builder().no_proxy().build().expect("a client"),
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .user_agent("DiscordBot (https://example.org, 1)")
+                .build()
+                .expect("a client"),
             child,
             _out: out,
             _folder: folder,
