@@ -135,7 +135,7 @@ pub async fn run_observed(
             chats.configure(now.chat.clone(), Arc::clone(&now.providers));
             serving.send_replace(Arc::new(now));
         };
-        drop(pool_life.spawn(reload::run(origin, Arc::clone(&storage), stop.clone(), apply)));
+        drop(pool_life.spawn(reload::run(origin, Arc::clone(&storage), pool_life.clone(), apply)));
     }
     let outcome = discord::run(DiscordParts {
         served,

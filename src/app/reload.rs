@@ -9,10 +9,11 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use crate::{
-    config::{self, Changes, Environment, Mistakes, Settings},
+    clock,
+    config::{self, Mistake, Mistakes, Reading, Settings},
     shutdown::{self, Shutdown},
     storage::{Setting, Shared, StorageError, Subject},
 };
@@ -20,6 +21,10 @@ use crate::{
 /// How often files and requests are looked at. A change is taken up at the second look that finds it the same: an editor
 /// may still be writing at the first.
 const LOOK: Duration = Duration::from_secs(1);
+/// How seldom a database that fails is asked for requests.
+const SELDOM: Duration = Duration::from_mins(1);
+/// How often a request is made again that another one may have replaced.
+const AGAIN: Duration = Duration::from_millis(1500);
 
 /// Where `cortana reload` and the bot meet.
 const SCOPE: &str = "process";
@@ -38,10 +43,24 @@ impl Origin {
         Self { dotenv: dotenv.map(Path::to_owned) }
     }
 
-    fn read(&self) -> Result<(Environment, Settings), Mistakes> {
+    fn read(&self) -> Result<(Reading, Settings), Mistakes> {
         let source = config::environment(self.dotenv.as_deref())?;
         let settings = config::load(&source)?;
-        Ok((source, settings))
+        Ok((Reading::of(source), settings))
+    }
+
+    /// The same, where what was there before (`settled`) is still there: without its file a bot would fall back to the
+    /// defaults, which protect nobody.
+    fn read_again(&self, settled: &Stamps) -> Result<(Reading, Settings), Mistakes> {
+        let gone = |(file, stamp): (PathBuf, &Option<Stamp>)| {
+            (stamp.is_some() && self::stamp(&file).is_none()).then(|| Mistake {
+                variable: file.display().to_string(),
+                value: None,
+                expected: "the file is gone; put it back, or restart the bot to go on without it".to_owned(),
+            })
+        };
+        let gone: Vec<Mistake> = self.files().into_iter().zip(settled).filter_map(gone).collect();
+        if gone.is_empty() { self.read() } else { Err(Mistakes(gone)) }
     }
 
     fn files(&self) -> [PathBuf; 2] {
@@ -50,12 +69,13 @@ impl Origin {
         [dotenv, document]
     }
 
-    fn stamps(&self) -> Vec<Option<Stamp>> {
-        self.files().iter().map(|file| stamp(file)).collect()
+    fn stamps(&self) -> Stamps {
+        self.files().map(|file| stamp(&file))
     }
 }
 
-/// What tells that a file changed; `None`: it is not there.
+/// What tells that the files changed; `None`: one is not there.
+type Stamps = [Option<Stamp>; 2];
 type Stamp = (Option<SystemTime>, u64);
 
 fn stamp(file: &Path) -> Option<Stamp> {
@@ -66,65 +86,63 @@ fn stamp(file: &Path) -> Option<Stamp> {
 /// What became of a request to read the configuration again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {
-    /// Which request it answers.
-    request: String,
     /// The variables that hold from now on.
     pub applied: Vec<String>,
     /// The variables that a restart is needed for.
     pub restart: Vec<String>,
+    /// The file that variables are read from; `None`: the bot has none, and only a restart changes its variables.
+    pub file: Option<String>,
     /// Why nothing changed: every mistake, a line each.
     pub refused: Option<String>,
 }
 
 /// Reads the configuration again whenever it is to be, and hands what is good to `apply`, until the end.
 pub(super) async fn run(origin: Origin, storage: Arc<Shared>, life: Shutdown, apply: impl AsyncFn(Settings)) {
-    // The first reading is the one that the bot started with, up to what changed in between.
-    let mut source = origin.read().ok().map(|(source, _)| source);
     let mut hangups = shutdown::Hangups::listen();
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut settled = origin.stamps();
-    let mut seen = settled.clone();
-    let mut answered = asked(&storage).await.ok().flatten();
+    let mut requests = Requests::new(storage).await;
+    // What the bot started with, up to what changed in between; and where it stands now.
+    let mut good = origin.stamps();
+    let begun = origin.read().ok().map(|(reading, _)| reading);
+    let mut last: Option<Reading> = None;
+    let (mut settled, mut seen) = (good, good);
     loop {
         let (why, request) = tokio::select! {
             () = life.token().cancelled() => return,
             () = hangups.next() => ("SIGHUP", None),
             _ = looks.tick() => {
                 let now = origin.stamps();
-                let changed = now != settled && now == seen;
-                seen.clone_from(&now);
-                // A store that cannot be read is the pool's to complain about.
-                let request = asked(&storage).await.ok().flatten().filter(|request| answered.as_ref() != Some(request));
-                match (changed, request) {
-                    (_, Some(request)) => ("cortana reload", Some(request)),
-                    (true, None) => ("a file changed", None),
-                    (false, None) => continue,
+                let has_changed = now != settled && now == seen;
+                seen = now;
+                match (requests.next().await, has_changed) {
+                    (Some(request), _) => ("cortana reload", Some(request)),
+                    (None, true) => ("a file changed", None),
+                    (None, false) => continue,
                 }
             }
         };
         settled = origin.stamps();
-        let mut reloaded = Reloaded {
-            request: request.clone().unwrap_or_default(),
-            applied: Vec::new(),
-            restart: Vec::new(),
-            refused: None,
-        };
-        match origin.read() {
-            Ok((new, settings)) => {
-                let changes = source.as_ref().map(|old| Changes::between(old, &new)).unwrap_or_default();
-                source = Some(new);
+        let file = settled.first().and_then(Option::as_ref).map(|_| origin.files()[0].display().to_string());
+        let mut reloaded = Reloaded { applied: Vec::new(), restart: Vec::new(), file, refused: None };
+        match origin.read_again(&good) {
+            Ok((reading, settings)) => {
+                good = settled;
+                if let Some(begun) = &begun {
+                    reloaded.restart = reading.changes_since(begun).restart;
+                    reloaded.applied = reading.changes_since(last.as_ref().unwrap_or(begun)).applied;
+                }
+                last = Some(reading);
                 for warning in &settings.warnings {
                     tracing::warn!("{warning}");
                 }
                 apply(settings).await;
                 tracing::info!(
                     why,
-                    applied = changes.applied.join(", "),
-                    restart_needed_for = changes.restart.join(", "),
+                    applied = reloaded.applied.join(", "),
+                    restart_needed_for = reloaded.restart.join(", "),
                     "Read the configuration again"
                 );
-                (reloaded.applied, reloaded.restart) = (changes.applied, changes.restart);
             }
             Err(mistakes) => {
                 tracing::error!(
@@ -135,53 +153,101 @@ pub(super) async fn run(origin: Origin, storage: Arc<Shared>, life: Shutdown, ap
             }
         }
         if let Some(request) = request {
-            if let Err(error) = answer(&storage, &reloaded).await {
-                tracing::warn!(reason = %error, "`cortana reload` could not be told what became of it");
-            }
-            answered = Some(request);
+            requests.answer(&request, &reloaded).await;
         }
     }
 }
 
-fn meeting() -> Subject {
-    Subject { scope: SCOPE, id: "bot".to_owned() }
+/// The requests of `cortana reload`, one after the other.
+struct Requests {
+    storage: Arc<Shared>,
+    /// Those that were there before, or are answered.
+    known: Option<String>,
+    again_at: Instant,
+    pause: Duration,
 }
 
-/// The newest request.
+impl Requests {
+    async fn new(storage: Arc<Shared>) -> Self {
+        let known = timeout(LOOK, asked(&storage)).await.ok().and_then(Result::ok).flatten();
+        Self { storage, known, again_at: clock::instant(), pause: LOOK }
+    }
+
+    /// A new one. A database that fails is asked less and less often; the pool complains about it.
+    async fn next(&mut self) -> Option<String> {
+        if clock::instant() < self.again_at {
+            return None;
+        }
+        let Ok(Ok(request)) = timeout(LOOK, asked(&self.storage)).await else {
+            self.again_at = clock::instant() + self.pause;
+            self.pause = (self.pause * 2).min(SELDOM);
+            return None;
+        };
+        self.pause = LOOK;
+        let request = request.filter(|request| self.known.as_ref() != Some(request))?;
+        self.known = Some(request.clone());
+        Some(request)
+    }
+
+    async fn answer(&self, request: &str, reloaded: &Reloaded) {
+        // Names and sentences: nothing in them can fail.
+        let text = serde_json::to_string(reloaded).unwrap_or_default();
+        if let Err(error) = write(&self.storage, &meeting(request), ANSWERED, text).await {
+            tracing::warn!(reason = %error, "`cortana reload` could not be told what became of it");
+        }
+    }
+}
+
+/// Where requests are left, or the answer to one.
+fn meeting(id: &str) -> Subject {
+    Subject { scope: SCOPE, id: id.to_owned() }
+}
+
+/// Where the newest request is left.
+fn newest() -> Subject {
+    meeting("bot")
+}
+
 async fn asked(storage: &Shared) -> Result<Option<String>, StorageError> {
-    read(storage, ASKED).await
+    read(storage, newest(), ASKED).await
 }
 
-async fn read(storage: &Shared, name: &str) -> Result<Option<String>, StorageError> {
-    let found = storage.open().await?.settings(name, &[meeting()]).await?;
+async fn read(storage: &Shared, subject: Subject, name: &str) -> Result<Option<String>, StorageError> {
+    let found = storage.open().await?.settings(name, &[subject]).await?;
     Ok(found.into_iter().next().map(|(_, value)| value))
 }
 
-async fn write(storage: &Shared, name: &'static str, value: String) -> Result<(), StorageError> {
+async fn write(
+    storage: &Shared,
+    subject: &Subject,
+    name: &'static str,
+    value: String,
+) -> Result<(), StorageError> {
     let setting = Setting { name, value, set_by: SCOPE.to_owned(), set_at: 0 };
-    storage.open().await?.set(&meeting(), &setting).await
+    storage.open().await?.set(subject, &setting).await
 }
 
-async fn answer(storage: &Shared, reloaded: &Reloaded) -> Result<(), StorageError> {
-    // Names and sentences: nothing in them can fail.
-    let text = serde_json::to_string(reloaded).unwrap_or_default();
-    write(storage, ANSWERED, text).await
-}
-
-/// Asks the running bots over this database to read their configuration again, and waits for the first answer. `None`:
-/// nobody answered in time.
+/// Asks the running bots over this database to read their configuration again, and waits for an answer. `None`: nobody
+/// answered in time.
 pub async fn ask_to_reload(storage: &Shared, patience: Duration) -> Result<Option<Reloaded>, StorageError> {
     let request = uuid::Uuid::new_v4().to_string();
-    write(storage, ASKED, request.clone()).await?;
+    let ask = async || write(storage, &newest(), ASKED, request.clone()).await;
+    ask().await?;
+    let mut again_at = clock::instant() + AGAIN;
     let answer = async {
         loop {
-            let text = read(storage, ANSWERED).await?;
-            let reloaded = text.and_then(|text| serde_json::from_str::<Reloaded>(&text).ok());
-            if let Some(reloaded) = reloaded.filter(|reloaded| reloaded.request == request) {
+            let text = read(storage, meeting(&request), ANSWERED).await?;
+            if let Some(reloaded) = text.and_then(|text| serde_json::from_str::<Reloaded>(&text).ok()) {
+                storage.open().await?.unset(&meeting(&request), ANSWERED).await?;
                 return Ok(reloaded);
+            }
+            if clock::instant() >= again_at {
+                // Somebody else's request may have taken its place.
+                ask().await?;
+                again_at = clock::instant() + AGAIN;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(patience, answer).await.ok().transpose()
+    timeout(patience, answer).await.ok().transpose()
 }

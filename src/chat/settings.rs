@@ -63,13 +63,16 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// The model it means now. `None`: the provider is not there.
+    /// The model it means now. `None`: the provider, or its model, is there no longer.
     pub fn model(&self, providers: &Catalog) -> Option<ModelRef> {
         match self {
             Self::Provider(id) => providers
                 .get(id)
                 .map(|row| ModelRef { provider: id.clone(), model: row.default_model.clone() }),
-            Self::Model(model) => providers.get(&model.provider).map(|_| model.clone()),
+            Self::Model(model) => {
+                let row = providers.get(&model.provider)?;
+                row.models.iter().any(|known| known.id == model.model).then(|| model.clone())
+            }
         }
     }
 }
@@ -98,7 +101,7 @@ pub enum Passed {
     Nearer,
     /// Operators do not allow this model any longer.
     NotAllowed,
-    /// Its provider is there no longer.
+    /// Its provider, or the model, is there no longer.
     Gone,
 }
 
@@ -109,6 +112,15 @@ pub struct Applied {
     pub model: Option<(ModelRef, Layer)>,
     /// The choices that do not apply, and why.
     pub passed: Vec<(Layer, Choice, Passed)>,
+}
+
+impl Applied {
+    /// What was chosen for a layer, whether it applies or not.
+    pub fn of(&self, layer: Layer) -> Option<Choice> {
+        let here = self.model.as_ref().filter(|(_, of)| *of == layer);
+        let passed = || self.passed.iter().find(|(of, ..)| *of == layer).map(|(_, choice, _)| choice.clone());
+        here.map(|(model, _)| Choice::Model(model.clone())).or_else(passed)
+    }
 }
 
 /// Which of the choices applies: the nearest that still holds.
@@ -167,13 +179,19 @@ mod tests {
         let choices = [
             (Layer::Person, choice("nobody/x")),
             (Layer::Thread, choice("openai/gpt-5")),
+            (Layer::Channel, choice("qwen_code/taken-out")),
             (Layer::Server, choice("qwen_code")),
         ];
         let allowed = AllowedModels::Listed(vec![AllowedModel::Provider("qwen_code".parse().unwrap())]);
         let applied = resolve(&choices, &allowed, &Catalog::builtin());
         assert_eq!(applied.model, Some((model("qwen_code/coder-model"), Layer::Server)));
         let why: Vec<_> = applied.passed.iter().map(|(layer, _, why)| (*layer, *why)).collect();
-        assert_eq!(why, [(Layer::Person, Passed::Gone), (Layer::Thread, Passed::NotAllowed)]);
+        let expected = [
+            (Layer::Person, Passed::Gone),
+            (Layer::Thread, Passed::NotAllowed),
+            (Layer::Channel, Passed::Gone),
+        ];
+        assert_eq!(why, expected);
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use super::{
     output::{print, print_json},
 };
 use crate::{
-    app,
+    app::{self, Reloaded},
     config::Settings,
     storage::{OnDamage, Shared},
 };
@@ -32,7 +32,7 @@ pub(super) async fn run(settings: &Settings, options: &ReloadOptions) -> Result<
     if options.json {
         print_json(&reloaded)?;
     } else if reloaded.refused.is_none() {
-        print(&sentence(&reloaded.applied, &reloaded.restart))?;
+        print(&sentence(&reloaded))?;
     }
     match reloaded.refused {
         None => Ok(()),
@@ -43,8 +43,16 @@ pub(super) async fn run(settings: &Settings, options: &ReloadOptions) -> Result<
     }
 }
 
-fn sentence(applied: &[String], restart: &[String]) -> String {
+fn sentence(reloaded: &Reloaded) -> String {
+    let Reloaded { applied, restart, file, refused: _ } = reloaded;
     let mut lines = Vec::new();
+    if file.is_none() {
+        lines.push(
+            "⚠️ The bot has no `.env` of its own: its variables are those of its process, which only a restart changes (with \
+             Docker: `docker compose up -d`)."
+                .to_owned(),
+        );
+    }
     if applied.is_empty() && restart.is_empty() {
         lines.push("✅ Read again; no variable changed.".to_owned());
     }

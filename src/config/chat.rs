@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{providers, reader::Reader};
+use super::{names, providers, reader::Reader};
 use crate::provider::{Catalog, ModelRef, ProviderId};
 
 /// The chat settings.
@@ -67,11 +67,22 @@ impl AllowedModels {
         for entry in entries {
             let (provider, model) = entry.split_once('/').unwrap_or((&entry, "*"));
             let Some(id) = providers::known(reader, Self::NAME, provider, catalog) else { continue };
-            allowed.push(match model.trim() {
-                "*" | "" => AllowedModel::Provider(id),
-                // Lists of models change under a running bot: one that is not known now may be served later.
-                model => AllowedModel::Model(ModelRef { provider: id, model: model.to_owned() }),
-            });
+            let model = model.trim();
+            if model == "*" || model.is_empty() {
+                allowed.push(AllowedModel::Provider(id));
+                continue;
+            }
+            let known: Vec<&str> =
+                catalog.get(&id).into_iter().flat_map(|row| &row.models).map(|model| &*model.id).collect();
+            if model.contains('*') {
+                let expected =
+                    format!("expected {id}/MODEL, or {id} for all of its models; `*` stands alone");
+                reader.mistake(Self::NAME, &entry, expected);
+            } else if !known.contains(&model) {
+                let near = names::suggestion(model, known.iter().copied());
+                reader.warn(format!("{} names {entry}, which {id} does not offer{near}", Self::NAME));
+            }
+            allowed.push(AllowedModel::Model(ModelRef { provider: id, model: model.to_owned() }));
         }
         Self::Listed(allowed)
     }

@@ -25,7 +25,7 @@ pub use environment::{Environment, environment};
 pub use file::Document;
 pub use names::nearest;
 pub use pool::{CredentialValue, NamedCredential, PoolSettings, SeatRule, Strategy, WatchMode};
-pub use reload::{Changes, is_at_once};
+pub use reload::{Changes, Reading, is_at_once};
 pub use source::{MapSource, Source};
 pub use storage::{Database, StorageSettings};
 pub use telemetry::TelemetrySettings;

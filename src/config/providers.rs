@@ -281,7 +281,9 @@ fn override_models(reader: &mut Reader<'_>, row: &mut Provider) {
     let Some(first) = ids.first().cloned() else { return };
     let family =
         |id: &str| row.models.iter().find(|model| model.id == id).and_then(|model| model.family.clone());
-    let models: Vec<Model> = ids.into_iter().map(|id| Model { family: family(&id), id }).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    let ids = ids.into_iter().filter(|id| seen.insert(id.clone()));
+    let models: Vec<Model> = ids.map(|id| Model { family: family(&id), id }).collect();
     if !models.iter().any(|model| model.id == row.default_model) {
         row.default_model = first;
     }

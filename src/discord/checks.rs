@@ -22,6 +22,9 @@ use crate::{
 /// How long a ruling about a guild or a channel holds before it is asked for again.
 const HOLDS: Duration = Duration::from_mins(5);
 
+/// How long an autocomplete waits for a ruling: Discord waits 3 s for it.
+const SOON: Duration = Duration::from_secs(2);
+
 const HOUR: Duration = Duration::from_hours(1);
 
 /// How often the same channel is told why the bot does not answer there.
@@ -108,7 +111,8 @@ pub(super) struct Access {
     /// Those of the application; `OPERATOR_IDS` come on top.
     operators: BTreeSet<u64>,
     rest: Arc<Rest>,
-    guilds: Mutex<Recent<u64, (Instant, Ruling)>>,
+    /// With the settings that each ruling was made under: it holds as long as they do.
+    guilds: Mutex<Recent<u64, (Instant, Arc<Served>, Ruling)>>,
     parents: Mutex<Recent<u64, (Instant, Option<u64>)>>,
     told: Mutex<Recent<u64, Instant>>,
     hours: Mutex<Recent<u64, VecDeque<Instant>>>,
@@ -160,6 +164,11 @@ impl Access {
         }
     }
 
+    /// Whether somebody is served, as far as that is known soon enough for an autocomplete.
+    pub(super) async fn serves(&self, asker: &Asker) -> bool {
+        tokio::time::timeout(SOON, self.rule(asker)).await.is_ok_and(|ruling| ruling == Ruling::Serve)
+    }
+
     async fn rule(&self, asker: &Asker) -> Ruling {
         let served = self.served();
         if served.settings.blocked_user_ids.contains(&asker.user) {
@@ -187,16 +196,18 @@ impl Access {
     }
 
     async fn guild(&self, guild: u64) -> Ruling {
-        match &self.served().settings.guilds {
+        let served = self.served();
+        match &served.settings.guilds {
             GuildPolicy::All => return Ruling::Serve,
             GuildPolicy::Listed(ids) if ids.contains(&guild) => return Ruling::Serve,
             GuildPolicy::Listed(_) => return unserved(guild),
             GuildPolicy::OperatorManaged => {}
         }
         let now = clock::instant();
-        if let Some((asked_at, ruling)) =
+        if let Some((asked_at, under, ruling)) =
             self.guilds.lock().unwrap_or_else(PoisonError::into_inner).get(&guild)
             && now < *asked_at + HOLDS
+            && Arc::ptr_eq(under, &served)
         {
             return ruling.clone();
         }
@@ -211,7 +222,10 @@ impl Access {
                 );
             }
         };
-        self.guilds.lock().unwrap_or_else(PoisonError::into_inner).insert(guild, (now, ruling.clone()));
+        self.guilds
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(guild, (now, served, ruling.clone()));
         ruling
     }
 

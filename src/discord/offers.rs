@@ -69,16 +69,16 @@ pub(super) fn all(bot: &Bot, provider: Option<&ProviderId>) -> Vec<Offer> {
 pub(super) fn named(bot: &Bot, text: &str) -> Result<ModelRef, String> {
     let offers: Vec<ModelRef> = all(bot, None).into_iter().map(|offer| offer.model).collect();
     let typed = text.trim();
-    let exact = |model: &&ModelRef| model.to_string() == typed || model.model == typed;
-    match *offers.iter().filter(exact).collect::<Vec<_>>() {
-        [one] => Ok(one.clone()),
-        [] if offers.is_empty() => Err(NOTHING.to_owned()),
-        [] => Err(unknown(typed, &offers)),
-        [..] => {
-            // The first of several is the one that is tried first; people who mean another one name its provider.
-            offers.iter().find(exact).cloned().ok_or_else(|| unknown(typed, &offers))
-        }
+    if offers.is_empty() {
+        return Err(NOTHING.to_owned());
     }
+    find(typed, &offers).cloned().ok_or_else(|| unknown(typed, &offers))
+}
+
+/// The one with this full name, which may be another one's name alone; else the first with this name alone.
+fn find<'a>(typed: &str, offers: &'a [ModelRef]) -> Option<&'a ModelRef> {
+    let full = offers.iter().find(|model| model.to_string() == typed);
+    full.or_else(|| offers.iter().find(|model| model.model == typed))
 }
 
 /// The provider that a person typed; it has to offer something.
@@ -141,6 +141,16 @@ fn suggestions(typed: &str, offers: &[ModelRef]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_name_is_that_model_although_another_ones_name_reads_the_same() {
+        let offers: Vec<ModelRef> =
+            ["openrouter/openai/gpt-5", "openai/gpt-5"].map(|text| text.parse().expect("a model")).to_vec();
+        assert_eq!(find("openai/gpt-5", &offers), Some(&offers[1]));
+        assert_eq!(find("openrouter/openai/gpt-5", &offers), Some(&offers[0]));
+        assert_eq!(find("gpt-5", &offers), Some(&offers[1]));
+        assert_eq!(find("gpt", &offers), None);
+    }
 
     #[test]
     fn what_is_near_is_suggested_with_its_provider() {

@@ -70,6 +70,8 @@ impl Picker {
         let models = offers::all(bot, provider.as_ref());
         let pages = models.len().div_ceil(OPTIONS).max(1);
         let page = self.page.min(pages - 1);
+        // What answers now may have been chosen elsewhere: only this layer's own choice is not to be picked again.
+        let own = applied.of(self.layer).and_then(|choice| choice.model(&bot.providers()));
         let options: Vec<Value> = models
             .iter()
             .skip(page * OPTIONS)
@@ -81,7 +83,7 @@ impl Picker {
                     "label": cut(&offer.model.model, LABEL),
                     "value": offer.model.to_string(),
                     "description": offer.readiness.label(),
-                    "default": now.as_ref() == Some(&offer.model),
+                    "default": own.as_ref() == Some(&offer.model),
                 })
             })
             .collect();
@@ -137,7 +139,7 @@ impl List {
 
     /// A filter as it fits into a button's id.
     pub(super) fn filter(text: &str) -> String {
-        let plain = text.trim().chars().filter(|c| c.is_ascii_alphanumeric() || "-_./ ".contains(*c));
+        let plain = text.trim().chars().filter(|c| c.is_ascii_alphanumeric() || "-_.:/ ".contains(*c));
         plain.take(FILTER).collect::<String>().to_lowercase()
     }
 

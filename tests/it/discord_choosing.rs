@@ -152,6 +152,31 @@ async fn those_who_do_not_type_pick_from_menus() {
 }
 
 #[tokio::test]
+async fn a_picker_serves_whoever_is_served_and_names_a_model_once() {
+    let bot = world().await.with("QWEN_CODE_MODELS", "coder-model,coder-model").connect().await;
+    let marks = bot.sandbox().discord().landmarks();
+    let open = bot.sandbox().slash(marks.guest, marks.channel, "/settings model").unwrap();
+    let picker = bot.settled(open).await[0].id;
+    bot.sandbox().choose(marks.guest, picker, "choose-provider:", &["qwen_code"]).unwrap();
+    let menus = bot.sandbox().wait_for(SOON, |sandbox| {
+        let text = serde_json::to_string(&sandbox.message(picker)?.components).ok()?;
+        text.contains("qwen_code/coder-model").then_some(text)
+    });
+    assert_eq!(menus.await.unwrap().matches("\"qwen_code/coder-model\"").count(), 1);
+    bot.shutdown.begin();
+    let world = bot.ended().await.0.with("BLOCKED_USER_IDS", &marks.guest.to_string());
+    let bot = world.connect().await;
+    bot.sandbox().choose(marks.guest, picker, "choose-model:", &["qwen_code/coder-model"]).unwrap();
+    let said = bot.sandbox().wait_for(SOON, |sandbox| {
+        let text = sandbox.message(picker)?.text();
+        (text == "I am not available to you here.").then_some(())
+    });
+    said.await.unwrap();
+    let offered = bot.sandbox().autocomplete(marks.guest, marks.channel, "/settings model model:").await;
+    assert_eq!(offered.unwrap(), [], "nor is a blocked person told what there is");
+}
+
+#[tokio::test]
 async fn models_are_listed_with_a_filter_and_what_answers_is_marked() {
     let bot = world().await.connect().await;
     let all = bot.slash("/settings models").await[0].text();

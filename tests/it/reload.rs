@@ -125,6 +125,45 @@ async fn d23_an_answer_that_is_being_written_goes_on_as_it_began() {
 }
 
 #[tokio::test]
+async fn d23_a_file_that_is_gone_changes_nothing() {
+    let world = world().await;
+    dotenv(&world, "DEFAULT_MODEL=qwen_code/coder-model\nBLOCKED_USER_IDS=66\n");
+    let process = started(&world).await;
+    assert!(answered_by(&world).await.contains("coder-model"));
+    fs::remove_file(world.home().join(".env")).expect("it was there");
+    let asked = reload(&world, &[]).await;
+    let said = String::from_utf8_lossy(&asked.stderr).into_owned();
+    assert_eq!(asked.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("keeps its old configuration") && said.contains(".env: the file is gone"),
+        "{said}"
+    );
+    assert!(answered_by(&world).await.contains("coder-model"));
+    dotenv(&world, "DEFAULT_MODEL=gemini_cli/gemini-2.5-pro\nADMIN_ADDR=127.0.0.1:1\n");
+    for _ in 0..2 {
+        let said = String::from_utf8_lossy(&reload(&world, &[]).await.stdout).into_owned();
+        assert!(!said.contains("ADMIN_ADDR"), "its process says otherwise: {said}");
+    }
+    dotenv(&world, "DEFAULT_MODEL=gemini_cli/gemini-2.5-pro\nOAUTH_REFRESH_EARLY_SECS=60\n");
+    for _ in 0..2 {
+        let said = String::from_utf8_lossy(&reload(&world, &[]).await.stdout).into_owned();
+        assert!(said.contains("⚠️ Needs a restart: OAUTH_REFRESH_EARLY_SECS"), "until it restarts: {said}");
+    }
+    drop(process);
+}
+
+#[tokio::test]
+async fn an_error_of_discords_ends_the_bot_at_once() {
+    let world = world().await.with("DISCORD_TOKEN", "MTIz.FAKE.not-the-token-of-this-world");
+    let process = Process::start(&world, "info");
+    let output = process.ended().await;
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("Discord refuses the bot's token") && !said.contains("still under way"), "{said}");
+}
+
+#[tokio::test]
 async fn reload_says_when_nobody_listens() {
     let world = world().await;
     let asked = reload(&world, &[]).await;

@@ -74,20 +74,29 @@ pub(super) const OPERATORS_ONLY: &str = "Credentials are the business of my oper
 
 /// Whether the person is served here; if not, they are told.
 async fn demand_served(ctx: Context<'_>, interaction: &Interaction) -> Result<bool, CommandError> {
+    let Some(why) = refusal(ctx.framework.user_data, &asker(ctx)).await else { return Ok(true) };
+    answer(ctx, interaction, &why).await?;
+    Ok(false)
+}
+
+/// Who uses a command, and where.
+fn asker(ctx: Context<'_>) -> Asker {
     let member = ctx.interaction.member.as_ref();
-    let asker = Asker {
+    Asker {
         user: ctx.interaction.user.id.get(),
         guild: ctx.interaction.guild_id.map(serenity::GuildId::get),
         channel: ctx.interaction.channel_id.get(),
         roles: member.map(|member| member.roles.iter().map(|role| role.get()).collect()).unwrap_or_default(),
-    };
-    let why = match ctx.framework.user_data.access.ruling(&asker).await {
-        Ruling::Serve => return Ok(true),
-        Ruling::Refuse(why) => why,
-        Ruling::Ignore => "I am not available to you here.".to_owned(),
-    };
-    answer(ctx, interaction, &why).await?;
-    Ok(false)
+    }
+}
+
+/// Why somebody is not served, in a sentence; `None`: they are.
+async fn refusal(bot: &Bot, asker: &Asker) -> Option<String> {
+    match bot.access.ruling(asker).await {
+        Ruling::Serve => None,
+        Ruling::Refuse(why) => Some(why),
+        Ruling::Ignore => Some("I am not available to you here.".to_owned()),
+    }
 }
 
 /// Providers for autocomplete, from memory: those with credentials first. `partial` is what was typed so far.

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use poise::serenity_prelude as serenity;
+use serde_json::json;
 
-use super::{CHOICES, Context, answer, defer, demand_served, matches};
+use super::{CHOICES, Context, answer, asker, defer, demand_served, matches, refusal};
 use crate::{
     chat::settings::{Choice, Layer},
     discord::{
-        choices::Spot,
+        checks::Asker,
+        choices::{Spot, Unkept},
         data::{Bot, correlation_id},
         error::CommandError,
         offers,
@@ -52,8 +54,10 @@ impl For {
 }
 
 /// Who chooses, and where.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(in crate::discord) struct Chooser {
+    /// The same, for whether they are served.
+    asker: Asker,
     /// Where they speak.
     pub(in crate::discord) spot: Spot,
     /// What the server lets them do here.
@@ -64,6 +68,7 @@ impl Chooser {
     pub(super) fn of(ctx: Context<'_>) -> Self {
         let interaction = ctx.interaction;
         Self {
+            asker: asker(ctx),
             spot: Spot::of_interaction(
                 interaction.user.id,
                 interaction.guild_id,
@@ -77,9 +82,18 @@ impl Chooser {
     /// Whoever clicked.
     pub(in crate::discord) fn clicked(click: &serenity::ComponentInteraction) -> Self {
         let channel = click.channel.as_ref();
+        let member = click.member.as_ref();
         Self {
+            asker: Asker {
+                user: click.user.id.get(),
+                guild: click.guild_id.map(serenity::GuildId::get),
+                channel: click.channel_id.get(),
+                roles: member
+                    .map(|member| member.roles.iter().map(|role| role.get()).collect())
+                    .unwrap_or_default(),
+            },
             spot: Spot::of_interaction(click.user.id, click.guild_id, click.channel_id, channel),
-            permissions: click.member.as_ref().and_then(|member| member.permissions),
+            permissions: member.and_then(|member| member.permissions),
         }
     }
 
@@ -197,9 +211,12 @@ async fn choose(bot: &Bot, chooser: &Chooser, layer: Layer, choice: Option<Choic
     if let Err(error) = bot.choices.put(spot, layer, choice.as_ref(), bot.clock.now()).await {
         let id = correlation_id();
         tracing::error!(request.id = id, error = %error, "A choice could not be kept");
+        let outcome = match error {
+            Unkept::Slow => "may not have been saved: `/settings status` shows in a while whether it holds",
+            Unkept::Storage(_) | Unkept::Nowhere(_) => "could not be saved, and nothing changed",
+        };
         return format!(
-            "❌ Your choice could not be saved, and nothing changed. Try again in a minute; if it stays so, tell an \
-             operator the id `{id}`."
+            "❌ Your choice {outcome}. Try again in a minute; if it stays so, tell an operator the id `{id}`."
         );
     }
     tracing::info!(
@@ -249,6 +266,9 @@ pub(in crate::discord) async fn picked(
     pick: Pick,
 ) -> Result<(), CommandError> {
     interaction.acknowledge(bot).await?;
+    if let Some(why) = refusal(bot, &chooser.asker).await {
+        return Ok(interaction.edit(bot, json!({ "content": why, "components": [] })).await?);
+    }
     let (picker, note) = match pick {
         Pick::Show(picker) => (picker, String::new()),
         Pick::Choose(picker, None) => {
@@ -276,14 +296,20 @@ pub(in crate::discord) async fn listed(
     list: &List,
 ) -> Result<(), CommandError> {
     interaction.acknowledge(bot).await?;
+    if let Some(why) = refusal(bot, &chooser.asker).await {
+        return Ok(interaction.edit(bot, json!({ "content": why, "embeds": [], "components": [] })).await?);
+    }
     let applied = bot.applied(&chooser.spot).await;
     Ok(interaction.edit(bot, list.body(bot, &applied)).await?)
 }
 
-/// Models for autocomplete, from memory.
-#[expect(clippy::unused_async, reason = "the framework awaits it")]
+/// Models for autocomplete, from memory, for whoever is served.
 async fn complete_model(ctx: Context<'_>, partial: &str) -> serenity::CreateAutocompleteResponse {
-    let offers = offers::all(ctx.framework.user_data, None);
+    let bot = ctx.framework.user_data;
+    if !bot.access.serves(&asker(ctx)).await {
+        return serenity::CreateAutocompleteResponse::new();
+    }
+    let offers = offers::all(bot, None);
     let models = offers.into_iter().map(|offer| {
         let name = offer.model.to_string();
         (format!("{name} · {}", offer.readiness.label()), name)
@@ -291,10 +317,13 @@ async fn complete_model(ctx: Context<'_>, partial: &str) -> serenity::CreateAuto
     choices(partial, models)
 }
 
-/// Providers that have credentials, for autocomplete, from memory.
-#[expect(clippy::unused_async, reason = "the framework awaits it")]
+/// Providers that have credentials, for autocomplete, from memory, for whoever is served.
 async fn complete_offering(ctx: Context<'_>, partial: &str) -> serenity::CreateAutocompleteResponse {
-    let rows = offers::providers(ctx.framework.user_data);
+    let bot = ctx.framework.user_data;
+    if !bot.access.serves(&asker(ctx)).await {
+        return serenity::CreateAutocompleteResponse::new();
+    }
+    let rows = offers::providers(bot);
     let named = |id: &ProviderId, name: &str| (format!("{id} · {name}"), id.to_string());
     choices(partial, rows.into_iter().map(|row| named(&row.id, &row.name)))
 }

@@ -56,7 +56,7 @@ fn passed_over(layer: Layer, choice: &Choice, why: Passed) -> String {
     let because = match why {
         Passed::Nearer => "what stands above is nearer to you",
         Passed::NotAllowed => "my operators no longer offer it; choose another with `/settings model`",
-        Passed::Gone => "its provider is gone; choose another with `/settings model`",
+        Passed::Gone => "there is no such model any more; choose another with `/settings model`",
     };
     format!("-# Chosen for {}, without effect here: `{choice}` — {because}.", layer.for_whom())
 }

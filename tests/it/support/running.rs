@@ -77,8 +77,13 @@ impl Process {
     }
 
     /// Sends SIGTERM and waits for the end.
-    pub(crate) async fn terminate(mut self) -> Output {
+    pub(crate) async fn terminate(self) -> Output {
         self.signal(Signal::TERM);
+        self.ended().await
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) async fn ended(mut self) -> Output {
         let child = self.child.take().expect("started");
         tokio::task::spawn_blocking(move || child.wait_with_output())
             .await
