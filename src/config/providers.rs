@@ -1,5 +1,6 @@
 //! `<PROVIDER>_…`: overrides of the built-in rows, and the credentials that variables name.
 
+use serde_json::json;
 use url::Url;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     variables,
 };
 use crate::{
-    provider::{self, Catalog, LoginKind, Model, ModelRef, Provider, ProviderId},
+    provider::{self, Catalog, GrantKind, LoginKind, Model, ModelRef, Provider, ProviderId},
     secret::Secret,
 };
 
@@ -140,6 +141,7 @@ pub(super) fn named_credentials(reader: &mut Reader<'_>, catalog: &Catalog) -> V
                 }
             }
         }
+        found.extend(own_client(reader, row));
         let has_key = found.iter().any(|known| known.provider == row.id);
         // Who names a server that wants no key wants it asked.
         if row.key_optional && row.api_base_overridden && !has_key {
@@ -149,6 +151,41 @@ pub(super) fn named_credentials(reader: &mut Reader<'_>, catalog: &Catalog) -> V
         }
     }
     found
+}
+
+/// The client of a provider where nobody logs in, in the notation of its dialect.
+fn own_client(reader: &mut Reader<'_>, row: &Provider) -> Option<NamedCredential> {
+    let spec = row.oauth().filter(|spec| spec.grant == GrantKind::ClientCredentials)?;
+    let prefix = row.id.variable_prefix();
+    let variable = format!("{prefix}_CLIENT_SECRET");
+    let (id, secret) = match (&spec.client_id, &spec.client_secret) {
+        (Some(id), Some(secret)) => (id, secret),
+        // The id of a row alone says nothing; one that was set lacks its secret.
+        (_, None) if reader.text(&format!("{prefix}_CLIENT_ID")).is_none() => return None,
+        (_, None) => {
+            reader.secret_mistake(&variable, format!("is not set, but {prefix}_CLIENT_ID is: set both"));
+            return None;
+        }
+        (None, Some(_)) => {
+            let name = format!("{prefix}_CLIENT_ID");
+            reader.secret_mistake(&name, format!("is not set, but {variable} is: set both"));
+            return None;
+        }
+    };
+    let mut missing = Vec::new();
+    if row.quirks.azure_api_version.is_some() {
+        missing.extend((!row.api_base_overridden).then(|| format!("{prefix}_OPENAI_ENDPOINT")));
+        missing.extend((!spec.token_endpoint_overridden).then(|| format!("{prefix}_TOKEN_ENDPOINT")));
+    }
+    for name in &missing {
+        reader.secret_mistake(
+            name,
+            format!("is not set, but {variable} is: the address is your own resource's"),
+        );
+    }
+    let text = json!({ "type": "client_credentials", "client_id": id, "client_secret": secret.expose() });
+    let value = CredentialValue::Inline(Secret::new(text.to_string()));
+    missing.is_empty().then(|| NamedCredential { variable, provider: row.id.clone(), value })
 }
 
 /// A login: the JSON itself, or the path of its file. `…_FILE` names the same file, so that a refresh can be written
@@ -210,6 +247,7 @@ fn override_row(reader: &mut Reader<'_>, hosts: &HttpHosts, row: &mut Provider) 
         row.api_bases = vec![base];
         row.api_base_overridden = true;
     }
+    azure(reader, hosts, row, carries);
     if let Some(agent) = user_agent(reader, &format!("{prefix}_USER_AGENT")) {
         row.user_agent = Some(agent);
     }
@@ -237,6 +275,26 @@ fn override_row(reader: &mut Reader<'_>, hosts: &HttpHosts, row: &mut Provider) 
     }
     if let Some(endpoint) = token_endpoint {
         spec.override_token_endpoint(endpoint);
+    }
+}
+
+/// `_OPENAI_ENDPOINT`, below which the deployments are, and `_API_VERSION`.
+fn azure(reader: &mut Reader<'_>, hosts: &HttpHosts, row: &mut Provider, carries: Carries) {
+    let Some(known) = &mut row.quirks.azure_api_version else { return };
+    let prefix = row.id.variable_prefix();
+    let name = format!("{prefix}_API_VERSION");
+    if let Some(version) = reader.text(&name) {
+        if version.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+            *known = version;
+        } else {
+            reader.mistake(&name, &version, "expected a version such as 2024-10-21");
+        }
+    }
+    if let Some(mut endpoint) = override_url(reader, &format!("{prefix}_OPENAI_ENDPOINT"), carries, hosts) {
+        let path = endpoint.path().trim_end_matches('/').to_owned();
+        endpoint.set_path(&if path.ends_with("/openai") { path } else { format!("{path}/openai") });
+        row.api_bases = vec![endpoint];
+        row.api_base_overridden = true;
     }
 }
 

@@ -52,6 +52,8 @@ enum Of {
     Keys,
     /// Those whose chats name a Google Cloud project.
     Projects,
+    /// Those that are resources of the operator's own at Azure.
+    Azure,
 }
 
 /// How often a variable occurs.
@@ -120,6 +122,7 @@ impl ProviderVariable {
                     ChatAuth::IflowSignature => true,
                 },
             },
+            Of::Azure => provider.quirks.azure_api_version.is_some(),
             Of::Projects => {
                 provider.oauth().is_some_and(|spec| spec.after_grant == AfterGrant::CodeAssistProject)
             }
@@ -300,7 +303,7 @@ pub const PROVIDER_VARIABLES: &[ProviderVariable] = &[
     },
     ProviderVariable {
         suffix: "CLIENT_ID",
-        line: "The OAuth client that minted the login, where it is not the vendor's own",
+        line: "The OAuth client that minted the login, where it is not the vendor's own; AZURE asks as this client, without a login",
         kind: Kind::Plain,
         of: Of::Logins,
         count: Count::One,
@@ -316,7 +319,7 @@ pub const PROVIDER_VARIABLES: &[ProviderVariable] = &[
     },
     ProviderVariable {
         suffix: "SCOPE",
-        line: "Scopes of a login made here, separated by spaces; read, but no login is made here yet",
+        line: "Scopes that are asked for, separated by spaces: at a login made here, or with each grant of a client",
         kind: Kind::Plain,
         of: Of::Logins,
         count: Count::One,
@@ -331,8 +334,24 @@ pub const PROVIDER_VARIABLES: &[ProviderVariable] = &[
         example: "GEMINI_CLI",
     },
     ProviderVariable {
+        suffix: "OPENAI_ENDPOINT",
+        line: "The address of your Azure OpenAI resource: https://NAME.openai.azure.com",
+        kind: Kind::Plain,
+        of: Of::Azure,
+        count: Count::One,
+        example: "AZURE",
+    },
+    ProviderVariable {
+        suffix: "API_VERSION",
+        line: "The version of Azure OpenAI's API; 2024-10-21 where it is not set",
+        kind: Kind::Plain,
+        of: Of::Azure,
+        count: Count::One,
+        example: "AZURE",
+    },
+    ProviderVariable {
         suffix: "TOKEN_ENDPOINT",
-        line: "Another token endpoint",
+        line: "Another token endpoint; AZURE needs its tenant's: https://login.microsoftonline.com/TENANT/oauth2/v2.0/token",
         kind: Kind::Plain,
         of: Of::Logins,
         count: Count::One,
@@ -380,8 +399,8 @@ const OF_A_LATER_VERSION: &[&str] = &[
 ];
 
 /// Providers of later versions, by prefix, and what may follow it.
-const PROVIDERS_OF_A_LATER_VERSION: &[&str] = &["AZURE_", "HUGGINGFACE_", "VERTEX_"];
-const SUFFIXES_OF_A_LATER_VERSION: &[&str] = &["LOCATION", "OPENAI_ENDPOINT", "API_VERSION"];
+const PROVIDERS_OF_A_LATER_VERSION: &[&str] = &["HUGGINGFACE_", "VERTEX_"];
+const SUFFIXES_OF_A_LATER_VERSION: &[&str] = &["LOCATION"];
 
 /// Whether a name is known, but to a later version only.
 pub(super) fn is_of_a_later_version(name: &str) -> bool {
@@ -418,7 +437,9 @@ pub fn env_example() -> String {
         }
         if section == Section::Credentials {
             text.push_str("\n# The variables of one provider begin with its id in capitals:\n");
-            text.push_str("# GEMINI_CLI, QWEN_CODE, ANTIGRAVITY, IFLOW, OPENAI, OPENROUTER, DASHSCOPE.\n");
+            text.push_str(
+                "# GEMINI_CLI, QWEN_CODE, ANTIGRAVITY, IFLOW, AZURE, OPENAI, ANTHROPIC and so on.\n",
+            );
             for ProviderVariable { suffix, line, example, .. } in PROVIDER_VARIABLES {
                 let _infallible = write!(text, "\n# {line}\n# {example}_{suffix}=\n");
             }
@@ -451,6 +472,7 @@ pub fn markdown() -> String {
                     Of::Logins => "logins",
                     Of::Keys => "key providers, iFlow",
                     Of::Projects => "Gemini CLI, Antigravity",
+                    Of::Azure => "Azure OpenAI",
                 };
                 let _infallible = writeln!(text, "| `<PROVIDER>_{suffix}`{file} | {of} | {line} |");
             }

@@ -75,6 +75,8 @@ pub enum Dialect {
     AntigravityAccounts,
     /// gcloud's `application_default_credentials.json` of type `authorized_user`.
     Gcloud,
+    /// A client's own id and secret, from variables or a file of `type` `client_credentials`.
+    ClientCredentials,
     /// An API key from a variable.
     ApiKey,
 }
@@ -91,7 +93,24 @@ impl Dialect {
             Self::AntigravityManager => "Antigravity-Manager",
             Self::AntigravityAccounts => "opencode-antigravity-auth",
             Self::Gcloud => "gcloud",
+            Self::ClientCredentials => "client credentials",
             Self::ApiKey => "API key",
+        }
+    }
+
+    /// Whether its file is never written, nor anything put beside it: it has no place for an access token, and other
+    /// programs keep it where it is.
+    pub(crate) fn is_read_only(self) -> bool {
+        match self {
+            Self::Gcloud | Self::ClientCredentials => true,
+            Self::Simple
+            | Self::OfficialCli
+            | Self::CliProxyApi
+            | Self::KeyProxy
+            | Self::Gcli2Api
+            | Self::AntigravityManager
+            | Self::AntigravityAccounts
+            | Self::ApiKey => false,
         }
     }
 }
@@ -137,7 +156,7 @@ impl Place {
 pub struct Tokens {
     /// The access token; `None` where the notation has no place for one and none was saved yet.
     pub access: Option<Secret>,
-    /// The refresh token; `None` means that expiry needs a person.
+    /// The refresh token, or what stands for it ([`Renewal`]); `None` means that expiry needs a person.
     pub refresh: Option<Secret>,
     /// When the access token expires; `None` is unknown and counts as expired for OAuth logins.
     pub expires_at: Option<DateTime<Utc>>,
@@ -158,11 +177,24 @@ pub struct Facts {
     pub api_key: Option<Secret>,
 }
 
+/// What a new access token is asked for with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Renewal {
+    /// The refresh token (RFC 6749, section 6).
+    #[default]
+    RefreshToken,
+    /// The client's own id and secret (RFC 6749, section 4.4). The secret stands in [`Tokens::refresh`]: it is what a
+    /// refusal is remembered for, and what tells a new login from an old one.
+    ClientCredentials,
+}
+
 /// An OAuth login as it stands in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OAuthLogin {
     /// The tokens.
     pub tokens: Tokens,
+    /// What a new access token is asked for with.
+    pub renewal: Renewal,
     /// A client inside the file: it beats the configured one, since a token works only with its own.
     pub client: Option<OAuthClient>,
     /// A token endpoint inside the file, already checked against the row's hosts.

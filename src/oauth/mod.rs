@@ -1,5 +1,6 @@
 //! OAuth exchanges (RFC 6749) and a vendor's steps after them. Knows no file and no pool.
 
+mod client;
 mod error;
 mod refresh;
 mod reply;

@@ -11,13 +11,13 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::{
-    Grant, Refresh, RefreshError,
+    Grant, Refresh, RefreshError, client,
     reply::{self, Answer},
     vendor,
 };
 use crate::{
     clock::Clock,
-    credential::{Facts, OAuthLogin},
+    credential::{Facts, OAuthLogin, Renewal},
     http::{Http, is_loopback},
     provider::{ClientAuth, OAuthClient, OAuthSpec, Provider},
     secret::Secret,
@@ -87,6 +87,25 @@ impl HttpRefresh {
         })
     }
 
+    /// Asks a token endpoint: one request, the client shown as the row says, the reply checked. `sent` are secrets in the
+    /// form that an error must not repeat.
+    pub(super) async fn grant<'a>(
+        &self,
+        provider: &Provider,
+        endpoint: &Url,
+        (auth, client): (ClientAuth, &'a OAuthClient),
+        mut form: Vec<(&'a str, &'a str)>,
+        sent: &[&Secret],
+    ) -> Result<Grant, RefreshError> {
+        let request = self.request(provider, Method::POST, endpoint)?;
+        let request = client::identify(request, &mut form, auth, client);
+        let answer = self.send("", request.form(&form)).await?;
+        reply::read(provider, &answer).map_err(|error| {
+            let sent: Vec<&Secret> = sent.iter().copied().chain(client.secret.as_ref()).collect();
+            without(&sent, error, answer.status)
+        })
+    }
+
     /// Sends, and reads the reply up to the cap.
     pub(super) async fn send(&self, step: &str, request: RequestBuilder) -> Result<Answer, RefreshError> {
         let at_step = |error: RefreshError| match error {
@@ -131,33 +150,23 @@ impl Refresh for HttpRefresh {
             .as_ref()
             .filter(|token| !token.is_blank())
             .ok_or(RefreshError::NoRefreshToken)?;
-        let client = client(provider, spec, login)?;
         let endpoint = endpoint(provider, spec, login)?;
-
-        let mut form = vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())];
-        if spec.client_auth != ClientAuth::Basic {
-            form.push(("client_id", client.id.as_str()));
-        }
-        let mut request = self.request(provider, Method::POST, endpoint)?;
-        match (spec.client_auth, &client.secret) {
-            // A secret that somebody configured for a public client is not sent: the row says how this endpoint wants it.
-            (ClientAuth::Public, _)
-            | (ClientAuth::Form | ClientAuth::BasicAndForm | ClientAuth::Basic, None) => {}
-            (ClientAuth::Form, Some(secret)) => form.push(("client_secret", secret.expose())),
-            (ClientAuth::BasicAndForm, Some(secret)) => {
-                form.push(("client_secret", secret.expose()));
-                request = request.basic_auth(&client.id, Some(secret.expose()));
+        let client = client::of_login(provider, spec, login)?;
+        let scopes = spec.scopes.join(" ");
+        let form = match login.renewal {
+            Renewal::RefreshToken => {
+                vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())]
             }
-            // Form-encoded before they are joined (RFC 6749, section 2.3.1).
-            (ClientAuth::Basic, Some(secret)) => {
-                request = request.basic_auth(form_encoded(&client.id), Some(form_encoded(secret.expose())));
+            Renewal::ClientCredentials => {
+                let scope = Some(("scope", scopes.as_str())).filter(|(_, scopes)| !scopes.is_empty());
+                [("grant_type", "client_credentials")].into_iter().chain(scope).collect()
             }
+        };
+        let grant = self.grant(provider, endpoint, (spec.client_auth, &client), form, &[token]).await;
+        match login.renewal {
+            Renewal::RefreshToken => grant,
+            Renewal::ClientCredentials => grant.map(without_refresh_token).map_err(of_the_client),
         }
-        let answer = self.send("", request.form(&form)).await?;
-        reply::read(provider, &answer).map_err(|error| {
-            let sent = [Some(token), client.secret.as_ref()];
-            without(&sent, error, answer.status)
-        })
     }
 
     async fn after_grant(
@@ -172,50 +181,6 @@ impl Refresh for HttpRefresh {
     fn timeout(&self) -> Duration {
         self.limits.request
     }
-}
-
-/// The client to identify as: the one inside the file, since a token works only with its own; else the configured one.
-fn client(provider: &Provider, spec: &OAuthSpec, login: &OAuthLogin) -> Result<OAuthClient, RefreshError> {
-    let mut client = match (&login.client, spec.client()) {
-        (Some(own), _) => own.clone(),
-        (None, Some(configured)) => return Ok(configured),
-        (None, None) => {
-            let prefix = provider.id.variable_prefix();
-            let id = spec.client_id.is_none().then(|| format!("{prefix}_CLIENT_ID"));
-            let secret = match spec.client_auth {
-                ClientAuth::Public => None,
-                ClientAuth::Form | ClientAuth::BasicAndForm | ClientAuth::Basic => {
-                    spec.client_secret.is_none().then(|| format!("{prefix}_CLIENT_SECRET"))
-                }
-            };
-            let variables = id.into_iter().chain(secret).collect::<Vec<_>>().join(" and ");
-            return Err(RefreshError::NoClient { variables });
-        }
-    };
-    let has_secret = client.secret.as_ref().is_some_and(|secret| !secret.is_blank());
-    match spec.client_auth {
-        ClientAuth::Public => Ok(client),
-        ClientAuth::Form | ClientAuth::BasicAndForm | ClientAuth::Basic if has_secret => Ok(client),
-        ClientAuth::Form | ClientAuth::BasicAndForm | ClientAuth::Basic => {
-            // A file that names the configured client without repeating its secret.
-            client.secret =
-                spec.client_secret.clone().filter(|_| spec.client_id.as_ref() == Some(&client.id));
-            if client.secret.is_some() {
-                return Ok(client);
-            }
-            let prefix = provider.id.variable_prefix();
-            Err(RefreshError::NoClient {
-                variables: format!(
-                    "{prefix}_CLIENT_ID and {prefix}_CLIENT_SECRET to the client that the file names"
-                ),
-            })
-        }
-    }
-}
-
-/// A text as a form has it.
-fn form_encoded(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// Where the refresh token goes: the operator's override, else the file's own endpoint if it is one of the
@@ -237,13 +202,33 @@ fn endpoint<'a>(
     }
 }
 
+/// A client's grant: no refresh token belongs to it (RFC 6749, section 4.4.3), and one that came would take the place of
+/// the client's secret.
+fn without_refresh_token(grant: Grant) -> Grant {
+    Grant { refresh: None, ..grant }
+}
+
+/// Nobody logged in, so that whatever is refused is the client.
+fn of_the_client(error: RefreshError) -> RefreshError {
+    match error {
+        RefreshError::InvalidGrant { code } => RefreshError::ClientRefused { code },
+        RefreshError::ClientRefused { .. }
+        | RefreshError::NoClient { .. }
+        | RefreshError::NoRefreshToken
+        | RefreshError::Transient { .. }
+        | RefreshError::Unknown { .. }
+        | RefreshError::ForeignEndpoint { .. }
+        | RefreshError::Refused { .. } => error,
+    }
+}
+
 /// The error that names the host of an address where nothing is sent.
 pub(super) fn foreign(url: &Url) -> RefreshError {
     RefreshError::ForeignEndpoint { host: url.host_str().unwrap_or("no host").to_owned() }
 }
 
 /// The error, unless its code repeats something that was sent: a code is free text of the endpoint, after all.
-fn without(sent: &[Option<&Secret>], error: RefreshError, status: u16) -> RefreshError {
+fn without(sent: &[&Secret], error: RefreshError, status: u16) -> RefreshError {
     let word = match &error {
         RefreshError::InvalidGrant { code } | RefreshError::ClientRefused { code } => code,
         RefreshError::Unknown { problem } | RefreshError::Transient { problem, .. } => problem,
@@ -253,7 +238,7 @@ fn without(sent: &[Option<&Secret>], error: RefreshError, status: u16) -> Refres
         | RefreshError::Refused { .. } => return error,
     };
     let repeats = |secret: &&Secret| !secret.is_blank() && word.contains(secret.expose());
-    if sent.iter().flatten().any(repeats) {
+    if sent.iter().any(repeats) {
         return RefreshError::Unknown { problem: format!("HTTP {status}, an error that repeats a secret") };
     }
     error

@@ -60,7 +60,9 @@ impl Inner {
         };
         let id = credential.id.clone();
         let has_own_place = match credential.dialect {
-            Dialect::Gcloud | Dialect::AntigravityAccounts | Dialect::ApiKey => false,
+            Dialect::Gcloud | Dialect::ClientCredentials | Dialect::AntigravityAccounts | Dialect::ApiKey => {
+                false
+            }
             Dialect::Simple
             | Dialect::OfficialCli
             | Dialect::CliProxyApi

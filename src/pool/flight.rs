@@ -450,5 +450,5 @@ fn granted(old: OAuthLogin, grant: Grant, asked_at: DateTime<Utc>) -> OAuthLogin
         resource_url: facts.resource_url.or(old.facts.resource_url),
         api_key: facts.api_key.or(old.facts.api_key),
     };
-    OAuthLogin { tokens, client: old.client, token_endpoint: old.token_endpoint, facts }
+    OAuthLogin { tokens, facts, ..old }
 }

@@ -8,7 +8,7 @@ use super::{
     CoolingModel, CredentialView, State,
     entry::{Entry, RefusalKind},
 };
-use crate::credential::{CredentialId, Fingerprint, Rejected};
+use crate::credential::{CredentialId, Fingerprint, Rejected, Renewal};
 
 impl Entry {
     /// Until when it rests as a whole, or its next step is held back.
@@ -83,6 +83,13 @@ impl Entry {
         }
         if let Some(code) = self.refused_client() {
             let prefix = &self.traits.prefix;
+            let is_client = self.login().is_some_and(|login| login.renewal != Renewal::RefreshToken);
+            if is_client {
+                let place = self.credential.place.label();
+                return Some(format!(
+                    "the client was refused ({code}): check {place} and {prefix}_CLIENT_ID"
+                ));
+            }
             return Some(format!(
                 "this login belongs to another client ({code}): set {prefix}_CLIENT_ID and {prefix}_CLIENT_SECRET to the \
                  client of the program that made it, or log in again"

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    AfterGrant, ChatAuth, ClientAuth, ErrorStyle, Lifecycle, LoginKind, Model, OAuthSpec, Provider,
-    ProviderId, Quirks, RateLimitScope, Terms, Wire,
+    AfterGrant, ChatAuth, ClientAuth, ErrorStyle, GrantKind, Lifecycle, LoginKind, Model, OAuthSpec,
+    Provider, ProviderId, Quirks, RateLimitScope, Terms, Wire,
 };
 
 const BUILTIN: &str = include_str!("builtin.toml");
@@ -127,6 +127,8 @@ struct OAuthRow {
     device_endpoint: Option<Url>,
     #[serde(default)]
     userinfo_endpoint: Option<Url>,
+    #[serde(default)]
+    grant: GrantKind,
     client_auth: ClientAuth,
     #[serde(default)]
     client_id: Option<String>,
@@ -169,6 +171,7 @@ impl Row {
                 authorize_endpoint: row.authorize_endpoint,
                 device_endpoint: row.device_endpoint,
                 userinfo_endpoint: row.userinfo_endpoint,
+                grant: row.grant,
                 client_auth: row.client_auth,
                 client_id: row.client_id,
                 client_secret: None,
@@ -229,6 +232,7 @@ mod tests {
                 "xai",
                 "huggingface",
                 "bedrock",
+                "azure",
                 "local",
             ]
         );

@@ -12,6 +12,6 @@ pub use catalog::{Catalog, CatalogError};
 pub use lifecycle::{Lifecycle, Terms};
 pub use own::own;
 pub use spec::{
-    AfterGrant, ChatAuth, ClientAuth, Envelope, ErrorStyle, InvalidProviderId, LoginKind, Model, ModelRef,
-    OAuthClient, OAuthSpec, Provider, ProviderId, Quirks, RateLimitScope, Wire,
+    AfterGrant, ChatAuth, ClientAuth, Envelope, ErrorStyle, GrantKind, InvalidProviderId, LoginKind, Model,
+    ModelRef, OAuthClient, OAuthSpec, Provider, ProviderId, Quirks, RateLimitScope, Wire,
 };

@@ -7,8 +7,8 @@ use toml::Table;
 use url::Url;
 
 use super::{
-    AfterGrant, Catalog, ChatAuth, ClientAuth, ErrorStyle, LoginKind, Model, OAuthSpec, Provider, ProviderId,
-    Quirks, RateLimitScope, Wire,
+    AfterGrant, Catalog, ChatAuth, ClientAuth, ErrorStyle, GrantKind, LoginKind, Model, OAuthSpec, Provider,
+    ProviderId, Quirks, RateLimitScope, Wire,
 };
 
 /// Names whose variables mean something else.
@@ -66,6 +66,8 @@ struct OwnOAuth {
     token_endpoint: Url,
     authorize_endpoint: Option<Url>,
     device_endpoint: Option<Url>,
+    #[serde(default)]
+    grant: GrantKind,
     client_auth: ClientAuth,
     client_id: Option<String>,
     #[serde(default)]
@@ -190,6 +192,7 @@ impl OwnOAuth {
             authorize_endpoint: self.authorize_endpoint,
             device_endpoint: self.device_endpoint,
             userinfo_endpoint: None,
+            grant: self.grant,
             client_auth: self.client_auth,
             client_id: self.client_id,
             client_secret: None,

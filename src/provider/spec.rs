@@ -119,6 +119,19 @@ pub enum ClientAuth {
     BasicAndForm,
     /// HTTP Basic alone, which every server that follows the RFC takes.
     Basic,
+    /// HTTP Basic where there is a secret, `client_id` in the form where there is none.
+    BasicOrPublic,
+}
+
+/// What a new access token is asked for with, where a credential does not say so itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantKind {
+    /// The refresh token of a person's login (RFC 6749, section 6).
+    #[default]
+    RefreshToken,
+    /// The client's own id and secret, from variables: nobody logs in (RFC 6749, section 4.4).
+    ClientCredentials,
 }
 
 /// What authorises a chat request.
@@ -220,13 +233,15 @@ pub struct OAuthSpec {
     pub device_endpoint: Option<Url>,
     /// Where an after-grant step asks who the account is (iFlow's key, Google's e-mail).
     pub userinfo_endpoint: Option<Url>,
+    /// What a new token is asked for with.
+    pub grant: GrantKind,
     /// How the client identifies itself.
     pub client_auth: ClientAuth,
     /// Public client id of the vendor's own tool, unless the operator configured another. `None`: must be configured.
     pub client_id: Option<String>,
     /// Secret of that client. Never shipped: from `<PROVIDER>_CLIENT_SECRET` only.
     pub client_secret: Option<Secret>,
-    /// Scopes asked for at login.
+    /// Scopes asked for at login, or with each grant of client credentials.
     pub scopes: Vec<String>,
     /// Whether a refresh ends the life of the refresh token it used.
     pub rotates: bool,
@@ -239,7 +254,9 @@ impl OAuthSpec {
     pub fn client(&self) -> Option<OAuthClient> {
         let id = self.client_id.clone()?;
         match self.client_auth {
-            ClientAuth::Public => Some(OAuthClient { id, secret: self.client_secret.clone() }),
+            ClientAuth::Public | ClientAuth::BasicOrPublic => {
+                Some(OAuthClient { id, secret: self.client_secret.clone() })
+            }
             ClientAuth::Form | ClientAuth::BasicAndForm | ClientAuth::Basic => {
                 self.client_secret.clone().map(|secret| OAuthClient { id, secret: Some(secret) })
             }
@@ -293,6 +310,8 @@ pub struct Quirks {
     pub stream_usage: bool,
     /// `anthropic_messages`: the most tokens that an answer may have, reasoning included; the API wants a number.
     pub max_tokens: Option<u32>,
+    /// `openai_chat`: Azure's addresses, where the model is a deployment in the path and this version stands in the query.
+    pub azure_api_version: Option<String>,
     /// A marker in the model's first text that means the client's version is refused in a 200 answer.
     pub version_refusal: Option<String>,
 }

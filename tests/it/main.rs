@@ -34,6 +34,7 @@ mod loom_table;
 mod metrics;
 mod mounts;
 mod oauth;
+mod oauth_clients;
 mod oauth_vendor;
 mod page;
 mod pool;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     super::{
-        Dialect, Facts, OAuthLogin, Tokens,
+        Dialect, Facts, OAuthLogin, Renewal, Tokens,
         document::{Document, Key},
         expiry::{self, Notation},
     },
@@ -32,6 +32,8 @@ pub(crate) type Field = &'static [Path];
 pub(crate) struct Layout {
     /// Whose notation.
     pub(crate) dialect: Dialect,
+    /// What `refresh` holds.
+    pub(crate) renewal: Renewal,
     /// The array whose elements are the accounts; `None` where the file is one account.
     pub(crate) list: Option<&'static str>,
     pub(crate) access: Field,
@@ -66,6 +68,7 @@ impl Layout {
     /// A table without places.
     pub(crate) const EMPTY: Self = Self {
         dialect: Dialect::Simple,
+        renewal: Renewal::RefreshToken,
         list: None,
         access: &[],
         refresh: &[],
@@ -195,6 +198,7 @@ impl<'a> View<'a> {
                 expires_at: self.expires_at(),
                 lifetime: None,
             },
+            renewal: self.layout.renewal,
             client: self.client(provider),
             token_endpoint,
             facts: Facts {

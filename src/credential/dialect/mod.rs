@@ -3,6 +3,7 @@
 mod antigravity_accounts;
 mod antigravity_manager;
 mod cli_proxy_api;
+mod client_credentials;
 mod endpoints;
 mod gcli2api;
 mod gcloud;
@@ -57,6 +58,7 @@ pub(super) fn detect(document: &Document) -> Result<Detected, Refusal> {
     let found = |layout: &'static Layout, hint: Hint| Ok(Detected { layout, hint });
     match text(object, "type") {
         Some("authorized_user") => return found(&gcloud::LAYOUT, Hint::GoogleCloud),
+        Some("client_credentials") => return found(&client_credentials::LAYOUT, Hint::Nothing),
         Some("gemini" | "gemini-cli") => return found(proxy_layout(object), Hint::Provider("gemini_cli")),
         Some("antigravity") => return found(proxy_layout(object), Hint::Provider("antigravity")),
         Some("qwen") => return found(proxy_layout(object), Hint::Provider("qwen_code")),

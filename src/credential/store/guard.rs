@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    super::{Credential, Dialect, Fingerprint, Login, OAuthLogin, Place, StoreError, dialect},
+    super::{Credential, Fingerprint, Login, OAuthLogin, Place, StoreError, dialect},
     LockNotes, Saved, Store,
     notes::Notes,
     source::{self, Held, Source, Unread},
@@ -56,8 +56,7 @@ impl Guard {
             LockError::Io(error) => not_writable(&label, &error),
         };
         let (mut lock, inode) = match &credential.place {
-            // gcloud's file is never written, so nothing is put beside it either.
-            Place::File { target, .. } if credential.dialect != Dialect::Gcloud => {
+            Place::File { target, .. } if !credential.dialect.is_read_only() => {
                 if !target.exists() {
                     return Err(StoreError::Gone { path: label });
                 }

@@ -34,6 +34,16 @@ pub(super) fn of_tokens(provider: &ProviderId, login: &OAuthLogin) -> Credential
     digest(&["token", provider.as_str(), token.map_or("", Secret::expose)])
 }
 
+/// The id of a client that asks on its own behalf: a token for other scopes, or of another server, is another's.
+pub(super) fn of_client(provider: &Provider, login: &OAuthLogin) -> CredentialId {
+    let spec = provider.oauth();
+    let scopes = spec.map(|spec| spec.scopes.join(" ")).unwrap_or_default();
+    let endpoint = login.token_endpoint.as_ref().or(spec.map(|spec| &spec.token_endpoint));
+    let client = login.client.as_ref().map_or("", |client| &client.id);
+    let endpoint = endpoint.map_or("", |url| url.as_str());
+    digest(&["client", provider.id.as_str(), client, &scopes, endpoint])
+}
+
 /// The id of an API key.
 pub(super) fn of_key(provider: &ProviderId, key: &Secret) -> CredentialId {
     digest(&["key", provider.as_str(), key.expose()])

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    super::{Credential, CredentialId, Dialect, Fingerprint, Login, OAuthLogin, Place},
+    super::{Credential, CredentialId, Dialect, Fingerprint, Login, OAuthLogin, Place, Renewal},
     Inventory, LockNotes, Rejected, SameLogin, SourceSpec, Store,
     identity::{self, Owner},
     notes::Notes,
@@ -203,7 +203,11 @@ impl<'a> Loader<'a> {
             Place::Inline { .. } | Place::Key { .. } => (None, 0),
         };
         let token = match &credential.login {
-            Login::OAuth(login) => source::fingerprint(login),
+            Login::OAuth(login) => match login.renewal {
+                Renewal::RefreshToken => source::fingerprint(login),
+                // One client may serve several providers.
+                Renewal::ClientCredentials => Fingerprint::of_bytes(credential.id.as_str().as_bytes()),
+            },
             Login::ApiKey(key) => Fingerprint::of(key),
         };
         let known =
@@ -337,10 +341,12 @@ impl Store {
         place: Place,
     ) -> Result<Credential, super::super::dialect::Foreign> {
         let mut login = source.view(index).login(row)?;
-        let id = remembered.unwrap_or_else(|| match &login.facts.account {
-            Some(account) => identity::of_account(&row.id, account),
-            None => identity::of_tokens(&row.id, &login),
-        });
+        let id = match (login.renewal, remembered, &login.facts.account) {
+            (Renewal::ClientCredentials, _, _) => identity::of_client(row, &login),
+            (Renewal::RefreshToken, Some(remembered), _) => remembered,
+            (Renewal::RefreshToken, None, Some(account)) => identity::of_account(&row.id, account),
+            (Renewal::RefreshToken, None, None) => identity::of_tokens(&row.id, &login),
+        };
         self.add_state(&id, &mut login, row, Held::Nothing);
         Ok(Credential {
             id,

@@ -92,7 +92,9 @@ impl Source {
         (0..old.accounts()).filter(|index| old.token(*index) == Some(replaced)).any(|index| {
             let (new, old) = (self.view(index), old.view(index));
             // A provider that rotates nothing tells by the expiry: the file may have been refreshed by somebody else since.
-            new.refresh().is_some() && (new.refresh() != old.refresh() || new.expires_at() > old.expires_at())
+            // Nothing without a refresh token supersedes one that has it; a client's tokens have none.
+            let keeps_it = new.refresh().is_some() || (old.refresh().is_none() && new.access().is_some());
+            keeps_it && (new.refresh() != old.refresh() || new.expires_at() > old.expires_at())
         })
     }
 }

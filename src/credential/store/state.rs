@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     super::{
-        CredentialId, Fingerprint, OAuthLogin, Place,
+        CredentialId, Fingerprint, OAuthLogin, Place, Renewal,
         dialect::{self, View, simple},
         document::Document,
     },
@@ -92,6 +92,7 @@ impl Store {
         login: &OAuthLogin,
         provider: &Provider,
     ) -> io::Result<Wrote> {
+        let login = &without_source_secret(login);
         let path = self.state_path(id);
         let standing = self.read(&path, Held::Lock).ok();
         let replaced = standing.as_ref().and_then(|standing| standing.token(0)).unwrap_or(origin);
@@ -240,6 +241,16 @@ fn read_journal(path: &Path) -> Option<Journal> {
 fn belongs_to(kept: &Source, origin: Fingerprint) -> bool {
     kept.document.value().get("source").and_then(serde_json::Value::as_str)
         == Some(origin.to_string().as_str())
+}
+
+/// The login without what stays in its source: a client's secret is no token, and nobody needs a second copy of it.
+fn without_source_secret(login: &OAuthLogin) -> OAuthLogin {
+    let mut kept = login.clone();
+    match login.renewal {
+        Renewal::RefreshToken => {}
+        Renewal::ClientCredentials => kept.tokens.refresh = None,
+    }
+    kept
 }
 
 /// What was kept, over what the source says.

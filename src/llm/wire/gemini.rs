@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Ask, Call, Finish, Raw, Usage, WireFault, count, role_name, users_first};
+use super::{Answer, Ask, Call, Finish, Raw, Usage, WireFault, count, in_path, role_name, users_first};
 use crate::llm::ChatRequest;
 
 pub(super) fn encode(ask: Ask<'_>) -> Call {
@@ -34,13 +34,6 @@ pub(super) fn conversation(request: &ChatRequest) -> Map<String, Value> {
 pub(super) fn thoughts(model: &str) -> Option<(String, Value)> {
     let config = || json!({ "thinkingConfig": { "includeThoughts": true } });
     model.starts_with("gemini-").then(|| ("generationConfig".to_owned(), config()))
-}
-
-/// A model's name as a part of a path (RFC 3986, section 2.3).
-fn in_path(model: &str) -> String {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    let written = |byte: u8| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    model.bytes().map(written).collect()
 }
 
 pub(super) fn read(value: Value, answer: &mut Answer) -> Result<(), WireFault> {

@@ -65,6 +65,13 @@ fn users_first(messages: &[Message]) -> Vec<Message> {
     turns
 }
 
+/// A model's name as a part of a path (RFC 3986, section 2.3).
+fn in_path(model: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let written = |byte: u8| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    model.bytes().map(written).collect()
+}
+
 /// The conversation with alternating roles: empty messages left out, neighbours of one role merged.
 fn merged(messages: &[Message]) -> Vec<Message> {
     let mut turns: Vec<Message> = Vec::new();

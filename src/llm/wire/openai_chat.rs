@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Ask, Call, Finish, Raw, Usage, WireFault, count, merged, role_name};
+use super::{Answer, Ask, Call, Finish, Raw, Usage, WireFault, count, in_path, merged, role_name};
 
 /// What Qwen gets as its first message when there is no system prompt: it refuses chats without one.
 const PLAIN_SYSTEM: &str = "You are a helpful assistant.";
@@ -27,7 +27,13 @@ pub(super) fn encode(ask: Ask<'_>) -> Call {
     {
         body.insert("stream_options".to_owned(), json!({ "include_usage": true }));
     }
-    Call { suffix: "/chat/completions".into(), body }
+    let suffix = match &ask.quirks.azure_api_version {
+        Some(version) => {
+            format!("/deployments/{}/chat/completions?api-version={version}", in_path(ask.model)).into()
+        }
+        None => "/chat/completions".into(),
+    };
+    Call { suffix, body }
 }
 
 pub(super) fn read(value: Value, answer: &mut Answer) -> Result<(), WireFault> {

@@ -149,6 +149,12 @@ fn kind(row: &Row, path: &str) -> Kind {
     let Some(rest) = path.strip_prefix(row.api) else { return Kind::Other };
     match row.chat.protocol() {
         Protocol::Completions if rest == "/chat/completions" => Kind::Chat,
+        // Azure: the model is a deployment in the path.
+        Protocol::Completions
+            if rest.starts_with("/openai/deployments/") && rest.ends_with("/chat/completions") =>
+        {
+            Kind::Chat
+        }
         Protocol::Messages if rest == "/messages" => Kind::Chat,
         Protocol::Completions | Protocol::Messages | Protocol::Contents if rest == "/models" => Kind::Models,
         Protocol::Contents if rest.starts_with("/models/") => match rest.rsplit_once(':') {

@@ -11,5 +11,6 @@ pub(crate) mod postgres;
 pub(crate) mod prometheus;
 pub(crate) mod running;
 pub(crate) mod samples;
+pub(crate) mod talking;
 pub(crate) mod upstream;
 pub(crate) mod vendors;

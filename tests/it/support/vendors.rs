@@ -106,9 +106,8 @@ pub(crate) fn login(minted: &MintedLogin) -> OAuthLogin {
             expires_at: Some(minted.expires_at),
             lifetime: None,
         },
-        client: None,
-        token_endpoint: None,
         facts: Facts::default(),
+        ..OAuthLogin::default()
     }
 }
 
