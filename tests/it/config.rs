@@ -140,7 +140,7 @@ fn every_mistake_is_reported_at_once() {
     ]);
     insta::assert_snapshot!(mistakes.to_string(), @r"
     9 mistakes in the configuration:
-      PROVIDER_ORDER=qwen: expected providers among gemini_cli, qwen_code, antigravity, iflow, gemini, openai, anthropic, openrouter, dashscope, mistral, groq, deepseek, xai, huggingface, bedrock, local; did you mean `qwen_code`?
+      PROVIDER_ORDER=qwen: expected providers among gemini_cli, qwen_code, antigravity, iflow, gemini, openai, anthropic, openrouter, dashscope, mistral, groq, deepseek, xai, huggingface, bedrock, azure, local; did you mean `qwen_code`?
       DISCORD_API_BASE=http://127.0.0.1:1/api: expected an origin without a path, such as http://127.0.0.1:8787
       OPERATOR_IDS=me: expected Discord ids (digits only), separated by commas; turn on Developer Mode in Discord and choose Copy ID
       ALLOW_DMS=everybody: expected one of operators, everyone, nobody; did you mean `everyone`?
@@ -313,7 +313,7 @@ fn what_nobody_reads_is_said() {
     let settings = settings([
         ("ALERT_WEBHOOK_URL", "https://canary@example.com/x"),
         ("HUGGINGFACE_OAUTH_CREDENTIALS", "canary"),
-        ("AZURE_CLIENT_SECRET_FILE", "/x"),
+        ("VERTEX_PROJECT", "fake-project"),
         ("DISCORD_TOKN", "canary"),
         ("DISCORD_COLOUR", "blue"),
         ("OPENAI_API_KY_2", "canary"),
@@ -329,11 +329,11 @@ fn what_nobody_reads_is_said() {
         [
             "ALERT_WEBHOOK_URL is set, but is not used by this version",
             "ALLOW_DM is not a variable of Cortana; did you mean ALLOW_DMS?",
-            "AZURE_CLIENT_SECRET_FILE is set, but is not used by this version",
             "DISCORD_COLOUR is not a variable of Cortana and has no effect",
             "DISCORD_TOKN is not a variable of Cortana; did you mean DISCORD_TOKEN?",
             "HUGGINGFACE_OAUTH_CREDENTIALS is set, but is not used by this version",
             "OPENAI_API_KY_2 is not a variable of Cortana; did you mean OPENAI_API_KEY?",
+            "VERTEX_PROJECT is set, but is not used by this version",
         ]
     );
 }
