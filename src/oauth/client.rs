@@ -6,6 +6,7 @@ use super::RefreshError;
 use crate::{
     credential::OAuthLogin,
     provider::{ClientAuth, OAuthClient, OAuthSpec, Provider},
+    secret::Secret,
 };
 
 /// The client to identify as: the one inside the file, since a token works only with its own; else the configured one.
@@ -57,7 +58,7 @@ pub(super) fn identify<'a>(
     client: &'a OAuthClient,
 ) -> RequestBuilder {
     let id = ("client_id", client.id.as_str());
-    let Some(secret) = client.secret.as_ref().map(|secret| secret.expose()) else {
+    let Some(secret) = client.secret.as_ref().map(Secret::expose) else {
         form.push(id);
         return request;
     };
