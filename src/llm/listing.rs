@@ -94,7 +94,9 @@ fn names(body: &Value) -> Option<Vec<String>> {
     let list = body.get("data").or_else(|| body.get("models")).or(Some(body))?.as_array()?;
     let name = |model: &Value| {
         let name = model.get("id").or_else(|| model.get("name"))?.as_str()?;
-        Some(name.strip_prefix("models/").unwrap_or(name).to_owned())
+        // It is printed to a terminal: what would steer one is left out.
+        let name = name.strip_prefix("models/").unwrap_or(name);
+        Some(name.chars().filter(|c| !c.is_control()).collect())
     };
     list.iter().map(name).collect()
 }
@@ -112,6 +114,7 @@ mod tests {
             json!({ "object": "list", "data": [{ "id": "a" }, { "id": "b/c" }] }),
             json!({ "models": [{ "name": "models/a" }, { "name": "models/b/c" }] }),
             json!([{ "id": "a" }, { "id": "b/c" }]),
+            json!([{ "id": "a\u{1b}" }, { "id": "b/\r\nc" }]),
         ] {
             assert_eq!(names(&body), expected, "{body}");
         }
