@@ -9,7 +9,7 @@
 //! | 2 | [`config`] [`credential`] |
 //! | 3 | [`oauth`] [`storage`] |
 //! | 4 | [`pool`] |
-//! | 5 | [`llm`] [`admin`] |
+//! | 5 | [`llm`] [`admin`] `hub` (its own feature) |
 //! | 6 | [`chat`] |
 //! | 7 | [`discord`] |
 //! | 8 | [`app`] |
@@ -33,6 +33,8 @@ pub mod storage;
 pub mod pool;
 
 pub mod admin;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod llm;
 
 pub mod chat;

@@ -16,6 +16,8 @@ pub use error::AppError;
 pub use memory::StoredState;
 pub use reload::{Origin, Reloaded, ask_to_reload};
 
+#[cfg(feature = "hub")]
+use crate::hub::Hub;
 use crate::{
     admin::{self, Connection, Questions, Readiness},
     clock::{Clock, SystemClock},
@@ -115,6 +117,10 @@ pub async fn run_observed(
     let pool = pool_over(Arc::clone(&storage), &settings, Background::On, &metrics, &pool_life).await?;
     observe(&pool);
     let http = Http::new(&settings.http)?;
+    #[cfg(feature = "hub")]
+    let hub = Hub::new(&settings.hub, &settings.http)
+        .inspect_err(|error| tracing::warn!(error = %error, "There is no search of the hub"))
+        .ok();
     let llm = Llm::new(LlmParts {
         settings: settings.chat.clone(),
         providers: Arc::clone(&settings.providers),
@@ -141,6 +147,8 @@ pub async fn run_observed(
         served,
         llm,
         pool,
+        #[cfg(feature = "hub")]
+        hub,
         storage,
         clock,
         http,

@@ -96,6 +96,12 @@ pub(super) enum Command {
     ///
     /// Sends nothing to Discord or any provider. Exits 1 when a check failed; warnings alone exit 0.
     Doctor(DoctorOptions),
+    /// Search Hugging Face's hub for GGUF models, and fetch their files
+    ///
+    /// Needs a build with `--features hub`. HF_TOKEN is for gated and private models; docs/local-models.md leads from a
+    /// file to the bot answering through llama.cpp.
+    #[command(subcommand)]
+    Hf(HfCommand),
     /// The whole bot against an embedded Discord and embedded providers
     ///
     /// Needs no account, reads nothing of this machine's configuration or credentials, and reaches nothing but this
@@ -216,6 +222,64 @@ const PROVIDER_EXAMPLES: &str = "\
 Examples:
   cortana provider check openai
   cortana provider check acme --model acme-small --json";
+
+/// What can be done with the hub.
+#[derive(Debug, Subcommand)]
+pub(super) enum HfCommand {
+    /// Models with GGUF files: downloads, likes, files, sizes and the memory that they need
+    Search(SearchOptions),
+    /// Fetch a file; goes on where an earlier attempt broke off, and checks its SHA-256
+    #[command(after_help = PULL_EXAMPLES)]
+    Pull(PullOptions),
+}
+
+const PULL_EXAMPLES: &str = "\
+Examples:
+  cortana hf search qwen3-4b
+  cortana hf pull unsloth/Qwen3-4B-GGUF Qwen3-4B-Q4_K_M.gguf --to models";
+
+/// Options of `hf search`.
+#[derive(Debug, Args)]
+#[cfg_attr(not(feature = "hub"), expect(dead_code, reason = "read by a build with the hub"))]
+pub(super) struct SearchOptions {
+    /// A part of the model's name
+    #[arg(value_name = "QUERY")]
+    pub(super) query: String,
+
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// So many models at most; of a single one, every file is shown
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_most_50)]
+    pub(super) limit: usize,
+}
+
+/// Options of `hf pull`.
+#[derive(Debug, Args)]
+#[cfg_attr(not(feature = "hub"), expect(dead_code, reason = "read by a build with the hub"))]
+pub(super) struct PullOptions {
+    /// OWNER/MODEL
+    #[arg(value_name = "REPO")]
+    pub(super) repo: String,
+
+    /// The file's name there
+    #[arg(value_name = "FILE")]
+    pub(super) file: String,
+
+    /// The folder that it goes to; made when missing
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    pub(super) to: PathBuf,
+
+    /// Print JSON instead of a sentence
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Each model costs the hub a request.
+fn at_most_50(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|limit| (1..=50).contains(limit)).ok_or_else(|| "expected 1 to 50".to_owned())
+}
 
 /// Options of `refresh`.
 #[derive(Debug, Args)]

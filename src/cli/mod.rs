@@ -7,6 +7,7 @@ mod credential;
 mod doctor;
 mod failure;
 mod health;
+mod hf;
 mod import;
 mod one_shot;
 mod output;
@@ -64,6 +65,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Provider(command) => provider::run(&settings(env_file)?, &command).await,
         Command::Health => health::run(&settings(env_file)?).await,
         Command::Doctor(options) => doctor::run(&settings(env_file)?, &options).await,
+        Command::Hf(command) => hf::run(&settings(env_file)?, &command).await,
         // Reads nothing of this machine: no environment, no `.env`.
         #[cfg(feature = "sandbox")]
         Command::Sandbox(options) => sandbox::run(&options).await,

@@ -6,6 +6,7 @@ mod chat;
 mod discord;
 mod environment;
 mod file;
+mod hub;
 mod names;
 mod pool;
 mod providers;
@@ -23,6 +24,7 @@ pub use chat::{AllowedModel, AllowedModels, ChatSettings};
 pub use discord::{Audience, DiscordSettings, GuildPolicy};
 pub use environment::{Environment, environment};
 pub use file::Document;
+pub use hub::HubSettings;
 pub use names::nearest;
 pub use pool::{CredentialValue, NamedCredential, PoolSettings, SeatRule, Strategy, WatchMode};
 pub use reload::{Changes, Reading, is_at_once};
@@ -48,6 +50,8 @@ pub struct Settings {
     pub chat: ChatSettings,
     /// Where the bot keeps what must outlive a process.
     pub storage: StorageSettings,
+    /// Hugging Face's hub.
+    pub hub: HubSettings,
     /// Logs and the admin endpoint.
     pub telemetry: TelemetrySettings,
     /// How our HTTP clients are built.
@@ -71,6 +75,7 @@ pub fn load(source: &dyn Source) -> Result<Settings, Mistakes> {
         storage: StorageSettings::read(&mut reader, &pool.state_dir),
         pool,
         chat: ChatSettings::read(&mut reader, &catalog),
+        hub: HubSettings::read(&mut reader),
         telemetry: TelemetrySettings::read(&mut reader),
         http: HttpOptions { proxy: proxy(&mut reader), ..HttpOptions::default() },
         warnings: Vec::new(),

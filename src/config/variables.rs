@@ -71,14 +71,22 @@ enum Section {
     Credentials,
     Chat,
     Network,
+    Hub,
     Operation,
     Compose,
 }
 
 impl Section {
     /// In the order of the document.
-    const ALL: [Self; 6] =
-        [Self::Discord, Self::Credentials, Self::Chat, Self::Network, Self::Operation, Self::Compose];
+    const ALL: [Self; 7] = [
+        Self::Discord,
+        Self::Credentials,
+        Self::Chat,
+        Self::Network,
+        Self::Hub,
+        Self::Operation,
+        Self::Compose,
+    ];
 
     fn title(self) -> &'static str {
         match self {
@@ -86,6 +94,7 @@ impl Section {
             Self::Credentials => "Credentials",
             Self::Chat => "Chats",
             Self::Network => "Where secrets may go",
+            Self::Hub => "Hugging Face's hub, in a build with the feature hub",
             Self::Operation => "Operation",
             Self::Compose => "Docker Compose only",
         }
@@ -254,6 +263,12 @@ pub const VARIABLES: &[Variable] = &[
         "HTTPS_PROXY",
         "The proxy for every https connection; http to this machine or to ALLOW_HTTP_HOSTS is direct; it may carry a password",
     ),
+    secret(
+        Section::Hub,
+        "HF_TOKEN",
+        "A token of https://huggingface.co/settings/tokens that may read: for gated and private models of `cortana hf`",
+    ),
+    plain(Section::Hub, "HF_ENDPOINT", "https://huggingface.co", "Another hub, such as a mirror"),
     plain(Section::Operation, "STATE_DIR", "data", "The folder for the bot's own state; made when missing"),
     secret(
         Section::Operation,

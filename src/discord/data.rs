@@ -46,6 +46,9 @@ pub(super) struct Bot {
     pub(super) llm: Llm,
     /// The credentials.
     pub(super) pool: Pool,
+    /// Hugging Face's hub; none where its client could not be made.
+    #[cfg(feature = "hub")]
+    pub(super) hub: Option<crate::hub::Hub>,
     /// What people chose.
     pub(super) choices: Choices,
     /// The clock.

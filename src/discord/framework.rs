@@ -47,6 +47,9 @@ pub struct DiscordParts {
     pub llm: Llm,
     /// The credentials.
     pub pool: Pool,
+    /// Hugging Face's hub; none where its client could not be made.
+    #[cfg(feature = "hub")]
+    pub hub: Option<crate::hub::Hub>,
     /// The database, for what people choose.
     pub storage: Arc<Shared>,
     /// The clock.
@@ -139,6 +142,8 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
         served: parts.served,
         llm: parts.llm,
         pool: parts.pool,
+        #[cfg(feature = "hub")]
+        hub: parts.hub,
         choices: Choices::new(parts.storage),
         clock: parts.clock,
         rest,

@@ -116,7 +116,8 @@ fn open(disk: &Disk, path: &Path, holder: Holder) -> io::Result<File> {
     }
 }
 
-fn is_still_at(file: &File, path: &Path) -> bool {
+/// Whether an open file is the one that a path names now.
+pub(super) fn is_still_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::metadata(path)) {
         (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
         (Ok(_) | Err(_), Ok(_) | Err(_)) => false,

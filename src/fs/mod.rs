@@ -7,6 +7,7 @@ mod atomic;
 mod fault;
 mod lock;
 mod mounts;
+mod partial;
 
 use std::{
     fs::File,
@@ -19,6 +20,7 @@ pub use atomic::{Disk, Replaced};
 pub use fault::{Faults, NoFaults, Step};
 pub use lock::{FileLock, Holder, LockError};
 pub use mounts::is_mount_point;
+pub use partial::{Partial, PartialError, room};
 
 /// The name of a path's last part, for messages; never a folder.
 pub fn file_name(path: &Path) -> String {

@@ -42,6 +42,9 @@ const CAPPED: &[&str] = &[
 /// A crate that logs values of its connection's address at `warn`; capped at `error` (P33).
 const HUSHED: &str = "sqlx";
 
+/// Crates that log signed addresses even at `error`; whoever calls them reports what went wrong (P33).
+const SILENCED: &[&str] = &["hf_hub", "xet"];
+
 /// Starts logging to standard error, panics among it. A second call in one process does nothing.
 ///
 /// `directives` is `RUST_LOG`; what cannot be parsed is ignored and reported as the return value.
@@ -76,6 +79,8 @@ fn filter(directives: &str) -> (EnvFilter, Option<String>) {
             mistake = Some(directive.to_owned());
         } else if directive.starts_with(HUSHED) && directive.to_ascii_lowercase().ends_with("=warn") {
             // As loud as the rest of the world, but for what it says there.
+        } else if SILENCED.iter().any(|target| directive.starts_with(target)) {
+            // Nothing makes them speak.
         } else if is_level(directive) {
             ours.push(format!("cortana={directive}"));
         } else if directive.starts_with("cortana") || is_quiet(directive) {
@@ -91,6 +96,7 @@ fn filter(directives: &str) -> (EnvFilter, Option<String>) {
     let mut text = vec!["warn".to_owned()];
     text.extend(CAPPED.iter().map(|target| format!("{target}=warn")));
     text.push(format!("{HUSHED}=error"));
+    text.extend(SILENCED.iter().map(|target| format!("{target}=off")));
     text.extend(ours);
     (EnvFilter::new(text.join(",")), mistake)
 }
@@ -121,6 +127,8 @@ mod tests {
         assert!(text.contains("hyper=error"), "{text}");
         let text = super::filter("sqlx=warn,sqlx_postgres::options=WARN,sqlx_core=trace").0.to_string();
         assert!(text.contains("sqlx=error") && text.matches("sqlx").count() == 1, "{text}");
+        let text = super::filter("hf_hub=error,hf_hub::retry=warn,xet_client=error").0.to_string();
+        assert!(text.contains("hf_hub=off") && text.matches("hf_hub").count() == 1, "{text}");
     }
 
     #[test]

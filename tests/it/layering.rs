@@ -17,12 +17,25 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("storage", &["config"]),
     ("pool", &["oauth", "credential", "config", "provider"]),
     ("llm", &["pool", "provider", "config", "credential", "oauth"]),
+    ("hub", &["pool", "config"]),
     ("admin", &["pool", "config"]),
     ("chat", &["llm", "config", "provider"]),
-    ("discord", &["chat", "llm", "pool", "oauth", "credential", "provider", "storage", "config"]),
+    ("discord", &["chat", "llm", "hub", "pool", "oauth", "credential", "provider", "storage", "config"]),
     (
         "app",
-        &["discord", "chat", "llm", "admin", "storage", "pool", "oauth", "credential", "provider", "config"],
+        &[
+            "discord",
+            "chat",
+            "llm",
+            "hub",
+            "admin",
+            "storage",
+            "pool",
+            "oauth",
+            "credential",
+            "provider",
+            "config",
+        ],
     ),
     (
         "cli",
@@ -31,6 +44,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "discord",
             "chat",
             "llm",
+            "hub",
             "admin",
             "storage",
             "pool",
@@ -169,6 +183,8 @@ fn libraries_stay_in_their_rooms() {
         ("clap::", &["cli"]),
         ("metrics_exporter_prometheus::", &["telemetry"]),
         ("sqlx::", &["storage"]),
+        ("hf_hub::", &["hub"]),
+        ("indicatif::", &["cli"]),
     ];
     let mut broken = Vec::new();
     for (path, text) in sources() {

@@ -25,6 +25,7 @@ mod discord_trouble;
 mod docs_in_sync;
 mod emulator;
 mod failover;
+mod hub;
 mod kill;
 mod layering;
 mod llm;

@@ -2,6 +2,8 @@
 
 mod credential;
 mod help;
+#[cfg(feature = "hub")]
+mod hub;
 mod model;
 mod oauth_refresh;
 mod oauth_status;
@@ -39,7 +41,13 @@ const CHOICES: usize = 25;
 
 /// Every command, listed once.
 pub(super) fn all() -> Vec<poise::Command<Arc<Bot>, CommandError>> {
-    vec![settings::settings(), help::help()]
+    #[cfg_attr(feature = "hub", expect(unused_mut, reason = "changed by builds without the hub"))]
+    let mut settings = settings::settings();
+    #[cfg(not(feature = "hub"))]
+    for command in settings.subcommands.iter_mut().filter(|command| command.name == "models") {
+        command.parameters.retain(|parameter| parameter.name != model::HUB);
+    }
+    vec![settings, help::help()]
 }
 
 /// Acknowledges, so that nothing below races Discord's three seconds. Whether others see the answer is fixed here:

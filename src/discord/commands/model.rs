@@ -22,6 +22,9 @@ use crate::{
 
 /// What is typed, or picked, to take a choice back.
 const DEFAULT: &str = "default";
+/// The option of `/settings models` that a build without the hub does not register.
+#[cfg(not(feature = "hub"))]
+pub(super) const HUB: &str = "hub";
 /// Discord's limit for the name and the value of a choice.
 const LONGEST: usize = 100;
 
@@ -170,11 +173,20 @@ pub(super) async fn models(
     #[description = "A part of the name"]
     #[max_length = 40]
     filter: Option<String>,
+    #[description = "Operators: search Hugging Face's hub for GGUF models instead"]
+    #[max_length = 80]
+    hub: Option<String>,
 ) -> Result<(), CommandError> {
     let interaction = defer(ctx).await?;
     if !demand_served(ctx, &interaction).await? {
         return Ok(());
     }
+    #[cfg(feature = "hub")]
+    if let Some(query) = hub {
+        return super::hub::search(ctx, &interaction, &query).await;
+    }
+    #[cfg(not(feature = "hub"))]
+    drop(hub); // Not registered, so nobody gives it.
     let bot = ctx.framework.user_data;
     let provider = match provider.map(|text| super::known_provider(bot, &text)).transpose() {
         Ok(provider) => provider,

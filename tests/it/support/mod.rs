@@ -5,6 +5,8 @@ pub(crate) mod binary;
 pub(crate) mod bot;
 pub(crate) mod browser;
 pub(crate) mod contract;
+#[cfg(feature = "hub")]
+pub(crate) mod hub;
 pub(crate) mod memory;
 pub(crate) mod pool;
 pub(crate) mod postgres;
