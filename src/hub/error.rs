@@ -164,7 +164,8 @@ impl HubError {
     /// Whether the same request may succeed in a moment.
     pub(super) fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Faulty { .. } => true,
+            Self::Unreachable { .. } => true,
+            Self::Faulty { status } => *status >= 500,
             Self::NoName { .. }
             | Self::Gated { .. }
             | Self::NotFound { .. }
@@ -206,11 +207,25 @@ impl HubError {
             // Whoever may not know of a repository is told that it needs a login.
             (401 | 403 | 404, _) => Self::NotFound { repo, token: asking.token },
             (429, _) => Self::Busy { after_secs },
+            // Followed where that was allowed.
+            (300..=399, _) => {
+                Self::Malformed { problem: "it sends us to an address that is not https".to_owned() }
+            }
             (status, _) => Self::Faulty { status },
         }
     }
 
+    /// From an error in the middle of a file, which the crate's HTTP library also takes for one of decoding.
+    pub(super) fn from_stream(error: HFError, asking: &Asking<'_>) -> Self {
+        if matches!(error, HFError::Request { .. }) {
+            Self::Unreachable { problem: "the connection broke".to_owned() }
+        } else {
+            Self::from_client(error, asking)
+        }
+    }
+
     /// From an error of the crate, whose own texts carry signed addresses and whole bodies.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the crate's enum is open")]
     pub(super) fn from_client(error: HFError, asking: &Asking<'_>) -> Self {
         match error {
             HFError::Http { context }
@@ -230,7 +245,7 @@ impl HubError {
             HFError::RateLimited { retry_after, .. } => {
                 Self::Busy { after_secs: retry_after.map(|pause| pause.as_secs()) }
             }
-            HFError::Request { source, .. } if source.is_decode() && !source.is_body() => {
+            HFError::Request { source, .. } if source.is_decode() => {
                 Self::Malformed { problem: "its JSON has another form".to_owned() }
             }
             HFError::Request { source, .. } => {
@@ -247,8 +262,6 @@ impl HubError {
             HFError::Xet { operation, .. } => {
                 Self::Unreachable { problem: format!("the store of its bytes: {operation}") }
             }
-            // The crate may grow others; they are not ours.
-            #[expect(clippy::wildcard_enum_match_arm, reason = "the crate's enum is open")]
             _ => Self::Malformed { problem: "something is missing in it".to_owned() },
         }
     }

@@ -135,3 +135,54 @@ fn client(options: &HttpOptions) -> reqwest_of_hub::Result<Client> {
     }
     builder.build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn hub(settings: &HubSettings, reach: Reach) -> Hub {
+        Hub::new(settings, &HttpOptions { reach, ..HttpOptions::default() }).expect("a client")
+    }
+
+    #[test]
+    fn p33_the_hub_shows_no_token() {
+        let settings = HubSettings { token: Some(Secret::new("hf_FAKEcanary")), ..HubSettings::default() };
+        let shown = format!("{:#?}", hub(&settings, Reach::Anywhere));
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn what_may_reach_this_machine_alone_asks_no_hub_elsewhere() {
+        let refused = hub(&HubSettings::default(), Reach::LoopbackOnly).search("tiny", 1).await;
+        let problem = "refused to contact huggingface.co: only loopback may be reached here".to_owned();
+        assert_eq!(refused, Err(HubError::Unreachable { problem }));
+    }
+
+    #[test]
+    fn only_names_of_models_are_asked_for() {
+        let hub = hub(&HubSettings::default(), Reach::Anywhere);
+        for name in ["owner/model", "a-b_c.d/E.5-GGUF"] {
+            assert!(hub.repository(name).is_ok(), "{name}");
+        }
+        for name in [
+            "model",
+            "a/b/c",
+            "../b",
+            "a/..",
+            "/b",
+            "a/",
+            "a/b?c",
+            "a/b%2f",
+            "a b/c",
+            "a/b#c",
+            "datasets/a/b",
+        ] {
+            assert_eq!(
+                hub.repository(name).err(),
+                Some(HubError::NoName { name: name.to_owned() }),
+                "{name}"
+            );
+        }
+    }
+}

@@ -370,7 +370,7 @@ impl Transfer<'_> {
             .await
             .map_err(|_| HubError::Unreachable { problem: "it fell silent".to_owned() })?
         {
-            let piece = piece.map_err(fail)?;
+            let piece = piece.map_err(|error| HubError::from_stream(error, &asking))?;
             self.partial.append(&piece).map_err(|error| HubError::disk(&self.path, &error))?;
             self.hash.update(&piece);
             self.fetched += u64::try_from(piece.len()).unwrap_or(u64::MAX);

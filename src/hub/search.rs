@@ -35,7 +35,7 @@ impl Hub {
         };
         let files = sized.into_iter().map(|(path, bytes)| (plain(&path), bytes));
         Model {
-            page: self.asking(&info.id).page(),
+            page: plain(&self.asking(&info.id).page()),
             id: plain(&info.id),
             downloads: info.downloads.unwrap_or(0),
             likes: info.likes.unwrap_or(0),

@@ -227,6 +227,16 @@ mod with_hub {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn nobody_follows_the_hub_to_an_address_without_tls() {
+        let desk = Desk::new().await;
+        desk.hub.lead_astray("http://store.invalid");
+        let (code, _, err) = desk.pull(REPO, FILE);
+        assert_eq!(code, Some(1), "{err}");
+        assert!(err.contains("it sends us to an address that is not https"), "{err}");
+        assert_eq!(desk.there(), Vec::<String>::new());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn wrong_bytes_get_no_name() {
         let desk = Desk::new().await;
         desk.hub.break_store([Fault::OtherBytes]);
@@ -337,15 +347,15 @@ mod with_hub {
         let text = answers[0].text();
         assert!(text.contains(REPO) && text.contains("12345 downloads"), "{text}");
         assert!(text.contains("🔒 gated") && text.contains("ann/tiny-secret-GGUF"), "{text}");
-        assert!(text.contains(&format!("cortana hf pull")), "{text}");
+        assert!(text.contains("cortana hf pull"), "{text}");
         let asked = hub.at_hub().len();
-        let line = "/settings models hub:tiny";
-        let interaction = bot.sandbox().slash(marks.guest, marks.channel, line).expect("a command");
+        let interaction =
+            bot.sandbox().slash(marks.guest, marks.channel, "/settings models hub:tiny").expect("a command");
         let refused = bot.settled(interaction).await[0].text();
         assert!(refused.contains("my operators") && !refused.contains("tiny"), "{refused}");
         assert_eq!(hub.at_hub().len(), asked, "nothing was asked on a guest's behalf");
         hub.break_hub(usize::MAX);
-        let sorry = bot.slash(line).await[0].text();
+        let sorry = bot.slash("/settings models hub:tiny").await[0].text();
         assert!(sorry.starts_with("❌ The hub"), "{sorry}");
         life.begin();
     }

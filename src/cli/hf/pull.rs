@@ -51,9 +51,9 @@ fn show(bar: &ProgressBar, last: &mut Option<&'static str>, progress: Progress) 
         Progress::Again { problem } => {
             let text = format!("Another attempt: {problem}");
             if bar.is_hidden() {
-                remark(&text)
+                remark(&text);
             } else {
-                bar.println(text)
+                bar.println(text);
             }
             return;
         }

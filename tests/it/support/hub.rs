@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use axum::{
@@ -26,7 +26,7 @@ pub(crate) const TOKEN: &str = "hf_FAKEtoken";
 /// The open repository, its file, and its size.
 pub(crate) const REPO: &str = "tiny/tiny-GGUF";
 pub(crate) const FILE: &str = "tiny-Q4_K_M.gguf";
-pub(crate) const SIZE: usize = 3 * 1024 * 1024 + 17;
+pub(crate) const SIZE: usize = 256 * 1024 + 17;
 
 /// A request that arrived.
 #[derive(Debug, Clone)]
@@ -60,6 +60,8 @@ struct State {
     faults: VecDeque<Fault>,
     /// Answers of the hub that are 500 from now on.
     broken: usize,
+    /// Where the hub sends people for bytes instead of its store.
+    astray: Option<String>,
     sent: usize,
 }
 
@@ -73,11 +75,17 @@ pub(crate) struct EmulatedHub {
 
 /// What the file holds.
 pub(crate) fn content() -> Vec<u8> {
-    (0..SIZE).map(|at| u8::try_from((at * 31 + at / 251) % 251).expect("below 251")).collect()
+    CONTENT.clone()
 }
 
+static CONTENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    (0..SIZE).map(|at| u8::try_from((at * 31 + at / 251) % 251).expect("below 251")).collect()
+});
+
+static SHA256: LazyLock<String> = LazyLock::new(|| sha256(&CONTENT));
+
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 impl EmulatedHub {
@@ -103,6 +111,11 @@ impl EmulatedHub {
     /// The next answers of the hub are 500.
     pub(crate) fn break_hub(&self, answers: usize) {
         self.state().broken = answers;
+    }
+
+    /// The hub sends people to this address for bytes.
+    pub(crate) fn lead_astray(&self, address: &str) {
+        self.state().astray = Some(address.to_owned());
     }
 
     pub(crate) fn at_hub(&self) -> Vec<Asked> {
@@ -140,10 +153,8 @@ impl EmulatedHub {
         let path = request.uri().path().trim_start_matches('/').to_owned();
         let parts: Vec<&str> = path.split('/').collect();
         match *parts.as_slice() {
-            ["api", "models"] => self.search(query, sees_private),
-            ["api", "models", owner, name, "tree", "main"] => {
-                self.tree(&format!("{owner}/{name}"), sees_private)
-            }
+            ["api", "models"] => search(query, sees_private),
+            ["api", "models", owner, name, "tree", "main"] => tree(&format!("{owner}/{name}"), sees_private),
             ["old", "tiny-GGUF", "resolve", revision, file] => {
                 let to = format!("/{REPO}/resolve/{revision}/{file}");
                 (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, to)]).into_response()
@@ -153,48 +164,6 @@ impl EmulatedHub {
             }
             [..] => StatusCode::NOT_FOUND.into_response(),
         }
-    }
-
-    fn search(&self, query: &str, sees_private: bool) -> Response {
-        let pairs: Vec<(String, String)> =
-            url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let value = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        assert_eq!(
-            (value("filter"), value("sort"), value("full")),
-            (Some("gguf"), Some("downloads"), Some("true"))
-        );
-        let limit: usize = value("limit").and_then(|limit| limit.parse().ok()).expect("a limit");
-        let wanted = value("search").expect("a query").to_lowercase();
-        let all = [
-            (REPO, 12_345, 67, json!(false), false),
-            ("gated/tiny-llama-GGUF", 999, 8, json!("manual"), false),
-            ("ann/tiny-secret-GGUF", 1, 0, json!(false), true),
-        ];
-        let found = all
-            .into_iter()
-            .filter(|(id, .., private)| id.to_lowercase().contains(&wanted) && (sees_private || !private))
-            .take(limit);
-        let listed = found.map(|(id, downloads, likes, gated, private)| {
-            let siblings: Vec<Value> =
-                files(id).into_iter().map(|(path, _)| json!({ "rfilename": path })).collect();
-            json!({
-                "_id": "FAKE", "id": id, "modelId": id, "author": "FAKE", "downloads": downloads, "likes": likes,
-                "gated": gated, "private": private, "sha": COMMIT, "tags": ["gguf"], "siblings": siblings,
-            })
-        });
-        axum::Json(listed.collect::<Vec<_>>()).into_response()
-    }
-
-    fn tree(&self, repo: &str, sees_private: bool) -> Response {
-        if let Some(refused) = hidden(repo, sees_private) {
-            return refused;
-        }
-        let entries = files(repo).into_iter().map(|(path, size)| {
-            json!({ "type": "file", "oid": "b10b", "size": size, "path": path,
-                    "lfs": { "oid": "FAKE", "size": size, "pointerSize": 134 } })
-        });
-        let folder = json!({ "type": "directory", "oid": "7ree", "size": 0, "path": "BF16" });
-        axum::Json(entries.chain([folder]).collect::<Vec<_>>()).into_response()
     }
 
     fn resolve(&self, repo: &str, file: &str, has_token: bool) -> Response {
@@ -212,11 +181,13 @@ impl EmulatedHub {
             let etag = format!("\"{}\"", "a".repeat(40));
             return ([("x-repo-commit", COMMIT.to_owned()), ("etag", etag)], "# tiny\n").into_response();
         }
+        let astray = self.state().astray.clone();
+        let store = astray.unwrap_or_else(|| self.store.clone());
         let headers = [
-            ("location", format!("{}/bytes?Signature=FAKE-signature", self.store)),
+            ("location", format!("{store}/bytes?Signature=FAKE-signature")),
             ("x-repo-commit", COMMIT.to_owned()),
             ("x-linked-size", size.to_string()),
-            ("x-linked-etag", format!("\"{}\"", sha256(&content()))),
+            ("x-linked-etag", format!("\"{}\"", *SHA256)),
         ];
         (StatusCode::FOUND, headers).into_response()
     }
@@ -267,6 +238,47 @@ impl EmulatedHub {
             None => Body::from_stream(pieces),
         }
     }
+}
+
+fn search(query: &str, sees_private: bool) -> Response {
+    let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let value = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    assert_eq!(
+        (value("filter"), value("sort"), value("full")),
+        (Some("gguf"), Some("downloads"), Some("true"))
+    );
+    let limit: usize = value("limit").and_then(|limit| limit.parse().ok()).expect("a limit");
+    let wanted = value("search").expect("a query").to_lowercase();
+    let all = [
+        (REPO, 12_345, 67, json!(false), false),
+        ("gated/tiny-llama-GGUF", 999, 8, json!("manual"), false),
+        ("ann/tiny-secret-GGUF", 1, 0, json!(false), true),
+    ];
+    let found = all
+        .into_iter()
+        .filter(|(id, .., private)| id.to_lowercase().contains(&wanted) && (sees_private || !private))
+        .take(limit);
+    let listed = found.map(|(id, downloads, likes, gated, private)| {
+        let siblings: Vec<Value> =
+            files(id).into_iter().map(|(path, _)| json!({ "rfilename": path })).collect();
+        json!({
+            "_id": "FAKE", "id": id, "modelId": id, "author": "FAKE", "downloads": downloads, "likes": likes,
+            "gated": gated, "private": private, "sha": COMMIT, "tags": ["gguf"], "siblings": siblings,
+        })
+    });
+    axum::Json(listed.collect::<Vec<_>>()).into_response()
+}
+
+fn tree(repo: &str, sees_private: bool) -> Response {
+    if let Some(refused) = hidden(repo, sees_private) {
+        return refused;
+    }
+    let entries = files(repo).into_iter().map(|(path, size)| {
+        json!({ "type": "file", "oid": "b10b", "size": size, "path": path,
+                "lfs": { "oid": "FAKE", "size": size, "pointerSize": 134 } })
+    });
+    let folder = json!({ "type": "directory", "oid": "7ree", "size": 0, "path": "BF16" });
+    axum::Json(entries.chain([folder]).collect::<Vec<_>>()).into_response()
 }
 
 /// The files of a repository, with their sizes.
