@@ -127,7 +127,7 @@ mod tests {
         assert!(text.contains("hyper=error"), "{text}");
         let text = super::filter("sqlx=warn,sqlx_postgres::options=WARN,sqlx_core=trace").0.to_string();
         assert!(text.contains("sqlx=error") && text.matches("sqlx").count() == 1, "{text}");
-        let text = super::filter("hf_hub=error,hf_hub::retry=warn,xet_client=error").0.to_string();
+        let text = super::filter("hf_hub=error,hf_hub=warn,xet_client=error").0.to_string();
         assert!(text.contains("hf_hub=off") && text.matches("hf_hub").count() == 1, "{text}");
     }
 
