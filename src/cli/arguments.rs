@@ -240,7 +240,6 @@ Examples:
 
 /// Options of `hf search`.
 #[derive(Debug, Args)]
-#[cfg_attr(not(feature = "hub"), expect(dead_code, reason = "read by a build with the hub"))]
 pub(super) struct SearchOptions {
     /// A part of the model's name
     #[arg(value_name = "QUERY")]
@@ -257,7 +256,6 @@ pub(super) struct SearchOptions {
 
 /// Options of `hf pull`.
 #[derive(Debug, Args)]
-#[cfg_attr(not(feature = "hub"), expect(dead_code, reason = "read by a build with the hub"))]
 pub(super) struct PullOptions {
     /// OWNER/MODEL
     #[arg(value_name = "REPO")]
