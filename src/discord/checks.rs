@@ -104,6 +104,15 @@ pub(super) enum Ruling {
     Refuse(String),
 }
 
+/// A ruling about a guild.
+#[derive(Debug)]
+struct Ruled {
+    at: Instant,
+    /// The settings that it was made under: it holds no longer than they do.
+    under: Arc<Served>,
+    ruling: Ruling,
+}
+
 /// Decides who is served.
 #[derive(Debug)]
 pub(super) struct Access {
@@ -111,8 +120,7 @@ pub(super) struct Access {
     /// Those of the application; `OPERATOR_IDS` come on top.
     operators: BTreeSet<u64>,
     rest: Arc<Rest>,
-    /// With the settings that each ruling was made under: it holds as long as they do.
-    guilds: Mutex<Recent<u64, (Instant, Arc<Served>, Ruling)>>,
+    guilds: Mutex<Recent<u64, Ruled>>,
     parents: Mutex<Recent<u64, (Instant, Option<u64>)>>,
     told: Mutex<Recent<u64, Instant>>,
     hours: Mutex<Recent<u64, VecDeque<Instant>>>,
@@ -204,12 +212,11 @@ impl Access {
             GuildPolicy::OperatorManaged => {}
         }
         let now = clock::instant();
-        if let Some((asked_at, under, ruling)) =
-            self.guilds.lock().unwrap_or_else(PoisonError::into_inner).get(&guild)
-            && now < *asked_at + HOLDS
-            && Arc::ptr_eq(under, &served)
+        if let Some(known) = self.guilds.lock().unwrap_or_else(PoisonError::into_inner).get(&guild)
+            && now < known.at + HOLDS
+            && Arc::ptr_eq(&known.under, &served)
         {
-            return ruling.clone();
+            return known.ruling.clone();
         }
         let ruling = match self.is_managed_by_operator(guild).await {
             Ok(true) => Ruling::Serve,
@@ -222,10 +229,8 @@ impl Access {
                 );
             }
         };
-        self.guilds
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(guild, (now, served, ruling.clone()));
+        let ruled = Ruled { at: now, under: served, ruling: ruling.clone() };
+        self.guilds.lock().unwrap_or_else(PoisonError::into_inner).insert(guild, ruled);
         ruling
     }
 

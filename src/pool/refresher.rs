@@ -335,7 +335,8 @@ fn is_background(errand: &Errand) -> bool {
     match errand.cause() {
         Some(RefreshCause::Early) => true,
         Some(RefreshCause::Demand | RefreshCause::Unauthorized | RefreshCause::Operator) => false,
-        None => *errand == Errand::Save,
+        // The steps after a grant, or a save.
+        None => true,
     }
 }
 

@@ -158,7 +158,8 @@ impl Entry {
 
     /// Whether the background should ask again for facts that could not be had after a grant.
     pub(super) fn wants_facts(&self, now: DateTime<Utc>) -> bool {
-        self.facts_again.is_some_and(|(at, _)| at <= now)
+        // What a chat would have to wait for is not rotated to while another one is ready.
+        self.facts_again.map_or(self.lacks_facts(), |(at, _)| at <= now)
             && self.phase(now) != Phase::Hard
             && self.flight.is_none()
             && self.disabled().is_none()
