@@ -248,6 +248,7 @@ fn override_row(reader: &mut Reader<'_>, hosts: &HttpHosts, row: &mut Provider) 
         row.api_base_overridden = true;
     }
     azure(reader, hosts, row, carries);
+    vertex(reader, row);
     if let Some(agent) = user_agent(reader, &format!("{prefix}_USER_AGENT")) {
         row.user_agent = Some(agent);
     }
@@ -295,6 +296,21 @@ fn azure(reader: &mut Reader<'_>, hosts: &HttpHosts, row: &mut Provider, carries
         endpoint.set_path(&if path.ends_with("/openai") { path } else { format!("{path}/openai") });
         row.api_bases = vec![endpoint];
         row.api_base_overridden = true;
+    }
+}
+
+/// `_LOCATION`, a part of a host's name.
+fn vertex(reader: &mut Reader<'_>, row: &mut Provider) {
+    if row.quirks.vertex_location.is_none() {
+        return;
+    }
+    let name = format!("{}_LOCATION", row.id.variable_prefix());
+    let Some(location) = reader.text(&name) else { return };
+    let is_label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if location.chars().all(is_label) && location.starts_with(|first: char| first.is_ascii_lowercase()) {
+        row.set_vertex_location(&location);
+    } else {
+        reader.mistake(&name, &location, "expected a location such as global or europe-west4");
     }
 }
 

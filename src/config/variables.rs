@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::provider::{AfterGrant, ChatAuth, LoginKind, Provider};
+use crate::provider::{AfterGrant, LoginKind, Provider};
 
 /// Whether a value may be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,8 @@ enum Of {
     Projects,
     /// Those that are resources of the operator's own at Azure.
     Azure,
+    /// Those that run where the operator wants them.
+    Vertex,
 }
 
 /// How often a variable occurs.
@@ -126,15 +128,14 @@ impl ProviderVariable {
             Of::Logins => provider.oauth().is_some(),
             Of::Keys => match provider.login {
                 LoginKind::ApiKey => true,
-                LoginKind::OAuth(_) => match provider.chat_auth {
-                    ChatAuth::Bearer | ChatAuth::GoogApiKey | ChatAuth::XApiKey => false,
-                    ChatAuth::IflowSignature => true,
-                },
+                LoginKind::OAuth(_) => provider.takes_keys,
             },
             Of::Azure => provider.quirks.azure_api_version.is_some(),
-            Of::Projects => {
-                provider.oauth().is_some_and(|spec| spec.after_grant == AfterGrant::CodeAssistProject)
-            }
+            Of::Vertex => provider.quirks.vertex_location.is_some(),
+            Of::Projects => provider.oauth().is_some_and(|spec| match spec.after_grant {
+                AfterGrant::CodeAssistProject | AfterGrant::VertexProject => true,
+                AfterGrant::Nothing | AfterGrant::IflowApiKey | AfterGrant::QwenResourceUrl => false,
+            }),
         }
     }
 }
@@ -342,11 +343,19 @@ pub const PROVIDER_VARIABLES: &[ProviderVariable] = &[
     },
     ProviderVariable {
         suffix: "PROJECT",
-        line: "The Google Cloud project that a Code Assist licence needs",
+        line: "The Google Cloud project that a Code Assist licence needs, or that VERTEX bills instead of the file's",
         kind: Kind::Plain,
         of: Of::Projects,
         count: Count::One,
         example: "GEMINI_CLI",
+    },
+    ProviderVariable {
+        suffix: "LOCATION",
+        line: "Where Vertex AI runs the models: global (where it is not set), us, eu, or a region such as europe-west4",
+        kind: Kind::Plain,
+        of: Of::Vertex,
+        count: Count::One,
+        example: "VERTEX",
     },
     ProviderVariable {
         suffix: "OPENAI_ENDPOINT",
@@ -413,25 +422,10 @@ const OF_A_LATER_VERSION: &[&str] = &[
     "USER_TOKENS_PER_DAY",
 ];
 
-/// Providers of later versions, by prefix, and what may follow it.
-const PROVIDERS_OF_A_LATER_VERSION: &[&str] = &["HUGGINGFACE_", "VERTEX_"];
-const SUFFIXES_OF_A_LATER_VERSION: &[&str] = &["LOCATION"];
-
 /// Whether a name is known, but to a later version only.
 pub(super) fn is_of_a_later_version(name: &str) -> bool {
     let stem = name.strip_suffix("_FILE").unwrap_or(name);
-    let of_a_provider = || {
-        PROVIDERS_OF_A_LATER_VERSION.iter().filter_map(|prefix| stem.strip_prefix(prefix)).any(|rest| {
-            let base = rest.rsplit_once('_').filter(|(_, number)| number.parse::<u32>().is_ok());
-            let base = base.map_or(rest, |(base, _)| base);
-            SUFFIXES_OF_A_LATER_VERSION.contains(&base)
-                || PROVIDER_VARIABLES.iter().any(|variable| variable.suffix == base)
-        })
-    };
-    OF_A_LATER_VERSION.contains(&name)
-        || OF_A_LATER_VERSION.contains(&stem)
-        || stem.ends_with("_LOCATION")
-        || of_a_provider()
+    OF_A_LATER_VERSION.contains(&name) || OF_A_LATER_VERSION.contains(&stem)
 }
 
 /// The text of `.env.example`.
@@ -485,8 +479,9 @@ pub fn markdown() -> String {
                 let of = match variable.of {
                     Of::Every => "all",
                     Of::Logins => "logins",
-                    Of::Keys => "key providers, iFlow",
-                    Of::Projects => "Gemini CLI, Antigravity",
+                    Of::Keys => "key providers, iFlow, Hugging Face",
+                    Of::Projects => "Gemini CLI, Antigravity, Vertex AI",
+                    Of::Vertex => "Vertex AI",
                     Of::Azure => "Azure OpenAI",
                 };
                 let _infallible = writeln!(text, "| `<PROVIDER>_{suffix}`{file} | {of} | {line} |");

@@ -75,6 +75,8 @@ pub enum Dialect {
     AntigravityAccounts,
     /// gcloud's `application_default_credentials.json` of type `authorized_user`.
     Gcloud,
+    /// The key file of a Google service account.
+    ServiceAccount,
     /// A client's own id and secret, from variables or a file of `type` `client_credentials`.
     ClientCredentials,
     /// An API key from a variable.
@@ -93,6 +95,7 @@ impl Dialect {
             Self::AntigravityManager => "Antigravity-Manager",
             Self::AntigravityAccounts => "opencode-antigravity-auth",
             Self::Gcloud => "gcloud",
+            Self::ServiceAccount => "service account",
             Self::ClientCredentials => "client credentials",
             Self::ApiKey => "API key",
         }
@@ -102,7 +105,7 @@ impl Dialect {
     /// programs keep it where it is.
     pub(crate) fn is_read_only(self) -> bool {
         match self {
-            Self::Gcloud | Self::ClientCredentials => true,
+            Self::Gcloud | Self::ServiceAccount | Self::ClientCredentials => true,
             Self::Simple
             | Self::OfficialCli
             | Self::CliProxyApi
@@ -186,6 +189,9 @@ pub enum Renewal {
     /// The client's own id and secret (RFC 6749, section 4.4). The secret stands in [`Tokens::refresh`]: it is what a
     /// refusal is remembered for, and what tells a new login from an old one.
     ClientCredentials,
+    /// An assertion that is signed anew each time (RFC 7523). The private key, PKCS #8 as PEM, stands in
+    /// [`Tokens::refresh`], the account's address in [`OAuthLogin::client`].
+    ServiceAccount,
 }
 
 /// An OAuth login as it stands in its place.
@@ -195,6 +201,8 @@ pub struct OAuthLogin {
     pub tokens: Tokens,
     /// What a new access token is asked for with.
     pub renewal: Renewal,
+    /// The id of a service account's key, which its service finds it by.
+    pub key_id: Option<String>,
     /// A client inside the file: it beats the configured one, since a token works only with its own.
     pub client: Option<OAuthClient>,
     /// A token endpoint inside the file, already checked against the row's hosts.

@@ -197,7 +197,7 @@ impl Attempt<'_> {
         row: &'a Provider,
         lease: &'a Lease,
     ) -> Ask<'a> {
-        let project = lease.facts.project_id.as_deref().or(row.project.as_deref());
+        let project = row.project_of(lease.facts.project_id.as_deref());
         Ask { request, model: &model.model, project, quirks: &row.quirks }
     }
 

@@ -4,6 +4,7 @@ mod client;
 mod error;
 mod refresh;
 mod reply;
+mod service_account;
 mod vendor;
 
 use std::time::Duration;

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::{
     Grant, Refresh, RefreshError, client,
     reply::{self, Answer},
-    vendor,
+    service_account, vendor,
 };
 use crate::{
     clock::Clock,
@@ -93,15 +93,19 @@ impl HttpRefresh {
         &self,
         provider: &Provider,
         endpoint: &Url,
-        (auth, client): (ClientAuth, &'a OAuthClient),
+        client: Option<(ClientAuth, &'a OAuthClient)>,
         mut form: Vec<(&'a str, &'a str)>,
         sent: &[&Secret],
     ) -> Result<Grant, RefreshError> {
         let request = self.request(provider, Method::POST, endpoint)?;
-        let request = client::identify(request, &mut form, auth, client);
+        let request = match client {
+            Some((auth, client)) => client::identify(request, &mut form, auth, client),
+            None => request,
+        };
         let answer = self.send("", request.form(&form)).await?;
+        let secret = client.and_then(|(_, client)| client.secret.as_ref());
         reply::read(provider, &answer).map_err(|error| {
-            let sent: Vec<&Secret> = sent.iter().copied().chain(client.secret.as_ref()).collect();
+            let sent: Vec<&Secret> = sent.iter().copied().chain(secret).collect();
             without(&sent, error, answer.status)
         })
     }
@@ -151,22 +155,29 @@ impl Refresh for HttpRefresh {
             .filter(|token| !token.is_blank())
             .ok_or(RefreshError::NoRefreshToken)?;
         let endpoint = endpoint(provider, spec, login)?;
-        let client = client::of_login(provider, spec, login)?;
         let scopes = spec.scopes.join(" ");
-        let form = match login.renewal {
+        let grant = match login.renewal {
             Renewal::RefreshToken => {
-                vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())]
+                let form = vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())];
+                let client = client::of_login(provider, spec, login)?;
+                return self
+                    .grant(provider, endpoint, Some((spec.client_auth, &client)), form, &[token])
+                    .await;
             }
             Renewal::ClientCredentials => {
                 let scope = Some(("scope", scopes.as_str())).filter(|(_, scopes)| !scopes.is_empty());
-                [("grant_type", "client_credentials")].into_iter().chain(scope).collect()
+                let form = [("grant_type", "client_credentials")].into_iter().chain(scope).collect();
+                let client = client::of_login(provider, spec, login)?;
+                self.grant(provider, endpoint, Some((spec.client_auth, &client)), form, &[token]).await
+            }
+            Renewal::ServiceAccount => {
+                let now = self.clock.now();
+                let assertion = service_account::assertion(provider, login, token, endpoint, now)?;
+                let form = vec![("grant_type", service_account::GRANT), ("assertion", assertion.expose())];
+                self.grant(provider, endpoint, None, form, &[token, &assertion]).await
             }
         };
-        let grant = self.grant(provider, endpoint, (spec.client_auth, &client), form, &[token]).await;
-        match login.renewal {
-            Renewal::RefreshToken => grant,
-            Renewal::ClientCredentials => grant.map(without_refresh_token).map_err(of_the_client),
-        }
+        grant.map(without_refresh_token).map_err(of_the_client)
     }
 
     async fn after_grant(

@@ -86,7 +86,10 @@ fn grant(provider: &Provider, reply: &Map<String, Value>) -> Option<Grant> {
                 None => (None, None),
             }
         }
-        AfterGrant::Nothing | AfterGrant::CodeAssistProject | AfterGrant::IflowApiKey => (None, None),
+        AfterGrant::Nothing
+        | AfterGrant::CodeAssistProject
+        | AfterGrant::IflowApiKey
+        | AfterGrant::VertexProject => (None, None),
     };
     Some(Grant {
         access: Secret::new(access),

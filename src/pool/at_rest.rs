@@ -60,9 +60,11 @@ impl Inner {
         };
         let id = credential.id.clone();
         let has_own_place = match credential.dialect {
-            Dialect::Gcloud | Dialect::ClientCredentials | Dialect::AntigravityAccounts | Dialect::ApiKey => {
-                false
-            }
+            Dialect::Gcloud
+            | Dialect::ServiceAccount
+            | Dialect::ClientCredentials
+            | Dialect::AntigravityAccounts
+            | Dialect::ApiKey => false,
             Dialect::Simple
             | Dialect::OfficialCli
             | Dialect::CliProxyApi

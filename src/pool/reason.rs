@@ -83,12 +83,20 @@ impl Entry {
         }
         if let Some(code) = self.refused_client() {
             let prefix = &self.traits.prefix;
-            let is_client = self.login().is_some_and(|login| login.renewal != Renewal::RefreshToken);
-            if is_client {
-                let place = self.credential.place.label();
-                return Some(format!(
-                    "the client was refused ({code}): check {place} and {prefix}_CLIENT_ID"
-                ));
+            let place = self.credential.place.label();
+            match self.login().map(|login| login.renewal) {
+                Some(Renewal::ClientCredentials) => {
+                    return Some(format!(
+                        "the client was refused ({code}): check {place} and {prefix}_CLIENT_ID"
+                    ));
+                }
+                Some(Renewal::ServiceAccount) => {
+                    return Some(format!(
+                        "the service account's key was refused ({code}): check {place} and this machine's clock, then refresh \
+                         it by hand"
+                    ));
+                }
+                Some(Renewal::RefreshToken) | None => {}
             }
             return Some(format!(
                 "this login belongs to another client ({code}): set {prefix}_CLIENT_ID and {prefix}_CLIENT_SECRET to the \

@@ -54,7 +54,9 @@ impl Entry {
         let Some(login) = self.login() else { return false };
         match self.traits.after_grant {
             AfterGrant::Nothing | AfterGrant::QwenResourceUrl => false,
-            AfterGrant::CodeAssistProject => login.facts.project_id.is_none() && !self.traits.has_project,
+            AfterGrant::CodeAssistProject | AfterGrant::VertexProject => {
+                login.facts.project_id.is_none() && !self.traits.has_project
+            }
             AfterGrant::IflowApiKey => login.facts.api_key.is_none(),
         }
     }

@@ -92,6 +92,8 @@ struct Row {
     #[serde(default = "bearer")]
     chat_auth: ChatAuth,
     #[serde(default)]
+    takes_keys: bool,
+    #[serde(default)]
     key_optional: bool,
     #[serde(default)]
     headers: BTreeMap<String, String>,
@@ -188,6 +190,7 @@ impl Row {
             api_bases: self.api_bases,
             api_base_overridden: false,
             chat_auth: self.chat_auth,
+            takes_keys: self.takes_keys,
             key_optional: self.key_optional,
             headers: self.headers.into_iter().collect(),
             user_agent: None,
@@ -222,6 +225,7 @@ mod tests {
                 "antigravity",
                 "iflow",
                 "gemini",
+                "vertex",
                 "openai",
                 "anthropic",
                 "openrouter",

@@ -152,6 +152,7 @@ impl OwnRow {
             // The operator named it: no address of a file or a reply beats it.
             api_base_overridden: true,
             chat_auth,
+            takes_keys: false,
             key_optional: self.key_optional,
             headers,
             user_agent: None,

@@ -160,6 +160,8 @@ pub enum AfterGrant {
     IflowApiKey,
     /// Adopt the reply's `resource_url` as chat base.
     QwenResourceUrl,
+    /// Hold a credential for which neither its file nor the operator names a project: nothing can find one.
+    VertexProject,
 }
 
 /// Whose Code Assist envelope.
@@ -312,6 +314,8 @@ pub struct Quirks {
     pub max_tokens: Option<u32>,
     /// `openai_chat`: Azure's addresses, where the model is a deployment in the path and this version stands in the query.
     pub azure_api_version: Option<String>,
+    /// `gemini`: Vertex AI's addresses, with a project and this location in the path.
+    pub vertex_location: Option<String>,
     /// A marker in the model's first text that means the client's version is refused in a 200 answer.
     pub version_refusal: Option<String>,
 }
@@ -336,6 +340,8 @@ pub struct Provider {
     pub api_base_overridden: bool,
     /// What authorises a chat.
     pub chat_auth: ChatAuth,
+    /// Whether API keys serve beside logins. Providers without logins take nothing else.
+    pub takes_keys: bool,
     /// Whether it can be asked without a key, as servers on one's own machine can.
     pub key_optional: bool,
     /// Fixed headers on chats.
@@ -377,6 +383,29 @@ impl Provider {
     /// Whether this stands for a key where there is none.
     pub fn is_no_key(secret: &Secret) -> bool {
         secret.expose().starts_with(NO_KEY)
+    }
+
+    /// The project that a chat names: Code Assist's is the account's own, which the operator's choice only led to; Vertex AI
+    /// takes any that the account has a right to, so that the operator's choice beats the file's.
+    pub fn project_of<'a>(&'a self, known: Option<&'a str>) -> Option<&'a str> {
+        let chosen = self.project.as_deref();
+        if self.quirks.vertex_location.is_some() { chosen.or(known) } else { known.or(chosen) }
+    }
+
+    /// Moves Vertex AI's location, and with it the host (cloud.google.com/vertex-ai/docs/general/locations), unless the
+    /// operator set the base.
+    pub fn set_vertex_location(&mut self, location: &str) {
+        self.quirks.vertex_location = Some(location.to_owned());
+        let host = match location {
+            "global" => "aiplatform.googleapis.com".to_owned(),
+            "us" | "eu" => format!("aiplatform.{location}.rep.googleapis.com"),
+            region => format!("{region}-aiplatform.googleapis.com"),
+        };
+        if !self.api_base_overridden
+            && let Ok(base) = Url::parse(&format!("https://{host}/v1"))
+        {
+            self.api_bases = vec![base];
+        }
     }
 
     /// The OAuth side of the row, where it has one.

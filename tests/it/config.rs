@@ -140,7 +140,7 @@ fn every_mistake_is_reported_at_once() {
     ]);
     insta::assert_snapshot!(mistakes.to_string(), @r"
     9 mistakes in the configuration:
-      PROVIDER_ORDER=qwen: expected providers among gemini_cli, qwen_code, antigravity, iflow, gemini, openai, anthropic, openrouter, dashscope, mistral, groq, deepseek, xai, huggingface, bedrock, azure, local; did you mean `qwen_code`?
+      PROVIDER_ORDER=qwen: expected providers among gemini_cli, qwen_code, antigravity, iflow, gemini, vertex, openai, anthropic, openrouter, dashscope, mistral, groq, deepseek, xai, huggingface, bedrock, azure, local; did you mean `qwen_code`?
       DISCORD_API_BASE=http://127.0.0.1:1/api: expected an origin without a path, such as http://127.0.0.1:8787
       OPERATOR_IDS=me: expected Discord ids (digits only), separated by commas; turn on Developer Mode in Discord and choose Copy ID
       ALLOW_DMS=everybody: expected one of operators, everyone, nobody; did you mean `everyone`?
@@ -312,8 +312,6 @@ fn tokens_never_go_over_http_beyond_this_machine() {
 fn what_nobody_reads_is_said() {
     let settings = settings([
         ("ALERT_WEBHOOK_URL", "https://canary@example.com/x"),
-        ("HUGGINGFACE_OAUTH_CREDENTIALS", "canary"),
-        ("VERTEX_PROJECT", "fake-project"),
         ("DISCORD_TOKN", "canary"),
         ("DISCORD_COLOUR", "blue"),
         ("OPENAI_API_KY_2", "canary"),
@@ -331,9 +329,7 @@ fn what_nobody_reads_is_said() {
             "ALLOW_DM is not a variable of Cortana; did you mean ALLOW_DMS?",
             "DISCORD_COLOUR is not a variable of Cortana and has no effect",
             "DISCORD_TOKN is not a variable of Cortana; did you mean DISCORD_TOKEN?",
-            "HUGGINGFACE_OAUTH_CREDENTIALS is set, but is not used by this version",
             "OPENAI_API_KY_2 is not a variable of Cortana; did you mean OPENAI_API_KEY?",
-            "VERTEX_PROJECT is set, but is not used by this version",
         ]
     );
 }

@@ -242,7 +242,13 @@ fn what_cannot_be_used_is_named_with_a_remedy_and_left_alone() {
         assert_eq!(fs::read_to_string(path).unwrap(), text);
         assert_eq!(inventory.credentials.len(), 1, "the rest works");
     }
-    for kind in ["service_account", "external_account", "impersonated_service_account", "codex"] {
+    for kind in [
+        "service_account",
+        "external_account",
+        "external_account_authorized_user",
+        "impersonated_service_account",
+        "codex",
+    ] {
         let bench = Bench::new();
         bench.put(
             "gemini.json",

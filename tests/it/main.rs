@@ -36,6 +36,7 @@ mod metrics;
 mod mounts;
 mod oauth;
 mod oauth_clients;
+mod oauth_google_cloud;
 mod oauth_vendor;
 mod page;
 mod pool;

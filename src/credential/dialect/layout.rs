@@ -53,6 +53,8 @@ pub(crate) struct Layout {
     pub(crate) api_key: Field,
     pub(crate) client_id: Field,
     pub(crate) client_secret: Field,
+    /// Which of several keys `refresh` is.
+    pub(crate) key_id: Field,
     pub(crate) token_uri: Field,
     /// Other addresses that a secret would follow: checked, never used.
     pub(crate) base_url: Field,
@@ -83,6 +85,7 @@ impl Layout {
         api_key: &[],
         client_id: &[],
         client_secret: &[],
+        key_id: &[],
         token_uri: &[&["token_uri"]],
         base_url: &[&["base_url"]],
         universe: &[&["universe_domain"]],
@@ -199,6 +202,7 @@ impl<'a> View<'a> {
                 lifetime: None,
             },
             renewal: self.layout.renewal,
+            key_id: self.text(self.layout.key_id).map(str::to_owned),
             client: self.client(provider),
             token_endpoint,
             facts: Facts {

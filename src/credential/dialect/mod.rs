@@ -10,6 +10,7 @@ mod gcloud;
 mod key_proxy;
 mod layout;
 mod official_cli;
+mod service_account;
 pub(super) mod simple;
 
 use serde_json::{Map, Value};
@@ -46,6 +47,8 @@ pub(super) enum Hint {
 #[error("{0}")]
 pub(super) struct Refusal(&'static str);
 
+/// How a private key begins (RFC 7468, section 10).
+const PKCS8: &str = "-----BEGIN PRIVATE KEY-----";
 const GEMINI_CLIENT: &str = "681255809395";
 const ANTIGRAVITY_CLIENT: &str = "1071006060591";
 const GCLOUD_CLIENT: &str = "764086051850";
@@ -64,11 +67,17 @@ pub(super) fn detect(document: &Document) -> Result<Detected, Refusal> {
         Some("qwen") => return found(proxy_layout(object), Hint::Provider("qwen_code")),
         Some("iflow") if object.contains_key("cookie") => return Err(COOKIE),
         Some("iflow") => return found(proxy_layout(object), Hint::Provider("iflow")),
-        Some("service_account") => {
+        Some("service_account") if text(object, "client_email").is_none() => {
             return Err(Refusal(
-                "service accounts are not supported; log in with `gcloud auth application-default login`, or use an API key",
+                "it names no account (`client_email`); make a new key of the service account",
             ));
         }
+        Some("service_account") if !text(object, "private_key").is_some_and(|key| key.contains(PKCS8)) => {
+            return Err(Refusal(
+                "its `private_key` is no PKCS #8 key in PEM; make a new JSON key of the service account",
+            ));
+        }
+        Some("service_account") => return found(&service_account::LAYOUT, Hint::Provider("vertex")),
         Some("external_account" | "external_account_authorized_user") => {
             return Err(Refusal(
                 "external accounts are refused: their files name the addresses that secrets are sent to; use a login or an API key",

@@ -34,7 +34,7 @@ pub(super) fn of_tokens(provider: &ProviderId, login: &OAuthLogin) -> Credential
     digest(&["token", provider.as_str(), token.map_or("", Secret::expose)])
 }
 
-/// The id of a client that asks on its own behalf: a token for other scopes, or of another server, is another's.
+/// The id of a client or service account that asks on its own behalf: a token for other scopes, or of another server, is another's.
 pub(super) fn of_client(provider: &Provider, login: &OAuthLogin) -> CredentialId {
     let spec = provider.oauth();
     let scopes = spec.map(|spec| spec.scopes.join(" ")).unwrap_or_default();

@@ -206,7 +206,9 @@ impl<'a> Loader<'a> {
             Login::OAuth(login) => match login.renewal {
                 Renewal::RefreshToken => source::fingerprint(login),
                 // One client may serve several providers.
-                Renewal::ClientCredentials => Fingerprint::of_bytes(credential.id.as_str().as_bytes()),
+                Renewal::ClientCredentials | Renewal::ServiceAccount => {
+                    Fingerprint::of_bytes(credential.id.as_str().as_bytes())
+                }
             },
             Login::ApiKey(key) => Fingerprint::of(key),
         };
@@ -342,7 +344,7 @@ impl Store {
     ) -> Result<Credential, super::super::dialect::Foreign> {
         let mut login = source.view(index).login(row)?;
         let id = match (login.renewal, remembered, &login.facts.account) {
-            (Renewal::ClientCredentials, _, _) => identity::of_client(row, &login),
+            (Renewal::ClientCredentials | Renewal::ServiceAccount, _, _) => identity::of_client(row, &login),
             (Renewal::RefreshToken, Some(remembered), _) => remembered,
             (Renewal::RefreshToken, None, Some(account)) => identity::of_account(&row.id, account),
             (Renewal::RefreshToken, None, None) => identity::of_tokens(&row.id, &login),

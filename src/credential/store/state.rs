@@ -248,7 +248,7 @@ fn without_source_secret(login: &OAuthLogin) -> OAuthLogin {
     let mut kept = login.clone();
     match login.renewal {
         Renewal::RefreshToken => {}
-        Renewal::ClientCredentials => kept.tokens.refresh = None,
+        Renewal::ClientCredentials | Renewal::ServiceAccount => kept.tokens.refresh = None,
     }
     kept
 }

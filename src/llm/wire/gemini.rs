@@ -8,7 +8,16 @@ use crate::llm::ChatRequest;
 pub(super) fn encode(ask: Ask<'_>) -> Call {
     let mut body = conversation(ask.request);
     body.extend(thoughts(ask.model));
-    let suffix = format!("/models/{}:streamGenerateContent?alt=sse", in_path(ask.model));
+    let model = in_path(ask.model);
+    let models = match &ask.quirks.vertex_location {
+        // docs.cloud.google.com/vertex-ai: projects.locations.publishers.models.streamGenerateContent
+        Some(location) => {
+            let project = in_path(ask.project.unwrap_or_default());
+            format!("/projects/{project}/locations/{location}/publishers/google/models")
+        }
+        None => "/models".to_owned(),
+    };
+    let suffix = format!("{models}/{model}:streamGenerateContent?alt=sse");
     Call { suffix: suffix.into(), body: Value::Object(body) }
 }
 

@@ -24,6 +24,12 @@ pub(super) async fn after_grant(
         // Qwen's address comes with the grant itself.
         AfterGrant::Nothing | AfterGrant::QwenResourceUrl => Ok(Facts::default()),
         AfterGrant::CodeAssistProject => google::project(exchange, provider, access, known).await,
+        AfterGrant::VertexProject if provider.project_of(known.project_id.as_deref()).is_none() => {
+            let prefix = provider.id.variable_prefix();
+            let reason = format!("NO_PROJECT; set {prefix}_PROJECT to the id of the project to bill");
+            Err(RefreshError::Refused { reason, link: None })
+        }
+        AfterGrant::VertexProject => Ok(Facts::default()),
         AfterGrant::IflowApiKey => iflow::api_key(exchange, provider, spec, access).await,
     }
 }
