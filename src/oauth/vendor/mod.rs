@@ -24,12 +24,17 @@ pub(super) async fn after_grant(
         // Qwen's address comes with the grant itself.
         AfterGrant::Nothing | AfterGrant::QwenResourceUrl => Ok(Facts::default()),
         AfterGrant::CodeAssistProject => google::project(exchange, provider, access, known).await,
-        AfterGrant::VertexProject if provider.project_of(known.project_id.as_deref()).is_none() => {
-            let prefix = provider.id.variable_prefix();
-            let reason = format!("NO_PROJECT; set {prefix}_PROJECT to the id of the project to bill");
-            Err(RefreshError::Refused { reason, link: None })
-        }
-        AfterGrant::VertexProject => Ok(Facts::default()),
+        AfterGrant::VertexProject => needs_project(provider, known),
         AfterGrant::IflowApiKey => iflow::api_key(exchange, provider, spec, access).await,
     }
+}
+
+/// Nothing to find out: a credential without a project is held until somebody names one.
+fn needs_project(provider: &Provider, known: &Facts) -> Result<Facts, RefreshError> {
+    if provider.project_of(known.project_id.as_deref()).is_some() {
+        return Ok(Facts::default());
+    }
+    let prefix = provider.id.variable_prefix();
+    let reason = format!("NO_PROJECT; set {prefix}_PROJECT to the id of the project to bill");
+    Err(RefreshError::Refused { reason, link: None })
 }
