@@ -53,6 +53,7 @@ struct Seen {
 type Google = Arc<Mutex<Seen>>;
 
 /// A throw-away key; `None` without `openssl`.
+#[expect(clippy::print_stdout, reason = "a test that skips says so aloud")]
 fn key() -> Option<String> {
     let arguments = ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
     let made = Command::new("openssl").args(arguments).output().ok().filter(|made| made.status.success());
