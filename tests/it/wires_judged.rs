@@ -7,7 +7,7 @@ use cortana::{
         wire::{Ask, Decoder, Piece, encode},
     },
     provider::{Catalog, ChatAuth},
-    sandbox::vendor::Reply,
+    sandbox::vendor::{Reply, Vendors},
 };
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -67,8 +67,12 @@ async fn every_providers_judge_takes_what_its_wire_writes() {
     let client = reqwest::Client::new();
     for row in Catalog::builtin().iter() {
         let id = row.id.as_str();
+        // Not emulated: their own tests stand in oauth_clients and oauth_google_cloud.
+        if ["azure", "vertex"].contains(&id) {
+            continue;
+        }
         let row = served.provider(id);
-        let (bearer, project) = if row.oauth().is_some() {
+        let (bearer, project) = if Vendors::client(id).is_some() {
             let login = served.vendors.mint(id, "a@example.com");
             (login.api_key.unwrap_or(login.access), login.project)
         } else {
