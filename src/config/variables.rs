@@ -269,7 +269,7 @@ pub const VARIABLES: &[Variable] = &[
         "HF_TOKEN",
         "A token of https://huggingface.co/settings/tokens that may read: for gated and private models of `cortana hf`",
     ),
-    plain(Section::Hub, "HF_ENDPOINT", "https://huggingface.co", "Another hub, such as a mirror"),
+    plain(Section::Hub, "HF_ENDPOINT", "", "Another hub, such as a mirror; empty: https://huggingface.co"),
     plain(Section::Operation, "STATE_DIR", "data", "The folder for the bot's own state; made when missing"),
     secret(
         Section::Operation,
