@@ -48,6 +48,18 @@ enum Answer {
     Failed,
 }
 
+/// What ended the play, besides failures of the sandbox itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Played {
+    /// It came to its end.
+    Through(Answer),
+    /// A signal, by its name.
+    Interrupted(String),
+}
+
+/// How the bot ended within [`BOT_DRAIN`].
+type BotEnd = Result<Result<Result<(), AppError>, tokio::task::JoinError>, tokio::time::error::Elapsed>;
+
 /// Whether it is said how fresh the answers were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reporting {
@@ -231,23 +243,42 @@ async fn with_bot(sandbox: &Sandbox, plan: &Plan, form: Form, report: Reporting)
         }
         Ok(played)
     };
-    let played = tokio::select! {
+    let signal = shutdown::signal();
+    tokio::pin!(signal);
+    let mut played = tokio::select! {
         // The bot never ends by itself but for a fault.
         ended = &mut bot => return Err(early_end(ended)),
-        signal = shutdown::signal() => Err(Failure::Failed(anyhow::anyhow!("interrupted by {signal}"))),
-        played = performance => played,
+        signal = &mut signal => Ok(Played::Interrupted(signal.to_owned())),
+        played = performance => played.map(Played::Through),
     };
+    if plan.stays() && matches!(played, Ok(Played::Through(_))) {
+        // Whoever watches goes on, and what was judged still counts in the end.
+        match print("\nThe page goes on: chat, break something. Stop with Ctrl-C.") {
+            Ok(()) => tokio::select! {
+                ended = &mut bot => return Err(early_end(ended)),
+                _ = signal => {}
+            },
+            Err(failure) => played = Err(failure),
+        }
+    }
     stop.begin();
     tasks.begin();
     let ended = tokio::time::timeout(BOT_DRAIN, bot).await;
+    outcome(plan, played, ended)
+}
+
+/// What the command's exit code tells.
+fn outcome(plan: &Plan, played: Result<Played, Failure>, ended: BotEnd) -> Result<(), Failure> {
     match (played, ended) {
-        // Where nothing ends by itself, a signal is the way to end.
-        (Err(Failure::Failed(_)), Ok(Ok(Ok(())))) if plan.stays() => Ok(()),
         (Err(failure), _) => Err(failure),
+        (Ok(Played::Interrupted(signal)), _) if !plan.stays() => {
+            Err(Failure::Failed(anyhow::anyhow!("interrupted by {signal}")))
+        }
         (Ok(_), Ok(Ok(Err(error)))) => Err(Failure::Failed(error.into())),
         (Ok(_), Ok(Err(_)) | Err(_)) => Err(Failure::Failed(anyhow::anyhow!("the bot did not end in time"))),
-        (Ok(Answer::Finished), Ok(Ok(Ok(())))) => Ok(()),
-        (Ok(Answer::Failed), Ok(Ok(Ok(())))) => Err(Failure::Shown),
+        // Where nothing ends by itself, a signal is the way to end.
+        (Ok(Played::Through(Answer::Finished) | Played::Interrupted(_)), Ok(Ok(Ok(())))) => Ok(()),
+        (Ok(Played::Through(Answer::Failed)), Ok(Ok(Ok(())))) => Err(Failure::Shown),
     }
 }
 
@@ -289,4 +320,21 @@ fn guide(sandbox: &Sandbox) -> String {
          Stop with Ctrl-C.",
         page = sandbox.page(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_signal_ends_a_sandbox_that_stays_well() {
+        let interrupted = || Ok(Played::Interrupted("SIGINT".to_owned()));
+        let failed = Err(Failure::Failed(anyhow::anyhow!("the bot does not connect")));
+        assert!(matches!(outcome(&Plan::Stay, failed, Ok(Ok(Ok(())))), Err(Failure::Failed(_))));
+        assert!(outcome(&Plan::Stay, interrupted(), Ok(Ok(Ok(())))).is_ok());
+        let lines = Plan::Lines(vec!["hello".to_owned()]);
+        assert!(matches!(outcome(&lines, interrupted(), Ok(Ok(Ok(())))), Err(Failure::Failed(_))));
+        let judged = Ok(Played::Through(Answer::Failed));
+        assert!(matches!(outcome(&Plan::Stay, judged, Ok(Ok(Ok(())))), Err(Failure::Shown)));
+    }
 }

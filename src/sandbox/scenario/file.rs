@@ -39,6 +39,9 @@ const SETTINGS: &[&str] = &[
 pub const STATES: &[&str] =
     &["ready", "early", "refreshing", "expired", "cooling", "needs_login", "refused", "disabled", "unusable"];
 
+/// Ten years: further away, clocks overflow.
+const FARTHEST_SECS: i64 = 10 * 365 * 24 * 60 * 60;
+
 /// A crowd that a small machine still plays in seconds.
 const LARGEST_CROWD: u32 = 50;
 
@@ -102,7 +105,19 @@ fn usable(raw: RawScenario) -> Result<Scenario, Problem> {
         names.add(credential)?;
     }
     let before = deeds(&names, raw.before)?;
-    let steps = raw.steps.into_iter().map(|step| names.step(step)).collect::<Result<_, _>>()?;
+    let mut steps: Vec<Step> = Vec::new();
+    for raw in raw.steps {
+        let span = raw.span();
+        let step = names.step(raw)?;
+        let asked = step.said.is_some() || steps.iter().any(|earlier| earlier.said.is_some());
+        let waited = step.said.is_none() || step.wait != Wait::Nothing;
+        if step.expect.iter().any(Expectation::is_about_answers) && !(asked && waited) {
+            let problem =
+                "an answer is expected where none can be: nothing was said yet, or it is not waited for";
+            return Err(Problem(span, problem.to_owned()));
+        }
+        steps.push(step);
+    }
     let Names { credentials } = names;
     Ok(Scenario {
         title: raw.title,
@@ -155,6 +170,15 @@ impl Names {
             let file = file.unwrap_or_else(|| format!("{provider}-{short}.json"));
             if file.contains(['/', '\\']) || Path::new(&file).extension().is_none_or(|kind| kind != "json") {
                 return wrong(format!("file is a name that ends with .json, not {file:?}"));
+            }
+            let same = |other: &Credential| matches!(&other.kind, CredentialKind::Login { file: taken, .. } if *taken == file);
+            if self.credentials.iter().any(same) {
+                return wrong(format!("two logins have the file {file}; give one a `file` of its own"));
+            }
+            if expires_in_secs.is_some_and(|secs| !(-FARTHEST_SECS..=FARTHEST_SECS).contains(&secs)) {
+                return wrong(format!(
+                    "`expires_in_secs` is a number from -{FARTHEST_SECS} to {FARTHEST_SECS}"
+                ));
             }
             let kind = CredentialKind::Login {
                 file,
@@ -264,6 +288,9 @@ impl Names {
                 RawGatewayFault::Duplicate { events } => GatewayFault::Duplicate { events },
                 RawGatewayFault::WithholdAcks { heartbeats } => GatewayFault::WithholdAcks { heartbeats },
             }),
+            RawDeed::AdvanceMs(ms) if ms / 1000 > FARTHEST_SECS.unsigned_abs() => {
+                return Err(Problem(span, format!("`advance_ms` is at most {FARTHEST_SECS}000")));
+            }
             RawDeed::AdvanceMs(ms) => Deed::Advance(Duration::from_millis(ms)),
             RawDeed::Add(name) => Deed::Add(self.login(name, &span)?),
             RawDeed::Rotate(name) => Deed::Rotate(self.login(name, &span)?),

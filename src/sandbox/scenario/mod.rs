@@ -254,6 +254,27 @@ pub enum Expectation {
     Told(String),
 }
 
+impl Expectation {
+    /// Whether it is about the answers to what was said last.
+    #[must_use]
+    pub fn is_about_answers(&self) -> bool {
+        match self {
+            Self::AnswerContains(_)
+            | Self::AnswerLacks(_)
+            | Self::Answer(_)
+            | Self::AnsweredBy(_)
+            | Self::Messages(_) => true,
+            Self::TokenRequests(..)
+            | Self::Chats(..)
+            | Self::RateLimited(_)
+            | Self::Resumed(_)
+            | Self::State { .. }
+            | Self::Rests(_)
+            | Self::Told(_) => false,
+        }
+    }
+}
+
 /// How an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

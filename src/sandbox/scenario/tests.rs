@@ -145,6 +145,20 @@ fn a_mistake_has_its_line_and_says_what_would_be_right() {
             "[[credentials]]\nprovider = \"iflow\"\naccount = \"x\"\nfile = \"../x.json\"\n[[steps]]",
             "file is a name that ends with .json",
         ),
+        (
+            "[[credentials]]\nprovider = \"gemini_cli\"\naccount = \"ada@example.org\"\n[[steps]]",
+            "two logins have the file gemini_cli-ada.json",
+        ),
+        (
+            "[[credentials]]\nprovider = \"iflow\"\naccount = \"x\"\nexpires_in_secs = 9223372036854775807\n[[steps]]",
+            "`expires_in_secs` is a number from -315360000 to 315360000",
+        ),
+        ("[[steps]]\ndo = [{ advance_ms = 9223372036854775807 }]", "my.toml:9: `advance_ms` is at most"),
+        ("[[steps]]\nexpect = [{ answer_contains = \"x\" }]", "my.toml:8: an answer is expected where none"),
+        (
+            "[[steps]]\nsay = \"x\"\nwait = \"nothing\"\nexpect = [{ answer = \"finished\" }]",
+            "my.toml:8: an answer is expected where none",
+        ),
     ];
     for (lines, expected) in cases {
         let mistake = refused(lines);

@@ -106,10 +106,6 @@ pub(super) async fn play(mut stage: Stage<'_>, watched: Watched) -> Result<Answe
         }
     }
     stage.story.end(held, failed)?;
-    if watched == Watched::OnThePage {
-        print("\nThe page goes on: chat, break something. Stop with Ctrl-C.")?;
-        return std::future::pending().await;
-    }
     Ok(if failed == 0 { Answer::Finished } else { Answer::Failed })
 }
 
