@@ -333,10 +333,9 @@ pub(super) fn take_in(entry: &mut Entry, errand: &Errand, ended: &Ended, now: Da
 /// Whether nobody waits for it: such flights have bounded parallelism (P8).
 fn is_background(errand: &Errand) -> bool {
     match errand.cause() {
-        Some(RefreshCause::Early) => true,
+        // Besides early refreshes: the steps after a grant, and saves.
+        Some(RefreshCause::Early) | None => true,
         Some(RefreshCause::Demand | RefreshCause::Unauthorized | RefreshCause::Operator) => false,
-        // The steps after a grant, or a save.
-        None => true,
     }
 }
 

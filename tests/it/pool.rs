@@ -12,13 +12,13 @@ use cortana::{
     credential::Facts,
     fs::Step,
     oauth::RefreshError,
-    pool::{LeaseError, Outcome, PoolEvent, RefreshResult, Refused, Selector, State},
+    pool::{LeaseError, PoolEvent, RefreshResult, Refused, Selector, State},
 };
 use futures::future::join_all;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::support::pool::{Answer, QWEN, World, end, only, provider, put, qwen, unavailable, want};
+use crate::support::pool::{Answer, QWEN, World, only, provider, put, qwen, unavailable, want};
 
 const QWEN_A: &str = "qwen_a.json";
 
@@ -412,35 +412,6 @@ async fn facts_are_found_once_at_the_first_need_and_kept() {
         assert_eq!(lease.unwrap().facts.project_id.as_deref(), Some("fake-project-1"));
     }
     assert_eq!((world.endpoint.calls(), world.endpoint.after_grants.load(Ordering::SeqCst)), (0, 1));
-}
-
-#[tokio::test(start_paused = true)]
-async fn p39_logins_whose_project_is_not_known_yet_take_their_turns_too() {
-    let mut world = World::new();
-    for name in ["a", "b", "c"] {
-        let login = json!({
-            "access_token": format!("ya29.FAKE-{name}"), "refresh_token": format!("1//FAKE-{name}"),
-            "expires_at": world.now().timestamp() + 7200,
-        });
-        world.put(&format!("gemini_{name}.json"), &login);
-    }
-    *world.endpoint.facts.lock().unwrap() =
-        Ok(Facts { project_id: Some("fake-project-1".to_owned()), ..Facts::default() });
-    world.settings.watch = WatchMode::Off;
-    let process = world.bot().await;
-    sleep(Duration::from_secs(10)).await;
-    assert_eq!(
-        world.endpoint.after_grants.load(Ordering::SeqCst),
-        3,
-        "asked for once each, before anybody waits"
-    );
-    let wanted = want("gemini_cli", Duration::from_mins(1));
-    for _ in 0..6 {
-        process.pool.lease(&wanted).await.unwrap().complete(Outcome::Success);
-    }
-    let requests: Vec<_> = process.pool.snapshot().credentials.iter().map(|view| view.requests).collect();
-    assert_eq!(requests, [2, 2, 2]);
-    end(process).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,13 +1,21 @@
 //! What a lease is made of (P37), and conversations that stay with their credential (P38).
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use cortana::{
-    config::Strategy,
+    config::{Strategy, WatchMode},
+    credential::Facts,
     pool::{Lease, Lent, Outcome, State, Want},
 };
 
-use crate::support::pool::{World, quota, want};
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::support::pool::{World, end, quota, want};
 
 #[tokio::test(start_paused = true)]
 async fn p37_leases_share_what_they_lend_and_copy_no_text() {
@@ -78,4 +86,33 @@ async fn d23_other_settings_change_the_turns_and_neither_leases_nor_rests() {
     world.settings.named.truncate(1);
     process.pool.configure(&world.settings).await;
     assert_eq!(process.pool.snapshot().credentials.len(), 1, "what no variable names any longer goes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn p39_logins_whose_project_is_not_known_yet_take_their_turns_too() {
+    let mut world = World::new();
+    for name in ["a", "b", "c"] {
+        let login = json!({
+            "access_token": format!("ya29.FAKE-{name}"), "refresh_token": format!("1//FAKE-{name}"),
+            "expires_at": world.now().timestamp() + 7200,
+        });
+        world.put(&format!("gemini_{name}.json"), &login);
+    }
+    *world.endpoint.facts.lock().unwrap() =
+        Ok(Facts { project_id: Some("fake-project-1".to_owned()), ..Facts::default() });
+    world.settings.watch = WatchMode::Off;
+    let process = world.bot().await;
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(
+        world.endpoint.after_grants.load(Ordering::SeqCst),
+        3,
+        "asked for once each, before anybody waits"
+    );
+    let wanted = want("gemini_cli", Duration::from_mins(1));
+    for _ in 0..6 {
+        process.pool.lease(&wanted).await.unwrap().complete(Outcome::Success);
+    }
+    let requests: Vec<_> = process.pool.snapshot().credentials.iter().map(|view| view.requests).collect();
+    assert_eq!(requests, [2, 2, 2]);
+    end(process).await;
 }
