@@ -100,7 +100,7 @@ pub(super) enum Always {
     Always,
 }
 
-/// [`RestAction`] as TOML writes enums, so that a mistake inside has its line.
+/// `RestAction` as TOML writes enums, so that a mistake inside has its line.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum RawRestAction {
@@ -110,7 +110,7 @@ pub(super) enum RawRestAction {
     Hang,
 }
 
-/// The same of [`GatewayFault`].
+/// The same of `GatewayFault`.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum RawGatewayFault {
