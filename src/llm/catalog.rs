@@ -88,6 +88,7 @@ mod tests {
                 "qwen_code/coder-model",
                 "iflow/qwen3-coder-plus",
                 "gemini/gemini-2.5-pro",
+                "vertex/gemini-2.5-pro",
                 "anthropic/claude-sonnet-5",
                 "dashscope/qwen3-coder-plus",
                 "mistral/mistral-medium-latest",
@@ -96,6 +97,7 @@ mod tests {
                 "xai/grok-4.3",
                 "huggingface/openai/gpt-oss-120b",
                 "bedrock/openai.gpt-oss-120b-1:0",
+                "azure/gpt-5-mini",
                 "local/default",
             ]
         );
