@@ -349,15 +349,14 @@ fn user_agent(reader: &mut Reader<'_>, name: &str) -> Option<String> {
     None
 }
 
-/// Replaces the list of models; families of models that stay known stay known.
+/// Replaces the list of models; what is known of those that stay stays known.
 fn override_models(reader: &mut Reader<'_>, row: &mut Provider) {
     let ids = reader.list(&format!("{}_MODELS", row.id.variable_prefix()));
     let Some(first) = ids.first().cloned() else { return };
-    let family =
-        |id: &str| row.models.iter().find(|model| model.id == id).and_then(|model| model.family.clone());
+    let known = |id: String| row.model(&id).cloned().unwrap_or_else(|| Model::named(id));
     let mut seen = std::collections::BTreeSet::new();
     let ids = ids.into_iter().filter(|id| seen.insert(id.clone()));
-    let models: Vec<Model> = ids.map(|id| Model { family: family(&id), id }).collect();
+    let models: Vec<Model> = ids.map(known).collect();
     if !models.iter().any(|model| model.id == row.default_model) {
         row.default_model = first;
     }

@@ -5,13 +5,15 @@
 
 mod catalog;
 mod lifecycle;
+mod model;
 mod own;
 mod spec;
 
 pub use catalog::{Catalog, CatalogError};
 pub use lifecycle::{Lifecycle, Terms};
+pub use model::{Model, ModelRef};
 pub use own::own;
 pub use spec::{
-    AfterGrant, ChatAuth, ClientAuth, Envelope, ErrorStyle, GrantKind, InvalidProviderId, LoginKind, Model,
-    ModelRef, OAuthClient, OAuthSpec, Provider, ProviderId, Quirks, RateLimitScope, Wire,
+    AfterGrant, ChatAuth, ClientAuth, Envelope, ErrorStyle, GrantKind, InvalidProviderId, LoginKind,
+    OAuthClient, OAuthSpec, Provider, ProviderId, Quirks, RateLimitScope, Wire,
 };

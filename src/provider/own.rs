@@ -178,7 +178,7 @@ impl OwnRow {
 impl OwnModel {
     fn into_model(self) -> Model {
         match self {
-            Self::Name(id) => Model { id, family: None },
+            Self::Name(id) => Model::named(id),
             Self::Whole(model) => model,
         }
     }

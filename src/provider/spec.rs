@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Lifecycle, Terms};
+use super::{Lifecycle, Model, Terms};
 use crate::secret::Secret;
 
 /// A provider's id: lower case, digits and `_`, for example `gemini_cli`.
@@ -27,7 +27,7 @@ impl ProviderId {
 /// The text is no provider id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no provider id: lower-case letters, digits and `_`, starting with a letter, 32 at most")]
-pub struct InvalidProviderId(String);
+pub struct InvalidProviderId(pub(super) String);
 
 impl FromStr for ProviderId {
     type Err = InvalidProviderId;
@@ -63,33 +63,6 @@ impl Serialize for ProviderId {
 impl<'de> Deserialize<'de> for ProviderId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// `provider/model`, as in `DEFAULT_MODEL`. The model's own name may contain further slashes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ModelRef {
-    /// Who serves it.
-    pub provider: ProviderId,
-    /// The provider's own name for it.
-    pub model: String,
-}
-
-impl fmt::Display for ModelRef {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}", self.provider, self.model)
-    }
-}
-
-impl FromStr for ModelRef {
-    type Err = InvalidProviderId;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (provider, model) = text.split_once('/').ok_or_else(|| InvalidProviderId(text.to_owned()))?;
-        if model.trim().is_empty() {
-            return Err(InvalidProviderId(text.to_owned()));
-        }
-        Ok(Self { provider: provider.parse()?, model: model.trim().to_owned() })
     }
 }
 
@@ -289,17 +262,6 @@ impl OAuthSpec {
     }
 }
 
-/// A model in a provider's row.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Model {
-    /// The provider's own name.
-    pub id: String,
-    /// What it is an equivalent of elsewhere, for failover between providers: `gemini-2.5-pro`, `qwen3-coder-plus`.
-    #[serde(default)]
-    pub family: Option<String>,
-}
-
 /// Small departures of one provider from its wire.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -433,9 +395,20 @@ impl Provider {
                 .is_some_and(|host| self.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)))
     }
 
+    /// A model of the row.
+    pub fn model(&self, id: &str) -> Option<&Model> {
+        self.models.iter().find(|model| model.id == id)
+    }
+
+    /// Whether a model is shown pictures: as its row says, and where none says so, as that of the default model does.
+    pub fn sees_images(&self, model: &str) -> bool {
+        let said = |id: &str| self.model(id).and_then(|model| model.images);
+        said(model).or_else(|| said(&self.default_model)).unwrap_or(false)
+    }
+
     /// The model of this provider that stands for `model` of another: the same id, or one of the same family.
     pub fn equivalent(&self, model: &str, family: Option<&str>) -> Option<&Model> {
-        self.models.iter().find(|known| known.id == model).or_else(|| {
+        self.model(model).or_else(|| {
             let family = family?;
             self.models.iter().find(|known| known.family.as_deref() == Some(family))
         })
