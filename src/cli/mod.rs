@@ -20,6 +20,7 @@ mod sandbox;
 mod select;
 mod status;
 mod token;
+mod verdict;
 
 use std::{path::Path, process::ExitCode};
 

@@ -10,6 +10,7 @@ use super::{
     failure::Failure,
     one_shot,
     output::{print, print_json},
+    verdict::Verdict,
 };
 use crate::{
     clock::{self, SystemClock},
@@ -28,15 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SHOWN: usize = 80;
 /// Models that a line names at most.
 const NAMED: usize = 5;
-
-/// How a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Verdict {
-    Pass,
-    Warn,
-    Fail,
-}
 
 /// One step and what was found.
 #[derive(Debug, Serialize)]
@@ -260,12 +252,9 @@ async fn chat(walk: &mut Walk, row: &Provider, model: &str, llm: &Llm) {
 
 fn show(walk: &Walk) -> Result<(), Failure> {
     for Step { word, verdict, found } in &walk.steps {
-        let mark = match verdict {
-            Verdict::Pass => "✅",
-            Verdict::Warn => "⚠️ ",
-            Verdict::Fail => "❌",
-        };
-        print(&format!("{mark} {word:<10} {found}"))?;
+        // The sign of a warning is drawn over the space behind it.
+        let space = if *verdict == Verdict::Warn { "  " } else { " " };
+        print(&format!("{}{space}{word:<10} {found}", verdict.sign()))?;
     }
     Ok(())
 }

@@ -91,6 +91,9 @@ fn shown_message(state: &State, message: &Message) -> String {
     for attachment in &message.attachments {
         line("", &format!("📎 {} ({} bytes)", attachment.filename, attachment.size));
     }
+    for menu in message.menus() {
+        line("", &menu.shown());
+    }
     let buttons: Vec<String> = message
         .buttons()
         .iter()

@@ -3,35 +3,23 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use cortana::{
-    app::build_pool,
-    clock::{self, SystemClock},
-    config::{MapSource, Settings, load},
-    http::{Http, Reach},
-    llm::{ChatEvent, ChatRequest, Finish, Llm, LlmParts, Message, Role, Usage},
-    pool::{Background, Pool, State},
+    clock,
+    config::MapSource,
+    llm::{ChatEvent, ChatRequest, Finish, Message, Role, Usage},
+    pool::State,
     provider::{Catalog, ModelRef},
     sandbox::vendor::{Act, Fault, Hint, Kind, Reply, Vendors},
-    shutdown::Shutdown,
-    telemetry::metrics::Metrics,
 };
 use futures::StreamExt;
 use serde_json::Value;
 
-use crate::support::vendors::Served;
+use crate::support::{
+    talking::{self, put},
+    vendors::Served,
+};
 
 /// A bot without Discord that has nothing but keys.
-struct Bot {
-    llm: Llm,
-    pool: Pool,
-    shutdown: Shutdown,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Bot {
-    fn drop(&mut self) {
-        self.shutdown.begin();
-    }
-}
+struct Bot(talking::Bot);
 
 /// What came of one question.
 #[derive(Debug, PartialEq)]
@@ -59,21 +47,7 @@ impl Bot {
         for (name, value) in variables {
             source.set(*name, *value);
         }
-        let mut settings: Settings = load(&source).expect("a good configuration");
-        settings.http.reach = Reach::LoopbackOnly;
-        let shutdown = Shutdown::new();
-        let pool =
-            build_pool(&settings, Background::Off, &Metrics::default(), &shutdown).await.expect("a pool");
-        let llm = Llm::new(LlmParts {
-            settings: settings.chat.clone(),
-            providers: Arc::clone(&settings.providers),
-            pool: pool.clone(),
-            http: Http::new(&settings.http).expect("a client"),
-            clock: Arc::new(SystemClock),
-            metrics: Metrics::default(),
-            shutdown: shutdown.clone(),
-        });
-        Self { llm, pool, shutdown, _folder: folder }
+        Self(talking::Bot::configured(source, Arc::new(folder)).await)
     }
 
     async fn ask(&self, model: &str) -> Result<Said, String> {
@@ -90,7 +64,7 @@ impl Bot {
             conversation: "channel-1".to_owned(),
             received_at: clock::instant(),
         };
-        let mut events = self.llm.chat(request);
+        let mut events = self.0.llm().chat(request);
         let (mut text, mut reasoned) = (String::new(), false);
         while let Some(event) = events.next().await {
             match event {
@@ -107,7 +81,7 @@ impl Bot {
     }
 
     fn states(&self) -> Vec<State> {
-        self.pool.snapshot().credentials.iter().map(|view| view.state).collect()
+        self.0.snapshot().credentials.iter().map(|view| view.state).collect()
     }
 }
 
@@ -207,11 +181,6 @@ async fn one_conversation_is_asked_alike_on_all_four_wires() {
     let turn = |role: &str, text: &str| (role.to_owned(), text.to_owned());
     let expected = vec![turn("user", "Hello\n\nthere"), turn("model", "Hi!"), turn("user", "What is 🦀?")];
     assert_eq!(asked, vec![("Be kind.".to_owned(), expected); 4]);
-}
-
-#[expect(clippy::disallowed_methods, reason = "the vendor's own program writes this file, not the bot")]
-fn put(path: &std::path::Path, content: &Value) {
-    std::fs::write(path, content.to_string()).expect("written");
 }
 
 #[tokio::test]

@@ -12,24 +12,13 @@ use super::{
     failure::Failure,
     one_shot,
     output::{print, print_json},
+    verdict::Verdict,
 };
 use crate::{
     config::Settings,
     pool,
     storage::{Health, OnDamage, Storage},
 };
-
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Verdict {
-    /// In order.
-    Pass,
-    /// Works, but an operator should know.
-    Warn,
-    /// Does not work.
-    Fail,
-}
 
 /// One check's result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -148,10 +137,11 @@ fn lines(report: &Report) -> String {
     let mut lines = Vec::new();
     for finding in &report.findings {
         let word = match finding.verdict {
-            Verdict::Pass => "✅ Pass",
-            Verdict::Warn => "⚠️ Warn",
-            Verdict::Fail => "❌ Fail",
+            Verdict::Pass => "Pass",
+            Verdict::Warn => "Warn",
+            Verdict::Fail => "Fail",
         };
+        let word = format!("{} {word}", finding.verdict.sign());
         let subject = finding.subject.as_ref().map_or_else(String::new, |subject| format!(" {subject}"));
         lines.push(format!("{word}  {}{subject}: {}", finding.check, finding.found));
         lines.extend(finding.remedy.iter().map(|remedy| format!("         → {remedy}")));

@@ -164,6 +164,10 @@ fn shown(sandbox: &Sandbox, message: &Message) -> String {
         text.push_str("\n[file] ");
         text.push_str(&attachment.filename);
     }
+    for menu in message.menus() {
+        text.push('\n');
+        text.push_str(&menu.shown());
+    }
     let buttons: Vec<String> = message.buttons().iter().map(|button| format!("[{}]", button.label)).collect();
     if !buttons.is_empty() {
         text.push('\n');

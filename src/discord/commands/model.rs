@@ -127,17 +127,15 @@ pub(super) async fn model(
     if !demand_served(ctx, &interaction).await? {
         return Ok(());
     }
-    let (bot, chooser, layer) = (ctx.framework.user_data, Chooser::of(ctx), For::layer(whom));
+    let bot = ctx.framework.user_data;
     let Some(text) = model else {
-        let applied = bot.applied(&chooser.spot).await;
-        let body = Picker { layer, provider: None, page: 0 }.body(bot, &chooser.spot, &applied, "");
+        let (spot, layer) = (Chooser::of(ctx).spot, For::layer(whom));
+        let applied = bot.applied(&spot).await;
+        let body = Picker { layer, provider: None, page: 0 }.body(bot, &spot, &applied, "");
         return Ok(interaction.edit(bot, body).await?);
     };
-    let said = match wanted(&text, |text| offers::named(bot, text).map(Choice::Model)) {
-        Ok(choice) => choose(bot, &chooser, layer, choice).await,
-        Err(sentence) => sentence,
-    };
-    answer(ctx, &interaction, &said).await
+    let choice = wanted(&text, |text| offers::named(bot, text).map(Choice::Model));
+    typed(ctx, &interaction, whom, choice).await
 }
 
 /// Choose the provider whose default model answers
@@ -155,12 +153,23 @@ pub(super) async fn provider(
     if !demand_served(ctx, &interaction).await? {
         return Ok(());
     }
-    let (bot, chooser) = (ctx.framework.user_data, Chooser::of(ctx));
-    let said = match wanted(&provider, |text| offers::named_provider(bot, text).map(Choice::Provider)) {
-        Ok(choice) => choose(bot, &chooser, For::layer(whom), choice).await,
+    let bot = ctx.framework.user_data;
+    let choice = wanted(&provider, |text| offers::named_provider(bot, text).map(Choice::Provider));
+    typed(ctx, &interaction, whom, choice).await
+}
+
+/// Carries out what was typed, or says why it cannot be.
+async fn typed(
+    ctx: Context<'_>,
+    interaction: &Interaction,
+    whom: Option<For>,
+    choice: Result<Option<Choice>, String>,
+) -> Result<(), CommandError> {
+    let said = match choice {
+        Ok(choice) => choose(ctx.framework.user_data, &Chooser::of(ctx), For::layer(whom), choice).await,
         Err(sentence) => sentence,
     };
-    answer(ctx, &interaction, &said).await
+    answer(ctx, interaction, &said).await
 }
 
 /// List the models that you can choose
@@ -237,11 +246,15 @@ async fn choose(bot: &Bot, chooser: &Chooser, layer: Layer, choice: Option<Choic
         choice = choice.as_ref().map(ToString::to_string),
         "Somebody chose a model"
     );
-    let done = choice.as_ref().map_or_else(
-        || format!("✅ There is no choice for {} any more.", layer.for_whom()),
-        |choice| format!("✅ Chose `{choice}` for {}.", layer.for_whom()),
-    );
-    format!("{done} {}", standing(bot, &bot.applied(spot).await))
+    let applied = bot.applied(spot).await;
+    let whom = layer.for_whom();
+    match choice {
+        Some(Choice::Model(chosen)) if applied.model == Some((chosen.clone(), layer)) => {
+            format!("✅ Chose `{chosen}` for {whom}. It answers you here from now on.")
+        }
+        Some(choice) => format!("✅ Chose `{choice}` for {whom}. {}", standing(bot, &applied)),
+        None => format!("✅ There is no choice for {whom} any more. {}", standing(bot, &applied)),
+    }
 }
 
 /// What a component of the picker does.

@@ -126,12 +126,29 @@ pub struct Button {
 pub struct Menu {
     /// What a choice sends.
     pub custom_id: String,
+    /// What stands on it while nothing is chosen.
+    pub placeholder: String,
+    /// The labels of what is chosen.
+    pub chosen: Vec<String>,
     /// What can be chosen.
     pub values: Vec<String>,
     /// How many of them a choice has.
     pub takes: RangeInclusive<usize>,
     /// Whether it can be used.
     pub enabled: bool,
+}
+
+impl Menu {
+    /// The menu as a line shows it: `[Provider: Gemini CLI ▾]`.
+    pub fn shown(&self) -> String {
+        let Self { placeholder, chosen, .. } = self;
+        let text = match (placeholder.is_empty(), chosen.is_empty()) {
+            (_, true) => placeholder.clone(),
+            (true, false) => chosen.join(", "),
+            (false, false) => format!("{placeholder}: {}", chosen.join(", ")),
+        };
+        if self.enabled { format!("[{text} ▾]") } else { format!("[{text} ▾, disabled]") }
+    }
 }
 
 impl Message {
@@ -176,16 +193,18 @@ impl Message {
                 .and_then(|number| usize::try_from(number).ok())
                 .unwrap_or(1)
         };
+        let is_chosen = |option: &&Value| option.get("default").and_then(Value::as_bool) == Some(true);
         self.of_type(3)
-            .map(|menu| Menu {
-                custom_id: text(menu, "custom_id"),
-                takes: number(menu, "min_values")..=number(menu, "max_values"),
-                values: menu
-                    .get("options")
-                    .and_then(Value::as_array)
-                    .map(|options| options.iter().map(|option| text(option, "value")).collect())
-                    .unwrap_or_default(),
-                enabled: menu.get("disabled").and_then(Value::as_bool) != Some(true),
+            .map(|menu| {
+                let options = menu.get("options").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+                Menu {
+                    custom_id: text(menu, "custom_id"),
+                    placeholder: text(menu, "placeholder"),
+                    chosen: options.iter().filter(is_chosen).map(|option| text(option, "label")).collect(),
+                    takes: number(menu, "min_values")..=number(menu, "max_values"),
+                    values: options.iter().map(|option| text(option, "value")).collect(),
+                    enabled: menu.get("disabled").and_then(Value::as_bool) != Some(true),
+                }
             })
             .collect()
     }

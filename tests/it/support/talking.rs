@@ -102,6 +102,11 @@ impl Bot {
         Err("the stream ended without an end".to_owned())
     }
 
+    /// The models.
+    pub(crate) fn llm(&self) -> &Llm {
+        &self.llm
+    }
+
     /// The pool, as status shows it.
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.pool.snapshot()
