@@ -25,7 +25,7 @@ pub use listing::ListError;
 pub use request::{ChatRequest, Message, Role};
 
 use crate::{
-    clock::Clock, config::ChatSettings, http::Http, pool::Pool, provider::Catalog, shutdown::Shutdown,
+    clock::Clock, config::ChatSettings, http::Http, pool::Pool, provider::{Catalog, ModelRef}, shutdown::Shutdown,
     telemetry::metrics::Metrics,
 };
 
@@ -73,6 +73,12 @@ impl Llm {
     /// Runs one chat. The stream ends after [`ChatEvent::Finished`] or after one failure.
     pub fn chat(&self, request: ChatRequest) -> ChatStream {
         failover::stream(self.parts(), request)
+    }
+
+    /// The tokens that a model reads at most, question and history together; `None`: neither its row nor its provider's
+    /// list says so.
+    pub fn context_of(&self, model: &ModelRef) -> Option<u32> {
+        self.parts().providers.get(&model.provider)?.model(&model.model)?.context
     }
 
     fn parts(&self) -> Arc<LlmParts> {
