@@ -25,7 +25,12 @@ pub use listing::ListError;
 pub use request::{ChatRequest, Message, Role};
 
 use crate::{
-    clock::Clock, config::ChatSettings, http::Http, pool::Pool, provider::{Catalog, ModelRef}, shutdown::Shutdown,
+    clock::Clock,
+    config::ChatSettings,
+    http::Http,
+    pool::Pool,
+    provider::{Catalog, ModelRef},
+    shutdown::Shutdown,
     telemetry::metrics::Metrics,
 };
 
