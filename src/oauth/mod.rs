@@ -52,6 +52,13 @@ pub trait Refresh: Send + Sync {
         known: &Facts,
     ) -> Result<Facts, RefreshError>;
 
+    /// Whose a token is, asked of the provider: an e-mail address or a name. `None` where the provider does not say. What
+    /// fails here says nothing about the token.
+    async fn account(&self, provider: &Provider, access: &Secret) -> Result<Option<String>, RefreshError> {
+        let (_, _) = (provider, access);
+        Ok(None)
+    }
+
     /// How long one token request may take; lock waits are derived from it (P2).
     fn timeout(&self) -> Duration {
         Duration::from_secs(15)

@@ -189,6 +189,10 @@ impl Refresh for HttpRefresh {
         vendor::after_grant(self, provider, access, known).await
     }
 
+    async fn account(&self, provider: &Provider, access: &Secret) -> Result<Option<String>, RefreshError> {
+        vendor::userinfo::account(self, provider, access).await
+    }
+
     fn timeout(&self) -> Duration {
         self.limits.request
     }

@@ -50,6 +50,10 @@ impl Refresh for Counted {
         self.refresh.after_grant(provider, access, known).await
     }
 
+    async fn account(&self, provider: &Provider, access: &Secret) -> Result<Option<String>, RefreshError> {
+        self.refresh.account(provider, access).await
+    }
+
     fn timeout(&self) -> Duration {
         self.refresh.timeout()
     }

@@ -248,6 +248,8 @@ mod tests {
                 "{}: no secret ships",
                 row.id
             );
+            let userinfo = row.oauth().and_then(|spec| spec.userinfo_endpoint.as_ref());
+            assert!(userinfo.is_none_or(|url| row.allows_url(url)), "{}: it is sent a token", row.id);
         }
     }
 

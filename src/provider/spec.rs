@@ -245,6 +245,9 @@ impl OAuthSpec {
     /// `http://127.0.0.1:9/iflow/oauth/token` moves `https://iflow.cn/api/oauth/getUserInfo` to
     /// `http://127.0.0.1:9/iflow/api/oauth/getUserInfo`. An address that does not end with the built-in path lends
     /// its origin alone.
+    ///
+    /// Endpoints of another origin stay, unless the new address is on this machine: what an emulator grants must not be
+    /// shown to the real service, and a person must not log in there for it.
     pub fn override_token_endpoint(&mut self, endpoint: Url) {
         let built_in = std::mem::replace(&mut self.token_endpoint, endpoint);
         self.token_endpoint_overridden = true;
@@ -252,7 +255,7 @@ impl OAuthSpec {
         let neighbours =
             [&mut self.authorize_endpoint, &mut self.device_endpoint, &mut self.userinfo_endpoint];
         for neighbour in neighbours.into_iter().flatten() {
-            if neighbour.origin() == built_in.origin() {
+            if neighbour.origin() == built_in.origin() || crate::http::is_loopback(&self.token_endpoint) {
                 let mut moved = self.token_endpoint.clone();
                 moved.set_path(&format!("{prefix}{}", neighbour.path()));
                 moved.set_query(neighbour.query());
@@ -452,9 +455,13 @@ mod tests {
     }
 
     #[test]
-    fn endpoints_of_another_origin_stay() {
-        let gemini = moved("gemini_cli", "http://127.0.0.1:9/vendors/gemini_cli/token");
+    fn endpoints_of_another_origin_stay_unless_all_is_emulated() {
+        let gemini = moved("gemini_cli", "https://proxy.example/google/token");
         assert_eq!(text(gemini.userinfo_endpoint.as_ref()), "https://www.googleapis.com/oauth2/v2/userinfo");
         assert_eq!(text(gemini.authorize_endpoint.as_ref()), "https://accounts.google.com/o/oauth2/v2/auth");
+        let gemini = moved("gemini_cli", "http://127.0.0.1:9/vendors/gemini_cli/token");
+        let emulated = "http://127.0.0.1:9/vendors/gemini_cli";
+        assert_eq!(text(gemini.userinfo_endpoint.as_ref()), format!("{emulated}/oauth2/v2/userinfo"));
+        assert_eq!(text(gemini.authorize_endpoint.as_ref()), format!("{emulated}/o/oauth2/v2/auth"));
     }
 }

@@ -356,3 +356,28 @@ async fn qwen_and_key_providers_have_no_step() {
     }
     assert_eq!(served.vendors.requests(), []);
 }
+
+#[tokio::test]
+async fn whose_a_token_is_is_asked_of_the_providers_own_endpoint() {
+    for id in ["gemini_cli", "antigravity"] {
+        let account = Account::of(id, Standing::BringsProject).await;
+        let token = Secret::new(account.minted.access.clone());
+        assert_eq!(
+            exchange().account(&account.provider, &token).await,
+            Ok(Some("a@example.com".to_owned())),
+            "{id}"
+        );
+        let requests = account.requests();
+        assert_eq!(requests.len(), 1, "{id}");
+        assert!(requests[0].path.ends_with("/oauth2/v2/userinfo"), "{}", requests[0].path);
+        assert_eq!(
+            exchange().account(&account.provider, &Secret::new("ya29.FAKE-unknown")).await,
+            Err(RefreshError::Unknown { problem: "userinfo: HTTP 401".to_owned() }),
+            "{id}"
+        );
+    }
+    let served = Served::start().await;
+    let iflow = served.provider("iflow");
+    assert_eq!(exchange().account(&iflow, &Secret::new("FAKE")).await, Ok(None), "its key comes from there");
+    assert_eq!(served.vendors.requests(), []);
+}

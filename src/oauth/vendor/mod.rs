@@ -4,6 +4,7 @@ mod code_assist_refusal;
 mod google;
 mod iflow;
 pub(super) mod qwen;
+pub(super) mod userinfo;
 
 use super::{HttpRefresh, RefreshError};
 use crate::{
