@@ -71,6 +71,8 @@ fn check_addresses(row: &mut Provider, hosts: &HttpHosts) -> Result<(), String> 
     let others = [
         ("oauth.authorize_endpoint", &mut spec.authorize_endpoint),
         ("oauth.device_endpoint", &mut spec.device_endpoint),
+        ("oauth.userinfo_endpoint", &mut spec.userinfo_endpoint),
+        ("oauth.revoke_endpoint", &mut spec.revoke_endpoint),
     ];
     for (key, endpoint) in others {
         if let Some(url) = endpoint {

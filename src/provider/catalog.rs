@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    AfterGrant, ChatAuth, ClientAuth, ErrorStyle, GrantKind, Lifecycle, LoginKind, Model, OAuthSpec,
+    AfterGrant, ChatAuth, ClientAuth, Consent, ErrorStyle, GrantKind, Lifecycle, LoginKind, Model, OAuthSpec,
     Provider, ProviderId, Quirks, RateLimitScope, Terms, Wire,
 };
 
@@ -130,6 +130,10 @@ struct OAuthRow {
     #[serde(default)]
     userinfo_endpoint: Option<Url>,
     #[serde(default)]
+    revoke_endpoint: Option<Url>,
+    #[serde(default)]
+    consent: Consent,
+    #[serde(default)]
     grant: GrantKind,
     client_auth: ClientAuth,
     #[serde(default)]
@@ -173,6 +177,8 @@ impl Row {
                 authorize_endpoint: row.authorize_endpoint,
                 device_endpoint: row.device_endpoint,
                 userinfo_endpoint: row.userinfo_endpoint,
+                revoke_endpoint: row.revoke_endpoint,
+                consent: row.consent,
                 grant: row.grant,
                 client_auth: row.client_auth,
                 client_id: row.client_id,
@@ -243,6 +249,7 @@ mod tests {
         for row in catalog.iter() {
             let is_safe = |base: &Url| base.scheme() == "https" || crate::http::is_loopback(base);
             assert!(row.api_bases.iter().all(is_safe), "{}", row.id);
+            assert_eq!(row.oauth().map_or(Ok(()), |spec| spec.consent.check()), Ok(()), "{}", row.id);
             assert!(
                 row.oauth().is_none_or(|spec| spec.client_secret.is_none()),
                 "{}: no secret ships",

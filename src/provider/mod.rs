@@ -4,12 +4,14 @@
 //! without `_` wherever they mean something.
 
 mod catalog;
+mod consent;
 mod lifecycle;
 mod model;
 mod own;
 mod spec;
 
 pub use catalog::{Catalog, CatalogError};
+pub use consent::{Consent, Pkce};
 pub use lifecycle::{Lifecycle, Terms};
 pub use model::{Model, ModelRef};
 pub use own::own;

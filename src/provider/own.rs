@@ -7,7 +7,7 @@ use toml::Table;
 use url::Url;
 
 use super::{
-    AfterGrant, Catalog, ChatAuth, ClientAuth, ErrorStyle, GrantKind, LoginKind, Model, OAuthSpec, Provider,
+    AfterGrant, Catalog, ChatAuth, ClientAuth, Consent, ErrorStyle, GrantKind, LoginKind, Model, OAuthSpec, Provider,
     ProviderId, Quirks, RateLimitScope, Wire,
 };
 
@@ -66,6 +66,10 @@ struct OwnOAuth {
     token_endpoint: Url,
     authorize_endpoint: Option<Url>,
     device_endpoint: Option<Url>,
+    userinfo_endpoint: Option<Url>,
+    revoke_endpoint: Option<Url>,
+    #[serde(default)]
+    consent: Consent,
     #[serde(default)]
     grant: GrantKind,
     client_auth: ClientAuth,
@@ -120,6 +124,7 @@ impl OwnRow {
             Some(OwnAuth::XApiKey) => ChatAuth::XApiKey,
             Some(OwnAuth::GoogApiKey) => ChatAuth::GoogApiKey,
         };
+        self.oauth.as_ref().map_or(Ok(()), |oauth| oauth.consent.check()).map_err(|told| format!("oauth.{told}"))?;
         let models: Vec<Model> = self.models.into_iter().map(OwnModel::into_model).collect();
         let Some(first) = models.first() else {
             return Err("models is empty; name at least one, the default first".to_owned());
@@ -192,7 +197,9 @@ impl OwnOAuth {
             former_token_endpoints: Vec::new(),
             authorize_endpoint: self.authorize_endpoint,
             device_endpoint: self.device_endpoint,
-            userinfo_endpoint: None,
+            userinfo_endpoint: self.userinfo_endpoint,
+            revoke_endpoint: self.revoke_endpoint,
+            consent: self.consent,
             grant: self.grant,
             client_auth: self.client_auth,
             client_id: self.client_id,
@@ -281,6 +288,10 @@ mod tests {
             ("headers = { Authorization = \"canary\" }", "is the bot's to set"),
             ("headers = { X-Key = \"caf\u{e9}\" }", "printable ASCII"),
             ("[oauth]\ntoken_endpoint = \"https://id.example/token\"", "missing field `client_auth`"),
+            (
+                "[oauth]\ntoken_endpoint = \"https://id.example/token\"\nclient_auth = \"form\"\nconsent.redirect = \"https://id.example/\"",
+                "oauth.consent.redirect",
+            ),
             (
                 "[oauth]\ntoken_endpoint = \"https://id.example/token\"\nclient_auth = \"form\"\nclient_secret = \"canary\"",
                 "unknown field `client_secret`",

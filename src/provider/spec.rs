@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Lifecycle, Model, Terms};
+use super::{Consent, Lifecycle, Model, Terms};
 use crate::secret::Secret;
 
 /// A provider's id: lower case, digits and `_`, for example `gemini_cli`.
@@ -208,6 +208,10 @@ pub struct OAuthSpec {
     pub device_endpoint: Option<Url>,
     /// Where an after-grant step asks who the account is (iFlow's key, Google's e-mail).
     pub userinfo_endpoint: Option<Url>,
+    /// Where a token is given back (RFC 7009).
+    pub revoke_endpoint: Option<Url>,
+    /// How a person's consent is asked for.
+    pub consent: Consent,
     /// What a new token is asked for with.
     pub grant: GrantKind,
     /// How the client identifies itself.
@@ -252,8 +256,12 @@ impl OAuthSpec {
         let built_in = std::mem::replace(&mut self.token_endpoint, endpoint);
         self.token_endpoint_overridden = true;
         let prefix = self.token_endpoint.path().strip_suffix(built_in.path()).unwrap_or_default().to_owned();
-        let neighbours =
-            [&mut self.authorize_endpoint, &mut self.device_endpoint, &mut self.userinfo_endpoint];
+        let neighbours = [
+            &mut self.authorize_endpoint,
+            &mut self.device_endpoint,
+            &mut self.userinfo_endpoint,
+            &mut self.revoke_endpoint,
+        ];
         for neighbour in neighbours.into_iter().flatten() {
             if neighbour.origin() == built_in.origin() || crate::http::is_loopback(&self.token_endpoint) {
                 let mut moved = self.token_endpoint.clone();
@@ -462,6 +470,7 @@ mod tests {
         let gemini = moved("gemini_cli", "http://127.0.0.1:9/vendors/gemini_cli/token");
         let emulated = "http://127.0.0.1:9/vendors/gemini_cli";
         assert_eq!(text(gemini.userinfo_endpoint.as_ref()), format!("{emulated}/oauth2/v2/userinfo"));
+        assert_eq!(text(gemini.revoke_endpoint.as_ref()), format!("{emulated}/revoke"));
         assert_eq!(text(gemini.authorize_endpoint.as_ref()), format!("{emulated}/o/oauth2/v2/auth"));
     }
 }
