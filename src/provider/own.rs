@@ -7,8 +7,8 @@ use toml::Table;
 use url::Url;
 
 use super::{
-    AfterGrant, Catalog, ChatAuth, ClientAuth, Consent, ErrorStyle, GrantKind, LoginKind, Model, OAuthSpec, Provider,
-    ProviderId, Quirks, RateLimitScope, Wire,
+    AfterGrant, Catalog, ChatAuth, ClientAuth, Consent, ErrorStyle, GrantKind, LoginKind, Model, OAuthSpec,
+    Provider, ProviderId, Quirks, RateLimitScope, Wire,
 };
 
 /// Names whose variables mean something else.
@@ -124,7 +124,10 @@ impl OwnRow {
             Some(OwnAuth::XApiKey) => ChatAuth::XApiKey,
             Some(OwnAuth::GoogApiKey) => ChatAuth::GoogApiKey,
         };
-        self.oauth.as_ref().map_or(Ok(()), |oauth| oauth.consent.check()).map_err(|told| format!("oauth.{told}"))?;
+        self.oauth
+            .as_ref()
+            .map_or(Ok(()), |oauth| oauth.consent.check())
+            .map_err(|told| format!("oauth.{told}"))?;
         let models: Vec<Model> = self.models.into_iter().map(OwnModel::into_model).collect();
         let Some(first) = models.first() else {
             return Err("models is empty; name at least one, the default first".to_owned());
