@@ -2,7 +2,10 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::turn::Turn;
+use super::{
+    file::{Content, File, PICTURE_TOKENS, Unread},
+    turn::Turn,
+};
 
 /// What a turn costs beside its text: role, label, separators.
 const TURN_OVERHEAD: usize = 8;
@@ -33,8 +36,17 @@ pub fn estimate(text: &str) -> usize {
 }
 
 fn cost(turn: &Turn) -> usize {
-    let files: usize = turn.files.iter().map(|file| estimate(&file.text) + TURN_OVERHEAD).sum();
+    let files: usize = turn.files.iter().map(cost_of_file).sum();
     estimate(&turn.text) + files + TURN_OVERHEAD
+}
+
+fn cost_of_file(file: &File) -> usize {
+    TURN_OVERHEAD
+        + match &file.content {
+            Content::Text(text) => estimate(text),
+            Content::Picture(_) => PICTURE_TOKENS,
+            Content::Offered(_) | Content::Unread(_) => 0,
+        }
 }
 
 impl Budget {
@@ -60,10 +72,16 @@ impl Budget {
         turn.text = first_tokens(&turn.text, left);
         left = left.saturating_sub(estimate(&turn.text));
         turn.files.retain_mut(|file| {
-            left = left.saturating_sub(TURN_OVERHEAD);
-            file.text = first_tokens(&file.text, left);
-            left = left.saturating_sub(estimate(&file.text));
-            !file.text.is_empty()
+            let Some(room) = left.checked_sub(TURN_OVERHEAD) else { return false };
+            match &mut file.content {
+                Content::Text(text) => *text = first_tokens(text, room),
+                Content::Picture(_) if room < PICTURE_TOKENS => {
+                    file.content = Content::Unread(Unread::NoRoom);
+                }
+                Content::Picture(_) | Content::Offered(_) | Content::Unread(_) => {}
+            }
+            left = left.saturating_sub(cost_of_file(file));
+            !matches!(&file.content, Content::Text(text) if text.is_empty())
         });
         turn
     }

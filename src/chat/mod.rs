@@ -5,6 +5,7 @@
 mod answer;
 mod budget;
 mod conversation;
+mod file;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
@@ -20,10 +21,11 @@ mod turn;
 pub use answer::{Answer, MOST_MESSAGES, without_file};
 pub use budget::{Budget, estimate};
 pub use conversation::{Composed, Place, Scene, compose};
+pub use file::{Content, File, Offer, Picture, Unread};
 pub use inflight::{Inflight, MOST_AT_ONCE, Permit, Ticket};
 pub use pacer::{Pacers, Reply};
 pub use responder::{Ended, Ending, Exchange};
 pub use sentence::Reader;
 pub use sink::{Learned, Payload, RateKey, ReplySink, SinkError};
 pub use splitter::{Bound, Piece, Splitter, units};
-pub use turn::{File, Speaker, Turn};
+pub use turn::{Speaker, Turn};

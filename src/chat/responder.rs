@@ -173,6 +173,7 @@ impl Progress {
                 // Only who answers in the end counts.
                 self.notes = vec![line];
             }
+            Notice::Unseen { .. } => self.notes.push(line),
             Notice::Resting { .. } => self.waiting = Some(line),
         }
     }

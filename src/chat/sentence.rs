@@ -3,7 +3,11 @@
 //! Written here and nowhere else. Nothing of a provider's own prose reaches a person: it may hold account names,
 //! addresses or instructions that are not ours.
 
-use crate::llm::{ChatFailure, FailureClass, Finish, Notice};
+use super::file::Unread;
+use crate::llm::{ChatFailure, FailureClass, Finish, Notice, Unseen};
+
+/// Characters of a file's name in a small line.
+const LONGEST_FILE_NAME: usize = 60;
 
 /// Who reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -107,9 +111,40 @@ pub fn notice(notice: &Notice) -> String {
         Notice::Fallback { wanted, used } => {
             format!("-# Answered by {}, because {} was not available.", shown(used), shown(wanted))
         }
+        Notice::Unseen { model, what: Unseen::Pictures } => {
+            format!("-# {} cannot see pictures, so this is answered without them.", shown(model))
+        }
+        Notice::Unseen { model, what: Unseen::Gifs } => {
+            format!("-# {} cannot see GIFs, so this is answered without them.", shown(model))
+        }
         Notice::Resting { until } => {
             format!("-# All accounts are resting, next <t:{}:R>. I will answer then.", until.timestamp())
         }
+    }
+}
+
+/// The small line about a file that was not read.
+pub fn unread(name: &str, why: Unread) -> String {
+    let name: String =
+        name.chars().filter(|c| !c.is_control() && *c != '`').take(LONGEST_FILE_NAME).collect();
+    format!("-# 📎 I did not read `{name}`: {}.", why_unread(why))
+}
+
+/// Why a file was not read: for people, and for the model.
+pub(super) fn why_unread(why: Unread) -> String {
+    match why {
+        Unread::TooLarge(limit) if limit >= 1 << 20 => format!("it is larger than {} MiB", limit >> 20),
+        Unread::TooLarge(limit) => format!("it is larger than {} KiB", limit >> 10),
+        Unread::TooMany => "only the newest files of a conversation are read".to_owned(),
+        Unread::Kind => "it is no text, picture or PDF".to_owned(),
+        Unread::Foreign => "it is not kept by Discord".to_owned(),
+        Unread::Gone => "Discord does not have it any more".to_owned(),
+        Unread::Unreachable => "Discord did not deliver it in time".to_owned(),
+        Unread::Busy => "too many files are being read at once".to_owned(),
+        Unread::Locked => "it is locked with a password".to_owned(),
+        Unread::Broken => "it is a PDF that I cannot understand".to_owned(),
+        Unread::NoText => "there is no text in it, only pictures of pages".to_owned(),
+        Unread::NoRoom => "there was no room left for it".to_owned(),
     }
 }
 

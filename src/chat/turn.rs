@@ -7,6 +7,12 @@ use std::collections::BTreeMap;
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::{
+    file::{Content, File},
+    sentence,
+};
+use crate::llm::Image;
+
 /// Set off labels and data; never part of what people send.
 const OPENING: char = '⟦';
 const CLOSING: char = '⟧';
@@ -25,15 +31,6 @@ pub enum Speaker {
         /// The name as shown.
         name: String,
     },
-}
-
-/// A text that came along with a turn.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
-    /// Its name, as sent.
-    pub name: String,
-    /// Its content.
-    pub text: String,
 }
 
 /// One turn.
@@ -102,19 +99,40 @@ impl Labels {
     }
 
     /// The turn as the model reads it.
-    pub(super) fn render(&self, turn: &Turn, labelling: Labelling) -> String {
+    pub(super) fn render(&self, turn: &Turn, labelling: Labelling) -> (String, Vec<Image>) {
         let mut text = String::new();
         if let (Labelling::Named, Speaker::Person { id, .. }) = (labelling, &turn.speaker) {
             let label = self.by_id.get(id).map_or("somebody", String::as_str);
             text = format!("{OPENING}from {label}{CLOSING} ");
         }
         text.push_str(&harmless(&turn.text));
+        let mut images = Vec::new();
         for file in &turn.files {
-            text.push('\n');
-            text.push_str(&data(&format!("file {}", plain_name(&file.name)), &file.text));
+            let name = plain_name(&file.name);
+            let line = match &file.content {
+                Content::Text(content) => data(&format!("file {name}"), content),
+                Content::Picture(picture) => {
+                    let unseen = note(&format!("picture {name} is not shown: this model cannot see it"));
+                    images.push(picture.image(unseen));
+                    note(&format!("picture {name}"))
+                }
+                Content::Offered(_) => note(&format!("file {name} is not shown")),
+                Content::Unread(why) => {
+                    note(&format!("file {name} is not shown: {}", sentence::why_unread(*why)))
+                }
+            };
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&line);
         }
-        text
+        (text, images)
     }
+}
+
+/// A remark of ours in the place of something.
+fn note(remark: &str) -> String {
+    format!("{OPENING}{remark}{CLOSING}")
 }
 
 /// A delimited piece of data with a title of ours.

@@ -217,7 +217,7 @@ async fn chat(walk: &mut Walk, row: &Provider, model: &str, llm: &Llm) {
         id: "c4ec4ec4".to_owned(),
         model: Some(ModelRef { provider: row.id.clone(), model: model.to_owned() }),
         system: "Answer in one short sentence.".to_owned(),
-        messages: vec![Message { role: Role::User, text: "Say hello.".to_owned() }],
+        messages: vec![Message::new(Role::User, "Say hello.")],
         conversation: "provider check".to_owned(),
         received_at: begun,
     };

@@ -148,7 +148,7 @@ impl Progress {
         drop(self.out.send(Ok(event)).await);
     }
 
-    async fn emit_pieces(&mut self, pieces: &mut Vec<Piece>, notice: &mut Option<Notice>) {
+    async fn emit_pieces(&mut self, pieces: &mut Vec<Piece>, notices: &mut Vec<Notice>) {
         pieces.dedup_by(|later, earlier| *later == Piece::Reasoning && *earlier == Piece::Reasoning);
         for mut piece in pieces.drain(..) {
             self.patience.note_event();
@@ -164,7 +164,7 @@ impl Progress {
                 Piece::Text(text) if !self.shown && text.trim().is_empty() => self.blank.push_str(&text),
                 Piece::Text(text) => {
                     let text = std::mem::take(&mut self.blank) + &text;
-                    if let Some(notice) = notice.take() {
+                    for notice in notices.drain(..) {
                         self.emit(ChatEvent::Notice(notice)).await;
                     }
                     self.shown = true;
@@ -181,8 +181,8 @@ pub(super) struct Attempt<'a> {
     pub(super) row: &'a Provider,
     pub(super) lease: &'a Lease,
     pub(super) ask: Ask<'a>,
-    /// Said before the first text: another model answers than the one that was wanted.
-    pub(super) notice: Option<Notice>,
+    /// Said before the first text: who answers, and what of the conversation it does not see.
+    pub(super) notices: Vec<Notice>,
     /// Upstream requests that may still fail by 5xx or timeout (P24).
     pub(super) faults_left: &'a mut u8,
     /// It may be silent for one part in this many of the time, then whoever else is ready has the rest.
@@ -273,7 +273,7 @@ impl Attempt<'_> {
                 silent = false;
                 self.lease.answering();
             }
-            progress.emit_pieces(&mut pieces, &mut self.notice).await;
+            progress.emit_pieces(&mut pieces, &mut self.notices).await;
             if progress.is_full() {
                 break;
             }
@@ -283,7 +283,7 @@ impl Attempt<'_> {
             return Ok(End { finish: Finish::Length, usage: None });
         }
         let end = decoder.finish(&mut pieces);
-        progress.emit_pieces(&mut pieces, &mut self.notice).await;
+        progress.emit_pieces(&mut pieces, &mut self.notices).await;
         let end = end.map_err(|fault| self.fault(fault))?;
         match end.finish {
             _ if progress.shown && progress.is_full() => Ok(End { finish: Finish::Length, ..end }),

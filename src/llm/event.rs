@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::Unseen;
 use crate::provider::ModelRef;
 
 /// One step of an answer.
@@ -33,6 +34,13 @@ pub enum Notice {
         wanted: ModelRef,
         /// What answers.
         used: ModelRef,
+    },
+    /// The model that answers was not shown pictures of the conversation; shown as a small line.
+    Unseen {
+        /// Who answers.
+        model: ModelRef,
+        /// Which pictures.
+        what: Unseen,
     },
     /// Every account rests, and the wait fits the deadline (P29).
     Resting {

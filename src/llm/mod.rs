@@ -9,6 +9,7 @@ mod failover;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
+mod image;
 mod listing;
 mod request;
 mod tally;
@@ -21,6 +22,7 @@ use futures::stream::BoxStream;
 
 pub use error::{ChatFailure, FailureClass};
 pub use event::{ChatEvent, Finish, Notice, Usage};
+pub use image::{Image, ImageFormat, Unseen};
 pub use listing::ListError;
 pub use request::{ChatRequest, Message, Role};
 

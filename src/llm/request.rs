@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::Image;
 use crate::provider::ModelRef;
 
 /// Who said a message.
@@ -20,6 +21,20 @@ pub struct Message {
     pub role: Role,
     /// What.
     pub text: String,
+    /// The pictures that came with it.
+    pub images: Vec<Image>,
+}
+
+impl Message {
+    /// A message of text alone.
+    pub fn new(role: Role, text: impl Into<String>) -> Self {
+        Self { role, text: text.into(), images: Vec::new() }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_blank(&self) -> bool {
+        self.text.trim().is_empty() && self.images.is_empty()
+    }
 }
 
 /// A chat to run.

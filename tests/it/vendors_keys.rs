@@ -32,7 +32,7 @@ struct Said {
 }
 
 fn message(role: Role, text: &str) -> Message {
-    Message { role, text: text.to_owned() }
+    Message::new(role, text)
 }
 
 impl Bot {

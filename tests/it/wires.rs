@@ -2,10 +2,11 @@
 
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use cortana::{
     clock,
     llm::{
-        ChatRequest, Finish, Message, Role, Usage,
+        ChatRequest, Finish, Image, ImageFormat, Message, Role, Usage,
         wire::{Ask, Decoder, End, Piece, WireFault, encode},
     },
     provider::{Catalog, Provider, Wire},
@@ -181,7 +182,7 @@ proptest! {
 }
 
 fn conversation() -> ChatRequest {
-    let says = |role, text: &str| Message { role, text: text.to_owned() };
+    let says = |role, text: &str| Message::new(role, text);
     ChatRequest {
         id: "0badcafe".to_owned(),
         model: None,
@@ -334,43 +335,136 @@ async fn the_first_message_is_the_users_where_the_wire_wants_that() {
     for provider in ["gemini_cli", "antigravity", "gemini", "anthropic"] {
         let row = row(provider);
         let turns = said(row.wire, &body(provider, &request));
-        let roles: Vec<&str> = turns.iter().map(|(role, _)| role.as_str()).collect();
+        let roles: Vec<&str> = turns.iter().map(|turn| turn.role.as_str()).collect();
         assert_eq!(roles, ["user", "model", "user"], "{provider}");
-        assert_eq!(turns[1].1, "Hi!", "{provider}");
+        assert_eq!(turns[1].text, "Hi!", "{provider}");
     }
 }
 
-/// Role and text of every message, whichever wire.
-fn said(wire: Wire, body: &Value) -> Vec<(String, String)> {
-    let (messages, text) = match wire {
-        Wire::OpenaiChat | Wire::AnthropicMessages => (&body["messages"], "/content"),
-        Wire::CodeAssist => (&body["request"]["contents"], "/parts/0/text"),
-        Wire::Gemini => (&body["contents"], "/parts/0/text"),
+/// A picture by its first bytes.
+fn picture(bytes: &[u8]) -> Image {
+    let format = ImageFormat::of(bytes).expect("a picture");
+    Image { format, bytes: Bytes::copy_from_slice(bytes), unseen: String::new() }
+}
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\nFAKE";
+const JPEG: &[u8] = b"\xff\xd8\xff\xe0FAKE";
+
+#[tokio::test]
+async fn pictures_are_written_as_each_wire_documents_them() {
+    let mut request = conversation();
+    request.system.clear();
+    request.messages.drain(..4);
+    request.messages[0].images = vec![picture(PNG), picture(JPEG)];
+    let (png, jpeg) = ("iVBORw0KGgpGQUtF", "/9j/4EZBS0U=");
+    // platform.openai.com/docs/guides/images-vision
+    assert_eq!(
+        body("openai", &request)["messages"],
+        json!([{ "role": "user", "content": [
+            { "type": "image_url", "image_url": { "url": format!("data:image/png;base64,{png}") } },
+            { "type": "image_url", "image_url": { "url": format!("data:image/jpeg;base64,{jpeg}") } },
+            { "type": "text", "text": "What is 🦀?" },
+        ] }])
+    );
+    // ai.google.dev/gemini-api/docs/image-understanding
+    let contents = json!([{ "role": "user", "parts": [
+        { "inlineData": { "mimeType": "image/png", "data": png } },
+        { "inlineData": { "mimeType": "image/jpeg", "data": jpeg } },
+        { "text": "What is 🦀?" },
+    ] }]);
+    assert_eq!(body("gemini", &request)["contents"], contents);
+    assert_eq!(body("gemini_cli", &request)["request"]["contents"], contents);
+    assert_eq!(body("antigravity", &request)["request"]["contents"], contents);
+    // docs.anthropic.com/en/docs/build-with-claude/vision
+    assert_eq!(
+        body("anthropic", &request)["messages"],
+        json!([{ "role": "user", "content": [
+            { "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": png } },
+            { "type": "image", "source": { "type": "base64", "media_type": "image/jpeg", "data": jpeg } },
+            { "type": "text", "text": "What is 🦀?" },
+        ] }])
+    );
+}
+
+#[tokio::test]
+async fn a_picture_without_a_word_is_a_message() {
+    let mut request = conversation();
+    request.messages = vec![Message { images: vec![picture(PNG)], ..Message::new(Role::User, " ") }];
+    for provider in ["openai", "gemini_cli", "antigravity", "gemini", "anthropic"] {
+        let turns = said(row(provider).wire, &body(provider, &request));
+        assert_eq!(turns.len(), 1, "{provider}");
+        assert_eq!((&*turns[0].text, turns[0].pictures.len()), ("", 1), "{provider}");
+    }
+}
+
+/// A message as a model gets it, whichever wire.
+#[derive(Debug, PartialEq)]
+struct Turn {
+    role: String,
+    text: String,
+    /// Media type and base64.
+    pictures: Vec<(String, String)>,
+}
+
+fn said(wire: Wire, body: &Value) -> Vec<Turn> {
+    let (messages, content) = match wire {
+        Wire::OpenaiChat | Wire::AnthropicMessages => (&body["messages"], "content"),
+        Wire::CodeAssist => (&body["request"]["contents"], "parts"),
+        Wire::Gemini => (&body["contents"], "parts"),
     };
     let messages = messages.as_array().expect("messages").iter();
     let turns = messages.filter(|message| message["role"] != "system").map(|message| {
         let role = message["role"].as_str().expect("a role").replace("assistant", "model");
-        (role, message.pointer(text).and_then(Value::as_str).expect("a text").to_owned())
+        let mut turn = Turn { role, text: String::new(), pictures: Vec::new() };
+        match &message[content] {
+            Value::String(text) => turn.text.clone_from(text),
+            parts => {
+                for part in parts.as_array().expect("parts") {
+                    match (part.get("text"), shown(part)) {
+                        (Some(text), None) => turn.text.push_str(text.as_str().expect("a text")),
+                        (None, Some(picture)) => turn.pictures.push(picture),
+                        _ => panic!("a part of no kind: {part}"),
+                    }
+                }
+            }
+        }
+        turn
     });
     turns.collect()
+}
+
+/// The picture in a part of any wire.
+fn shown(part: &Value) -> Option<(String, String)> {
+    let text = |pointer| part.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    if let Some(url) = text("/image_url/url") {
+        let (kind, data) = url.strip_prefix("data:")?.split_once(";base64,")?;
+        return Some((kind.to_owned(), data.to_owned()));
+    }
+    let pair = |kind, data| text(kind).zip(text(data));
+    pair("/inlineData/mimeType", "/inlineData/data").or_else(|| pair("/source/media_type", "/source/data"))
 }
 
 proptest! {
     #[test]
     fn one_conversation_is_the_same_on_every_wire(
-        turns in proptest::collection::vec((any::<bool>(), "[ a-z🦀\n]{0,12}"), 0..12)
+        turns in proptest::collection::vec((any::<bool>(), "[ a-z🦀\n]{0,12}", 0..3_usize), 0..12)
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let mut request = runtime.block_on(async { conversation() });
         let role = |is_user| if is_user { Role::User } else { Role::Assistant };
-        let first = Message { role: Role::User, text: "first".to_owned() };
-        let rest = turns.into_iter().map(|(is_user, text)| Message { role: role(is_user), text });
+        let first = Message::new(Role::User, "first");
+        let rest = turns.into_iter().map(|(is_user, text, pictures)| {
+            let kinds = [picture(PNG), picture(JPEG)];
+            // Only people send any.
+            let images = kinds.into_iter().take(if is_user { pictures } else { 0 }).collect();
+            Message { images, ..Message::new(role(is_user), text) }
+        });
         request.messages = std::iter::once(first).chain(rest).collect();
         let openai = said(Wire::OpenaiChat, &body("openai", &request));
         prop_assert_eq!(&openai, &said(Wire::CodeAssist, &body("gemini_cli", &request)));
         prop_assert_eq!(&openai, &said(Wire::CodeAssist, &body("antigravity", &request)));
         prop_assert_eq!(&openai, &said(Wire::Gemini, &body("gemini", &request)));
         prop_assert_eq!(&openai, &said(Wire::AnthropicMessages, &body("anthropic", &request)));
-        prop_assert!(openai.windows(2).all(|pair| pair[0].0 != pair[1].0), "roles alternate");
+        prop_assert!(openai.windows(2).all(|pair| pair[0].role != pair[1].role), "roles alternate");
     }
 }

@@ -16,7 +16,7 @@ use url::Url;
 use crate::support::vendors::Served;
 
 fn said(role: Role, text: &str) -> Message {
-    Message { role, text: text.to_owned() }
+    Message::new(role, text)
 }
 
 fn request(system: &str, messages: Vec<Message>) -> ChatRequest {

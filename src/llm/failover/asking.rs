@@ -190,13 +190,16 @@ impl Run<'_> {
         let share = if is_peer_ready() && !is_other_ready() { 3 } else { 2 };
         let may_hurry = !self.has_hurried;
         let elsewhere = || may_hurry && (is_other_ready() || is_peer_ready());
+        let (request, unseen) = self.request.shown_to(row, &model.model);
+        let fallback =
+            (model != wanted).then(|| Notice::Fallback { wanted: wanted.clone(), used: model.clone() });
+        let blind = unseen.map(|what| Notice::Unseen { model: model.clone(), what });
         let attempt = Attempt {
             parts: self.parts,
             row,
             lease,
-            ask: Attempt::ask(self.request, model, row, lease),
-            notice: (model != wanted)
-                .then(|| Notice::Fallback { wanted: wanted.clone(), used: model.clone() }),
+            ask: Attempt::ask(&request, model, row, lease),
+            notices: fallback.into_iter().chain(blind).collect(),
             faults_left: &mut self.faults_left,
             share,
         };

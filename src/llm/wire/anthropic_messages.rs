@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Ask, Call, Finish, Raw, Usage, WireFault, count, role_name, users_first};
+use super::{
+    Answer, Ask, Call, Finish, Image, Message, Raw, Usage, WireFault, count, parts, role_name, users_first,
+};
 
 /// Tokens that an answer may have where the row names no other number. What the model thinks counts as well.
 const MAX_TOKENS: u32 = 16_000;
@@ -10,7 +12,7 @@ const MAX_TOKENS: u32 = 16_000;
 pub(super) fn encode(ask: Ask<'_>) -> Call {
     let messages: Vec<Value> = users_first(&ask.request.messages)
         .into_iter()
-        .map(|turn| json!({ "role": role_name(turn.role, "assistant"), "content": turn.text }))
+        .map(|turn| json!({ "role": role_name(turn.role, "assistant"), "content": content(&turn) }))
         .collect();
     let mut body = json!({
         "model": ask.model,
@@ -25,6 +27,19 @@ pub(super) fn encode(ask: Ask<'_>) -> Call {
         body.insert("system".to_owned(), system.into());
     }
     Call { suffix: "/messages".into(), body }
+}
+
+/// Text alone stays a plain string, which gateways in between take as well.
+fn content(message: &Message) -> Value {
+    if message.images.is_empty() {
+        return message.text.as_str().into();
+    }
+    let image = |image: &Image| {
+        let source =
+            json!({ "type": "base64", "media_type": image.format.media_type(), "data": image.base64() });
+        json!({ "type": "image", "source": source })
+    };
+    parts(message, image, |text| json!({ "type": "text", "text": text })).into()
 }
 
 /// An event of a stream, or a whole message. What is of no known type is skipped, as the documentation asks.

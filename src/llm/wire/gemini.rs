@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Ask, Call, Finish, Raw, Usage, WireFault, count, in_path, role_name, users_first};
+use super::{
+    Answer, Ask, Call, Finish, Image, Message, Raw, Usage, WireFault, count, in_path, parts, role_name,
+    users_first,
+};
 use crate::llm::ChatRequest;
 
 pub(super) fn encode(ask: Ask<'_>) -> Call {
@@ -26,7 +29,7 @@ pub(super) fn conversation(request: &ChatRequest) -> Map<String, Value> {
     let turns = users_first(&request.messages);
     let contents: Vec<Value> = turns
         .iter()
-        .map(|turn| json!({ "role": role_name(turn.role, "model"), "parts": [{ "text": turn.text }] }))
+        .map(|turn| json!({ "role": role_name(turn.role, "model"), "parts": content(turn) }))
         .collect();
     let mut body = Map::new();
     body.insert("contents".to_owned(), Value::Array(contents));
@@ -36,6 +39,11 @@ pub(super) fn conversation(request: &ChatRequest) -> Map<String, Value> {
         body.insert("systemInstruction".to_owned(), instruction);
     }
     body
+}
+
+fn content(message: &Message) -> Vec<Value> {
+    let image = |image: &Image| json!({ "inlineData": { "mimeType": image.format.media_type(), "data": image.base64() } });
+    parts(message, image, |text| json!({ "text": text }))
 }
 
 /// Asks for summaries of the model's thoughts: they show that it is alive (P25), and stay hidden. Models that are not

@@ -18,7 +18,7 @@ use self::{
     sse::{SseDecoder, SseEvent},
     think::{ThinkFilter, Thought},
 };
-use super::{ChatRequest, Finish, Message, Role, Usage};
+use super::{ChatRequest, Finish, Image, ImageFormat, Message, Role, Usage};
 use crate::provider::{Quirks, Wire};
 
 /// A request to send.
@@ -53,6 +53,22 @@ pub fn encode(wire: Wire, ask: Ask<'_>) -> Call {
     }
 }
 
+/// Whether the wire carries pictures of this format.
+pub fn takes(wire: Wire, format: ImageFormat) -> bool {
+    match (wire, format) {
+        // ai.google.dev/gemini-api/docs/image-understanding: PNG, JPEG, WEBP, HEIC, HEIF.
+        (Wire::CodeAssist | Wire::Gemini, ImageFormat::Gif) => false,
+        (Wire::CodeAssist | Wire::Gemini, ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Webp)
+        | (Wire::OpenaiChat | Wire::AnthropicMessages, _) => true,
+    }
+}
+
+/// A message as a list of parts, pictures first: vendors say that models see best what comes before the question.
+fn parts(message: &Message, image: fn(&Image) -> Value, text: fn(&str) -> Value) -> Vec<Value> {
+    let words = (!message.text.trim().is_empty()).then(|| text(&message.text));
+    message.images.iter().map(image).chain(words).collect()
+}
+
 /// What stands before a conversation that begins with the model, where the first message must be the user's.
 const LEFT_OUT: &str = "(Earlier messages are left out.)";
 
@@ -60,7 +76,7 @@ const LEFT_OUT: &str = "(Earlier messages are left out.)";
 fn users_first(messages: &[Message]) -> Vec<Message> {
     let mut turns = merged(messages);
     if turns.first().is_none_or(|first| first.role == Role::Assistant) {
-        turns.insert(0, Message { role: Role::User, text: LEFT_OUT.to_owned() });
+        turns.insert(0, Message::new(Role::User, LEFT_OUT));
     }
     turns
 }
@@ -75,11 +91,14 @@ fn in_path(model: &str) -> String {
 /// The conversation with alternating roles: empty messages left out, neighbours of one role merged.
 fn merged(messages: &[Message]) -> Vec<Message> {
     let mut turns: Vec<Message> = Vec::new();
-    for message in messages.iter().filter(|message| !message.text.trim().is_empty()) {
+    for message in messages.iter().filter(|message| !message.is_blank()) {
         match turns.last_mut() {
             Some(last) if last.role == message.role => {
-                last.text.push_str("\n\n");
+                if !last.text.is_empty() && !message.text.is_empty() {
+                    last.text.push_str("\n\n");
+                }
                 last.text.push_str(&message.text);
+                last.images.extend(message.images.iter().cloned());
             }
             Some(_) | None => turns.push(message.clone()),
         }

@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Ask, Call, Finish, Raw, Usage, WireFault, count, in_path, merged, role_name};
+use super::{
+    Answer, Ask, Call, Finish, Image, Message, Raw, Usage, WireFault, count, in_path, merged, parts,
+    role_name,
+};
 
 /// What Qwen gets as its first message when there is no system prompt: it refuses chats without one.
 const PLAIN_SYSTEM: &str = "You are a helpful assistant.";
@@ -19,7 +22,7 @@ pub(super) fn encode(ask: Ask<'_>) -> Call {
         messages.push(json!({ "role": "system", "content": system }));
     }
     for turn in merged(&ask.request.messages) {
-        messages.push(json!({ "role": role_name(turn.role, "assistant"), "content": turn.text }));
+        messages.push(json!({ "role": role_name(turn.role, "assistant"), "content": content(&turn) }));
     }
     let mut body = json!({ "model": ask.model, "messages": messages, "stream": true });
     if ask.quirks.stream_usage
@@ -34,6 +37,18 @@ pub(super) fn encode(ask: Ask<'_>) -> Call {
         None => "/chat/completions".into(),
     };
     Call { suffix, body }
+}
+
+/// Text alone stays a plain string, which every server takes.
+fn content(message: &Message) -> Value {
+    if message.images.is_empty() {
+        return message.text.as_str().into();
+    }
+    let image = |image: &Image| {
+        let url = format!("data:{};base64,{}", image.format.media_type(), image.base64());
+        json!({ "type": "image_url", "image_url": { "url": url } })
+    };
+    parts(message, image, |text| json!({ "type": "text", "text": text })).into()
 }
 
 pub(super) fn read(value: Value, answer: &mut Answer) -> Result<(), WireFault> {

@@ -85,7 +85,7 @@ impl Bot {
             id: "0badcafe".to_owned(),
             model: Some(model.parse::<ModelRef>().expect("a model")),
             system: "Be kind.".to_owned(),
-            messages: vec![Message { role: Role::User, text: "hello".to_owned() }],
+            messages: vec![Message::new(Role::User, "hello")],
             conversation: "channel-1".to_owned(),
             received_at: clock::instant(),
         };

@@ -341,7 +341,7 @@ impl World {
             id: "0badcafe".to_owned(),
             model: model.map(|model| model.parse().expect("a model")),
             system: "Be brief.".to_owned(),
-            messages: vec![Message { role: Role::User, text: "Hello".to_owned() }],
+            messages: vec![Message::new(Role::User, "Hello")],
             conversation: "test".to_owned(),
             received_at: clock::instant(),
         }
