@@ -416,16 +416,15 @@ fn said(wire: Wire, body: &Value) -> Vec<Turn> {
     let turns = messages.filter(|message| message["role"] != "system").map(|message| {
         let role = message["role"].as_str().expect("a role").replace("assistant", "model");
         let mut turn = Turn { role, text: String::new(), pictures: Vec::new() };
-        match &message[content] {
-            Value::String(text) => turn.text.clone_from(text),
-            parts => {
-                for part in parts.as_array().expect("parts") {
-                    match (part.get("text"), shown(part)) {
-                        (Some(text), None) => turn.text.push_str(text.as_str().expect("a text")),
-                        (None, Some(picture)) => turn.pictures.push(picture),
-                        _ => panic!("a part of no kind: {part}"),
-                    }
-                }
+        if let Some(text) = message[content].as_str() {
+            turn.text = text.to_owned();
+            return turn;
+        }
+        for part in message[content].as_array().expect("parts") {
+            match (part.get("text"), shown(part)) {
+                (Some(text), None) => turn.text.push_str(text.as_str().expect("a text")),
+                (None, Some(picture)) => turn.pictures.push(picture),
+                _ => panic!("a part of no kind: {part}"),
             }
         }
         turn
