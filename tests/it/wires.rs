@@ -417,7 +417,7 @@ fn said(wire: Wire, body: &Value) -> Vec<Turn> {
         let role = message["role"].as_str().expect("a role").replace("assistant", "model");
         let mut turn = Turn { role, text: String::new(), pictures: Vec::new() };
         if let Some(text) = message[content].as_str() {
-            turn.text = text.to_owned();
+            text.clone_into(&mut turn.text);
             return turn;
         }
         for part in message[content].as_array().expect("parts") {
