@@ -24,6 +24,8 @@ pub struct ChatSettings {
     pub system_prompt: String,
     /// `CONVERSATION_TTL_SECS`: after this silence a conversation starts afresh.
     pub conversation_ttl: Duration,
+    /// `CONVERSATION_MESSAGES`: messages of a conversation that are read, the question among them.
+    pub most_messages: usize,
 }
 
 /// The models that may be chosen from Discord.
@@ -102,6 +104,7 @@ impl Default for ChatSettings {
                             briefly unless asked for more."
                     .to_owned(),
             conversation_ttl: Duration::from_mins(30),
+            most_messages: 100,
         }
     }
 }
@@ -125,6 +128,7 @@ impl ChatSettings {
                 default.conversation_ttl,
                 60..=2_592_000,
             ),
+            most_messages: reader.number("CONVERSATION_MESSAGES", default.most_messages, 1..=500),
         };
         if settings.stream_idle > settings.stream_max {
             reader.warn("STREAM_IDLE_SECS is longer than STREAM_MAX_SECS and never comes to pass");

@@ -31,6 +31,16 @@ pub enum GuildPolicy {
     OperatorManaged,
 }
 
+/// Whether a mention in a channel opens a thread (`AUTO_THREADS`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AutoThreads {
+    /// Answers stand in the channel.
+    #[default]
+    Off,
+    /// Each conversation has a thread of its own.
+    On,
+}
+
 /// Discord's side of the settings.
 #[derive(Debug, Clone, Default)]
 pub struct DiscordSettings {
@@ -52,6 +62,10 @@ pub struct DiscordSettings {
     pub blocked_user_ids: BTreeSet<u64>,
     /// `USER_MESSAGES_PER_HOUR`; 0 is unlimited.
     pub user_messages_per_hour: u32,
+    /// `ALLOW_BOTS`: so many turns of bots in a row are answered; 0 answers none.
+    pub allow_bots: usize,
+    /// `AUTO_THREADS`.
+    pub auto_threads: AutoThreads,
 }
 
 impl DiscordSettings {
@@ -74,6 +88,8 @@ impl DiscordSettings {
             allowed_role_ids: reader.ids("ALLOWED_ROLE_IDS"),
             blocked_user_ids: reader.ids("BLOCKED_USER_IDS"),
             user_messages_per_hour: reader.number("USER_MESSAGES_PER_HOUR", 60, 0..=1_000_000),
+            allow_bots: reader.number("ALLOW_BOTS", 0, 0..=20),
+            auto_threads: if reader.flag("AUTO_THREADS") { AutoThreads::On } else { AutoThreads::Off },
         }
     }
 }

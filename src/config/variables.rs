@@ -1,7 +1,9 @@
 //! Every variable by name, with its default and one line: code, `.env.example` and docs/configuration.md are held
 //! together by a test over this table.
 
-use std::fmt::Write as _;
+mod documents;
+
+pub use documents::{env_example, markdown};
 
 use crate::provider::{AfterGrant, LoginKind, Provider};
 
@@ -183,6 +185,13 @@ pub const VARIABLES: &[Variable] = &[
         "60",
         "Answers a person may have in an hour; 0: no limit",
     ),
+    plain(Section::Discord, "ALLOW_BOTS", "0", "So many messages of other bots in a row are answered; 0: none"),
+    plain(
+        Section::Discord,
+        "AUTO_THREADS",
+        "0",
+        "1: a mention in a channel opens a thread, and the answer stands there; threads of the bot need no mentions",
+    ),
     plain(
         Section::Discord,
         "DISCORD_API_BASE",
@@ -244,7 +253,18 @@ pub const VARIABLES: &[Variable] = &[
         "",
         "A text file with the system prompt; empty: a short built-in one",
     ),
-    plain(Section::Chat, "CONVERSATION_TTL_SECS", "1800", "After this silence a conversation starts afresh"),
+    plain(
+        Section::Chat,
+        "CONVERSATION_TTL_SECS",
+        "1800",
+        "After this silence a conversation starts afresh; a reply continues it all the same",
+    ),
+    plain(
+        Section::Chat,
+        "CONVERSATION_MESSAGES",
+        "100",
+        "Messages of a conversation that are read from Discord, the question among them",
+    ),
     plain(
         Section::Chat,
         "REQUEST_DEADLINE_SECS",
@@ -411,8 +431,6 @@ pub const PROVIDER_VARIABLES: &[ProviderVariable] = &[
 const OF_A_LATER_VERSION: &[&str] = &[
     "ALERT_CHANNEL_ID",
     "ALERT_WEBHOOK_URL",
-    "ALLOW_BOTS",
-    "AUTO_THREADS",
     "CREDENTIALS_IDENTITY_FILE",
     "CREDENTIALS_PASSPHRASE_FILE",
     "DISCORD_SHARDS",
@@ -426,68 +444,4 @@ const OF_A_LATER_VERSION: &[&str] = &[
 pub(super) fn is_of_a_later_version(name: &str) -> bool {
     let stem = name.strip_suffix("_FILE").unwrap_or(name);
     OF_A_LATER_VERSION.contains(&name) || OF_A_LATER_VERSION.contains(&stem)
-}
-
-/// The text of `.env.example`.
-pub fn env_example() -> String {
-    let mut text = "\
-# Copy this to .env and set what you need; every line that begins with `#` shows a default or an example.
-# All mistakes are reported at once: `cortana doctor`. Every variable is explained in docs/configuration.md.
-# A secret can also come from a file (Docker secrets): NAME_FILE=/run/secrets/name instead of NAME.
-"
-    .to_owned();
-    for section in Section::ALL {
-        let _infallible = write!(text, "\n# ---- {} ----\n", section.title());
-        for variable in VARIABLES.iter().filter(|variable| variable.section == section) {
-            // The one variable to fill in stands ready to be filled in.
-            let hash = if variable.name == "DISCORD_TOKEN" { "" } else { "# " };
-            let Variable { name, default, line, .. } = variable;
-            let _infallible = write!(text, "\n# {}\n{hash}{name}={default}\n", line.replace('`', ""));
-        }
-        if section == Section::Credentials {
-            text.push_str("\n# The variables of one provider begin with its id in capitals:\n");
-            text.push_str(
-                "# GEMINI_CLI, QWEN_CODE, ANTIGRAVITY, IFLOW, AZURE, OPENAI, ANTHROPIC and so on.\n",
-            );
-            for ProviderVariable { suffix, line, example, .. } in PROVIDER_VARIABLES {
-                let _infallible = write!(text, "\n# {line}\n# {example}_{suffix}=\n");
-            }
-        }
-    }
-    text
-}
-
-/// The table of docs/configuration.md, in Markdown.
-pub fn markdown() -> String {
-    let mut text = String::new();
-    for section in Section::ALL {
-        let _infallible =
-            write!(text, "### {}\n\n| variable | default | meaning |\n|---|---|---|\n", section.title());
-        for variable in VARIABLES.iter().filter(|variable| variable.section == section) {
-            let Variable { name, default, line, .. } = variable;
-            let file = if variable.is_secret() { format!(", `{name}_FILE`") } else { String::new() };
-            let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
-            let _infallible = writeln!(text, "| `{name}`{file} | {default} | {line} |");
-        }
-        text.push('\n');
-        if section == Section::Credentials {
-            text.push_str("### Of each provider\n\n| variable | of | meaning |\n|---|---|---|\n");
-            for variable in PROVIDER_VARIABLES {
-                let ProviderVariable { suffix, line, .. } = variable;
-                let file =
-                    if variable.is_secret() { format!(", `…_{suffix}_FILE`") } else { String::new() };
-                let of = match variable.of {
-                    Of::Every => "all",
-                    Of::Logins => "logins",
-                    Of::Keys => "key providers, iFlow, Hugging Face",
-                    Of::Projects => "Gemini CLI, Antigravity, Vertex AI",
-                    Of::Vertex => "Vertex AI",
-                    Of::Azure => "Azure OpenAI",
-                };
-                let _infallible = writeln!(text, "| `<PROVIDER>_{suffix}`{file} | {of} | {line} |");
-            }
-            text.push('\n');
-        }
-    }
-    text.trim_end().to_owned() + "\n"
 }

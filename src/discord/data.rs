@@ -10,7 +10,7 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{checks::Access, choices::Choices, transport::Rest};
+use super::{checks::Access, choices::Choices, ground::Found, transport::Rest};
 use crate::{
     chat::{Inflight, Pacers},
     clock::{self, Clock},
@@ -63,6 +63,10 @@ pub(super) struct Bot {
     pub(super) access: Access,
     /// Channels to leave alone.
     pub(super) quiet: Arc<QuietChannels>,
+    /// Channels that the connection did not tell of, as they were asked for.
+    pub(super) grounds: Mutex<Recent<u64, Found>>,
+    /// Channels that were told that the bot may open no threads there.
+    pub(super) threadless: Mutex<Recent<u64, ()>>,
     /// Events that were handled.
     pub(super) seen: Mutex<Recent<u64, ()>>,
     /// Who goes first in a channel.

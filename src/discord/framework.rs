@@ -1,6 +1,9 @@
 //! The life of the connection: identity, commands, client, drain.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use poise::serenity_prelude as serenity;
 use serde::Deserialize;
@@ -12,7 +15,7 @@ use super::{
     checks::{Access, Application},
     choices::Choices,
     commands,
-    data::{Bot, Exchanges, QuietChannels, Served, correlation_id},
+    data::{Bot, Exchanges, QuietChannels, Recent, Served, correlation_id},
     error::{CommandError, DiscordError, RestError, describe},
     events,
     register::{self, Registration},
@@ -35,6 +38,9 @@ const DRAIN: Duration = Duration::from_secs(8);
 
 /// How long the gateway may take to close.
 const CLOSE: Duration = Duration::from_secs(3);
+
+/// How many channels are remembered for one reason or another.
+const GROUNDS: usize = 2500;
 
 /// The longest pause between attempts to reach Discord.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
@@ -151,6 +157,8 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
         user: identity.user,
         access,
         quiet: Arc::new(QuietChannels::new()),
+        grounds: Mutex::new(Recent::new(GROUNDS)),
+        threadless: Mutex::new(Recent::new(GROUNDS)),
         seen: Bot::no_events(),
         inflight: Inflight::default(),
         pacers: Pacers::new(parts.shutdown.clone()),

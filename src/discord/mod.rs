@@ -9,12 +9,14 @@ mod embeds;
 mod error;
 mod events;
 mod framework;
+mod ground;
 mod history;
 mod offers;
 mod picker;
 mod register;
 mod reply;
 mod sink;
+mod threads;
 mod transport;
 
 pub use data::Served;

@@ -63,8 +63,10 @@ pub(super) async fn say(bot: &Bot, to: &Destination, text: &str) -> Result<(), R
         "content": cut(text, MESSAGE_LIMIT),
         "nonce": format!("{}-0", to.question),
         "enforce_nonce": true,
-        "message_reference": { "message_id": to.question.to_string(), "fail_if_not_exists": false },
     }));
+    if let Some(answered) = to.reference() {
+        body["message_reference"] = json!({ "message_id": answered.to_string(), "fail_if_not_exists": false });
+    }
     let path = format!("channels/{}/messages", to.channel);
     let mut sent = bot.rest.call(Method::POST, &path, Some(&body)).await.map(drop);
     if sent.as_ref().is_err_and(RestError::refuses_replies) && remove(&mut body, "message_reference") {

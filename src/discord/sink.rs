@@ -24,8 +24,29 @@ pub(super) struct Destination {
     pub(super) channel: u64,
     /// The message that is answered.
     pub(super) question: u64,
+    /// Whether the first message shows what it answers.
+    pub(super) replies: Replies,
     /// The exchange's id, for the stop button.
     pub(super) exchange: String,
+}
+
+/// Whether an answer is a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Replies {
+    /// To the question.
+    ToTheQuestion,
+    /// To nothing: the question stands in another channel, where no reply reaches.
+    None,
+}
+
+impl Destination {
+    /// What the first message replies to.
+    pub(super) fn reference(&self) -> Option<u64> {
+        match self.replies {
+            Replies::ToTheQuestion => Some(self.question),
+            Replies::None => None,
+        }
+    }
 }
 
 /// One reply in a channel.
@@ -118,8 +139,8 @@ impl ReplySink for MessageSink {
         }
         let path = format!("channels/{}/messages", self.to.channel);
         let answered = match index.checked_sub(1).map(|before| made[before]) {
-            Some(Slot::Made(id)) => id,
-            Some(Slot::Free | Slot::Doubtful) | None => self.to.question,
+            Some(Slot::Made(id)) => Some(id),
+            Some(Slot::Free | Slot::Doubtful) | None => self.to.reference(),
         };
         // Noted before the request: whoever gives up waiting drops this future in the middle of it.
         made[index] = Slot::Doubtful;
@@ -175,16 +196,18 @@ fn files(payload: &Payload) -> Option<Value> {
 ///
 /// The nonce is made of the question's id: whoever answers the same question again within minutes, be it after a
 /// duplicated event or a retry of a create whose answer was lost, gets the message that exists (D25). The first
-/// message replies to the question and each later one to the message before it, so that a reply to any of them leads
+/// message replies to the question, where that is in the same channel, and each later one to the message before it, so that a reply to any of them leads
 /// back to the question, also after a restart.
-fn create(to: &Destination, index: usize, answered: u64, payload: &Payload) -> Value {
+fn create(to: &Destination, index: usize, answered: Option<u64>, payload: &Payload) -> Value {
     let mut body = json!({
         "content": payload.text,
         "components": buttons(&to.exchange, payload),
         "nonce": format!("{}-{index}", to.question),
         "enforce_nonce": true,
-        "message_reference": { "message_id": answered.to_string(), "fail_if_not_exists": false },
     });
+    if let Some(answered) = answered {
+        body["message_reference"] = json!({ "message_id": answered.to_string(), "fail_if_not_exists": false });
+    }
     if let Some(files) = files(payload) {
         body["attachments"] = files;
     }
@@ -223,7 +246,12 @@ mod tests {
     use super::*;
 
     fn to() -> Destination {
-        Destination { channel: 7, question: 1_234_567_890_123_456_789, exchange: "0badcafe".to_owned() }
+        Destination {
+            channel: 7,
+            question: 1_234_567_890_123_456_789,
+            replies: Replies::ToTheQuestion,
+            exchange: "0badcafe".to_owned(),
+        }
     }
 
     fn payload(text: &str, streaming: bool) -> Payload {
@@ -232,7 +260,7 @@ mod tests {
 
     #[test]
     fn d15_d19_d25_a_create_pings_nobody_and_happens_once() {
-        let body = without_pings(create(&to(), 0, to().question, &payload("hi @everyone", true)));
+        let body = without_pings(create(&to(), 0, to().reference(), &payload("hi @everyone", true)));
         let expected = json!({
             "content": "hi @everyone",
             "components": [{ "type": 1, "components": [
@@ -249,9 +277,15 @@ mod tests {
 
     #[test]
     fn a_later_message_replies_to_the_one_before() {
-        let body = create(&to(), 1, 55, &payload("more", true));
+        let body = create(&to(), 1, Some(55), &payload("more", true));
         assert_eq!(body["message_reference"]["message_id"], "55");
         assert_eq!(body["nonce"], "1234567890123456789-1");
+    }
+
+    #[test]
+    fn d14_in_a_thread_of_its_own_the_answer_is_no_reply() {
+        let to = Destination { replies: Replies::None, ..to() };
+        assert_eq!(create(&to, 0, to.reference(), &payload("hi", false)).get("message_reference"), None);
     }
 
     #[test]

@@ -280,6 +280,17 @@ impl Sandbox {
         })
     }
 
+    /// Another bot in the first server. It writes as people do; nothing else of it is emulated.
+    pub fn add_bot(&self, name: &str) -> Id {
+        let id = self.add_person(name);
+        self.discord.with(|state| {
+            if let Some(user) = state.world.users.get_mut(&id) {
+                user.kind = Kind::Bot;
+            }
+        });
+        id
+    }
+
     /// A new text channel in the first server.
     pub fn add_channel(&self, name: &str) -> Id {
         let guild = self.discord.landmarks().guild;
@@ -317,8 +328,10 @@ impl Sandbox {
 pub(super) fn allowed(state: &State, channel: Id, user: Id, needed: u64) -> Result<(), ScriptError> {
     let entry =
         state.world.channels.get(&channel).ok_or(ScriptError::Unknown { what: "channel", id: channel })?;
-    let person = state.world.users.get(&user).ok_or(ScriptError::Unknown { what: "person", id: user })?;
-    if person.kind == Kind::Bot {
+    if !state.world.users.contains_key(&user) {
+        return Err(ScriptError::Unknown { what: "person", id: user });
+    }
+    if user == state.world.identity.bot {
         return Err(ScriptError::NotAllowed);
     }
     let own = matches!(entry.place, Place::Direct { person } if person == user);

@@ -16,7 +16,7 @@ use crate::{
         checks::Asker,
         choices::Spot,
         data::{Bot, Exchanges, Running},
-        history::{self, Kind, Seen},
+        history::{self, Seen, Setting},
         sink::{Destination, MessageSink},
     },
     llm::{ChatRequest, ChatStream},
@@ -26,6 +26,8 @@ use crate::{
 pub(super) struct Question {
     /// Where the answer goes.
     pub(super) to: Destination,
+    /// Where it was asked, for what came before it.
+    pub(super) setting: Setting,
     /// The message.
     pub(super) message: Seen,
     /// Its text without the bot's mention.
@@ -69,7 +71,7 @@ pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question) {
     };
     // Reading the history is part of the stream: typing shows meanwhile, and a stop or a shutdown ends it too.
     // The exchange drops its events before it writes the last state: from then on it is finishing.
-    let events = stream::once(ask(Arc::clone(bot), asked)).flatten().inspect(move |_| {
+    let events = stream::once(Box::pin(ask(Arc::clone(bot), asked))).flatten().inspect(move |_| {
         let _ = &is_over;
     });
     let ended = exchange.run(events).await;
@@ -106,8 +108,7 @@ async fn queue(
 
 /// Reads the conversation and asks the model.
 async fn ask(bot: Arc<Bot>, asked: Question) -> ChatStream {
-    let kind = if asked.asker.guild.is_some() { Kind::Server } else { Kind::Direct };
-    let history = history::before(&bot, &asked.message, asked.to.channel, kind, asked.received_at);
+    let history = history::before(&bot, &asked.message, &asked.setting, asked.received_at);
     let (mut turns, applied) = tokio::join!(history, bot.applied(&asked.spot));
     turns.push(Turn::person(asked.asker.user, asked.message.name, asked.text));
     let scene = Scene { place: asked.place, now: bot.clock.now() };

@@ -7,57 +7,53 @@ use tokio::time::Instant;
 
 use super::{exchange, how_to};
 use crate::{
-    chat::Place,
     clock,
+    config::AutoThreads,
     discord::{
         checks::{Asker, Ruling},
-        choices::Spot,
         data::{Bot, correlation_id},
         embeds::relative,
-        history::{self, Seen},
+        ground::{Found, Where},
+        history::{self, Ground, Seen, Setting},
         reply,
-        sink::Destination,
+        sink::{Destination, Replies},
+        threads,
     },
 };
 
 /// A message was written.
 pub(super) fn created(context: &serenity::Context, bot: &Arc<Bot>, message: &serenity::Message) {
     let received_at = clock::instant();
-    if !is_addressed(message, bot.user) || bot.shutdown.is_ending() || !bot.is_new(message.id.get()) {
+    if !is_question(message, bot) || bot.shutdown.is_ending() || bot.quiet.contains(message.channel_id.get()) {
         return;
     }
-    if bot.quiet.contains(message.channel_id.get()) {
+    let cache = Arc::clone(&context.cache);
+    let known = Found::known(&cache, message, bot.user);
+    let is_addressed = speaks_to(message, bot.user);
+    let may_be_own = |found: &Found| found.is_own_thread() && is_said_to_all(message, bot.user);
+    // Where the connection did not tell of a thread, it may be one of ours.
+    if !is_addressed && known.as_ref().is_some_and(|found| !may_be_own(found)) {
         return;
     }
-    let place = place(&context.cache, message);
-    let spot = spot(&context.cache, message);
+    if !bot.is_new(message.id.get()) {
+        return;
+    }
     let (life, bot, message) = (bot.shutdown.clone(), Arc::clone(bot), message.clone());
-    life.spawn(async move { take(bot, &message, (place, spot), received_at).await });
-}
-
-/// Where it was written, as far as the gateway told.
-fn place(cache: &serenity::Cache, message: &serenity::Message) -> Place {
-    let Some(id) = message.guild_id else { return Place::Direct };
-    let Some(guild) = cache.guild(id) else {
-        return Place::Channel { server: String::new(), channel: String::new(), topic: None };
-    };
-    let thread = guild.threads.iter().find(|thread| thread.id == message.channel_id);
-    let channel = guild.channels.get(&message.channel_id).or(thread);
-    Place::Channel {
-        server: guild.name.clone(),
-        channel: channel.map(|channel| channel.name.clone()).unwrap_or_default(),
-        topic: channel.and_then(|channel| channel.topic.clone()),
-    }
-}
-
-/// Where it was written, for what was chosen there.
-fn spot(cache: &serenity::Cache, message: &serenity::Message) -> Spot {
-    let channel = message.channel_id;
-    let parent = message.guild_id.and_then(|id| {
-        let guild = cache.guild(id)?;
-        guild.threads.iter().find(|thread| thread.id == channel)?.parent_id
+    life.spawn(async move {
+        let found = match known {
+            Some(found) => found,
+            None => match Found::asked(&bot, message.channel_id.get()).await {
+                Ok(found) if is_addressed || (found.is_own_thread() && is_said_to_all(&message, bot.user)) => found,
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::warn!(discord.channel = message.channel_id.get(), error = %error, "Could not look up a channel");
+                    return;
+                }
+            },
+        };
+        let place = Where::of(&cache, &message, found);
+        take(bot, &message, place, received_at).await;
     });
-    Spot::new(message.author.id, message.guild_id, channel, parent)
 }
 
 /// A message was deleted: if it was a question, its answer is not wanted any more.
@@ -67,28 +63,51 @@ pub(super) fn deleted(bot: &Arc<Bot>, message: u64) {
     }
 }
 
-/// Whether the message speaks to the bot: in direct messages always, elsewhere by a mention or a reply. Bots are
-/// not answered, and system messages ("Ann pinned a message") are not questions.
-fn is_addressed(message: &serenity::Message, bot: u64) -> bool {
+/// Whether it may be a question at all: a person's words, or, within `ALLOW_BOTS`, another bot's. System messages ("Ann
+/// pinned a message") and webhooks are not answered.
+fn is_question(message: &serenity::Message, bot: &Bot) -> bool {
     let is_talk = matches!(message.kind, serenity::MessageType::Regular | serenity::MessageType::InlineReply);
-    if !is_talk || message.author.bot || message.webhook_id.is_some() || message.author.id.get() == bot {
-        return false;
-    }
-    let replies_to_bot = message.referenced_message.as_ref().is_some_and(|answered| {
-        answered.author.id.get() == bot && message.kind == serenity::MessageType::InlineReply
-    });
-    message.guild_id.is_none() || replies_to_bot || message.mentions.iter().any(|user| user.id.get() == bot)
+    let is_served = !message.author.bot || bot.served().settings.allow_bots > 0;
+    is_talk && is_served && message.webhook_id.is_none() && message.author.id.get() != bot.user
+}
+
+/// Whether the message speaks to the bot: in direct messages always, elsewhere by a mention or a reply.
+fn speaks_to(message: &serenity::Message, bot: u64) -> bool {
+    message.guild_id.is_none()
+        || answered(message) == Some(bot)
+        || message.mentions.iter().any(|user| user.id.get() == bot)
+}
+
+/// Whether a message in a thread of the bot's is for it without a mention: a person's, that answers nobody else and has
+/// a text (without the content intent there is none).
+fn is_said_to_all(message: &serenity::Message, bot: u64) -> bool {
+    !message.author.bot
+        && answered(message).is_none_or(|author| author == bot)
+        && !(message.content.trim().is_empty() && message.attachments.is_empty())
+}
+
+/// Whom the message replies to.
+fn answered(message: &serenity::Message) -> Option<u64> {
+    let answered = message.referenced_message.as_ref()?;
+    (message.kind == serenity::MessageType::InlineReply).then(|| answered.author.id.get())
 }
 
 async fn take(
     bot: Arc<Bot>,
     message: &serenity::Message,
-    (place, spot): (Place, Spot),
+    asked_in: Where,
     received_at: Instant,
 ) {
-    let id = correlation_id();
-    let to =
-        Destination { channel: message.channel_id.get(), question: message.id.get(), exchange: id.clone() };
+    let channel = message.channel_id.get();
+    let mut to = Destination {
+        channel,
+        question: message.id.get(),
+        replies: Replies::ToTheQuestion,
+        exchange: correlation_id(),
+    };
+    if message.author.bot && is_beyond_the_cap(&bot, message).await {
+        return;
+    }
     let asker = asker(message);
     match bot.access.ruling(&asker).await {
         Ruling::Serve => {}
@@ -103,8 +122,29 @@ async fn take(
     if let Err(wait) = bot.access.count_question(asker.user) {
         return say(&bot, &to, &too_many(&bot, wait)).await;
     }
-    let message = question;
-    exchange::run(&bot, exchange::Question { to, message, text, asker, place, spot, received_at }).await;
+    if bot.served().settings.auto_threads == AutoThreads::On
+        && asked_in.ground == Ground::Channel
+        && question.answers.is_none()
+        && let Some(thread) = threads::open(&bot, &to, &text).await
+    {
+        to = Destination { channel: thread, replies: Replies::None, ..to };
+    }
+    let Where { place, spot, ground, sight } = asked_in;
+    let setting = Setting { channel, ground, sight, afresh: 0 };
+    exchange::run(&bot, exchange::Question { to, setting, message: question, text, asker, place, spot, received_at })
+        .await;
+}
+
+/// Whether so many bots spoke here in a row that another answer would only feed them.
+async fn is_beyond_the_cap(bot: &Bot, message: &serenity::Message) -> bool {
+    let (channel, cap) = (message.channel_id.get(), bot.served().settings.allow_bots);
+    match history::programs_before(bot, channel, message.id.get()).await {
+        Ok(before) => before >= cap,
+        Err(error) => {
+            tracing::warn!(discord.channel = channel, error = %error, "Could not count the turns of bots; not answering one");
+            true
+        }
+    }
 }
 
 fn too_many(bot: &Bot, wait: Duration) -> String {
@@ -164,27 +204,25 @@ mod tests {
     }
 
     #[test]
-    fn d14_mentions_replies_and_direct_messages_address_the_bot() {
-        assert!(!is_addressed(&message(&json!({})), BOT));
-        assert!(is_addressed(&message(&json!({ "mentions": [bot()] })), BOT));
-        assert!(is_addressed(&message(&json!({ "guild_id": null })), BOT));
+    fn d14_mentions_replies_and_direct_messages_speak_to_the_bot() {
+        assert!(!speaks_to(&message(&json!({})), BOT));
+        assert!(speaks_to(&message(&json!({ "mentions": [bot()] })), BOT));
+        assert!(speaks_to(&message(&json!({ "guild_id": null })), BOT));
+        assert!(!speaks_to(&message(&json!({ "mention_everyone": true })), BOT));
         let mut answered = serde_json::to_value(message(&json!({ "author": bot() }))).unwrap();
-        let reply = json!({ "type": 19, "referenced_message": answered });
-        assert!(is_addressed(&message(&reply), BOT));
+        let reply = message(&json!({ "type": 19, "referenced_message": answered }));
+        assert!(speaks_to(&reply, BOT) && is_said_to_all(&reply, BOT));
         answered["author"]["id"] = json!("6");
-        let reply = json!({ "type": 19, "referenced_message": answered });
-        assert!(!is_addressed(&message(&reply), BOT), "a reply to somebody else");
+        let reply = message(&json!({ "type": 19, "referenced_message": answered }));
+        assert!(!speaks_to(&reply, BOT) && !is_said_to_all(&reply, BOT), "a reply to somebody else");
     }
 
     #[test]
-    fn d14_bots_webhooks_and_system_messages_are_not_answered() {
-        let mentions = json!([bot()]);
-        assert!(!is_addressed(&message(&json!({ "author": bot(), "mentions": mentions })), BOT));
+    fn d14_in_a_thread_of_the_bots_words_of_people_are_for_it() {
+        assert!(is_said_to_all(&message(&json!({})), BOT));
+        assert!(!is_said_to_all(&message(&json!({ "content": "" })), BOT), "no content intent");
         let mut other = bot();
         other["id"] = json!("2");
-        assert!(!is_addressed(&message(&json!({ "author": other, "mentions": mentions })), BOT));
-        assert!(!is_addressed(&message(&json!({ "webhook_id": "3", "mentions": mentions })), BOT));
-        assert!(!is_addressed(&message(&json!({ "type": 6, "mentions": mentions })), BOT));
-        assert!(!is_addressed(&message(&json!({ "mention_everyone": true })), BOT));
+        assert!(!is_said_to_all(&message(&json!({ "author": other })), BOT));
     }
 }

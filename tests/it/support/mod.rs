@@ -13,6 +13,7 @@ pub(crate) mod postgres;
 pub(crate) mod prometheus;
 pub(crate) mod running;
 pub(crate) mod samples;
+pub(crate) mod talk;
 pub(crate) mod talking;
 pub(crate) mod upstream;
 pub(crate) mod vendors;

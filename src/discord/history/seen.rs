@@ -1,0 +1,282 @@
+//! A message, as far as a conversation needs it, and the turn that it becomes.
+
+use chrono::{DateTime, Utc};
+use poise::serenity_prelude as serenity;
+use serde::Deserialize;
+
+use crate::chat::Turn;
+
+/// Types of messages (resources, "Message Types") that are somebody's words: an ordinary one, a reply, the answers to a
+/// slash command and to a context menu.
+const TALK: [u8; 4] = [0, 19, 20, 23];
+/// The first message of a thread, which stands for the one that it was opened from.
+const THREAD_STARTER: u8 = 21;
+
+/// A message, as far as a conversation needs it. A type of its own: a field that a library insists on and this room
+/// never reads must not end a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::discord) struct Seen {
+    /// Its id.
+    pub(in crate::discord) id: u64,
+    /// What it is.
+    pub(in crate::discord) kind: Kind,
+    /// Who wrote it.
+    pub(in crate::discord) author: u64,
+    /// What wrote it.
+    pub(in crate::discord) being: Being,
+    /// The author's name.
+    pub(in crate::discord) name: String,
+    /// Its text, as written.
+    pub(in crate::discord) content: String,
+    /// What its embeds say, a line each part.
+    pub(in crate::discord) embedded: String,
+    /// When it was written.
+    pub(in crate::discord) at: DateTime<Utc>,
+    /// The message that it answers, in the same channel.
+    pub(in crate::discord) answers: Option<u64>,
+}
+
+/// What a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::discord) enum Kind {
+    /// Somebody's words.
+    Talk,
+    /// Stands for the message that a thread was opened from.
+    ThreadStarter,
+    /// Discord's own words: somebody joined, a message was pinned.
+    System,
+}
+
+impl Kind {
+    fn of(number: u8) -> Self {
+        match number {
+            THREAD_STARTER => Self::ThreadStarter,
+            number if TALK.contains(&number) => Self::Talk,
+            _ => Self::System,
+        }
+    }
+}
+
+/// What wrote a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::discord) enum Being {
+    /// A person.
+    Person,
+    /// A bot or a webhook.
+    Program,
+}
+
+impl Being {
+    fn of(is_program: bool) -> Self {
+        if is_program { Self::Program } else { Self::Person }
+    }
+}
+
+/// A message as Discord's REST sends it.
+#[derive(Deserialize)]
+pub(super) struct Wire {
+    id: String,
+    channel_id: String,
+    #[serde(default, rename = "type")]
+    kind: u8,
+    author: WireAuthor,
+    #[serde(default)]
+    content: String,
+    #[serde(default)]
+    embeds: Vec<WireEmbed>,
+    timestamp: DateTime<Utc>,
+    webhook_id: Option<String>,
+    message_reference: Option<WireReference>,
+}
+
+#[derive(Deserialize)]
+struct WireAuthor {
+    id: String,
+    username: String,
+    global_name: Option<String>,
+    #[serde(default)]
+    bot: bool,
+}
+
+#[derive(Deserialize)]
+struct WireEmbed {
+    title: Option<String>,
+    description: Option<String>,
+    footer: Option<WireFooter>,
+}
+
+#[derive(Deserialize)]
+struct WireFooter {
+    text: String,
+}
+
+#[derive(Deserialize)]
+struct WireReference {
+    #[serde(default, rename = "type")]
+    kind: u8,
+    message_id: Option<String>,
+    channel_id: Option<String>,
+}
+
+impl Wire {
+    pub(super) fn seen(self) -> Option<Seen> {
+        let reply = self.message_reference.filter(|reference| {
+            reference.kind == 0 && reference.channel_id.as_ref().is_none_or(|id| *id == self.channel_id)
+        });
+        let embedded = self.embeds.iter().map(|embed| {
+            let footer = embed.footer.as_ref().map(|footer| footer.text.as_str());
+            parts(embed.title.as_deref(), embed.description.as_deref(), footer)
+        });
+        Some(Seen {
+            id: self.id.parse().ok()?,
+            kind: Kind::of(self.kind),
+            author: self.author.id.parse().ok()?,
+            being: Being::of(self.author.bot || self.webhook_id.is_some()),
+            name: self.author.global_name.unwrap_or(self.author.username),
+            content: self.content,
+            embedded: lines(embedded),
+            at: self.timestamp,
+            answers: reply.and_then(|reference| reference.message_id?.parse().ok()),
+        })
+    }
+}
+
+impl Seen {
+    /// A message of an event.
+    pub(in crate::discord) fn of(message: &serenity::Message) -> Self {
+        let reply = message.message_reference.as_ref().filter(|reference| {
+            reference.kind == serenity::MessageReferenceKind::Default
+                && reference.channel_id == message.channel_id
+        });
+        let embedded = message.embeds.iter().map(|embed| {
+            let footer = embed.footer.as_ref().map(|footer| footer.text.as_str());
+            parts(embed.title.as_deref(), embed.description.as_deref(), footer)
+        });
+        Self {
+            id: message.id.get(),
+            kind: Kind::of(u8::from(message.kind)),
+            author: message.author.id.get(),
+            being: Being::of(message.author.bot || message.webhook_id.is_some()),
+            name: message.author.global_name.clone().unwrap_or_else(|| message.author.name.clone()),
+            content: message.content.clone(),
+            embedded: lines(embedded),
+            at: DateTime::from_timestamp(message.timestamp.unix_timestamp(), 0).unwrap_or_default(),
+            answers: reply.and_then(|reference| reference.message_id).map(serenity::MessageId::get),
+        }
+    }
+
+    /// Whether its text mentions somebody.
+    pub(super) fn mentions(&self, user: u64) -> bool {
+        mentions_of(user).iter().any(|mention| self.content.contains(mention))
+    }
+
+    /// The turn that it is: the bot's mention and our small print out. `None`: it says nothing.
+    pub(super) fn turn(&self, bot: u64) -> Option<Turn> {
+        if self.kind != Kind::Talk {
+            return None;
+        }
+        let mut text = if self.author == bot {
+            without_small_print(&self.content)
+        } else {
+            without_mention(&self.content, bot)
+        };
+        if !self.embedded.is_empty() {
+            text = lines([text, self.embedded.clone()].into_iter());
+        }
+        let turn = if self.author == bot { Turn::bot(text) } else { Turn::person(self.author, &*self.name, text) };
+        (!turn.text.is_empty()).then_some(turn)
+    }
+}
+
+fn mentions_of(user: u64) -> [String; 2] {
+    [format!("<@{user}>"), format!("<@!{user}>")]
+}
+
+/// What an embed says.
+fn parts(title: Option<&str>, description: Option<&str>, footer: Option<&str>) -> String {
+    lines([title, description, footer].into_iter().flatten().map(str::to_owned))
+}
+
+/// Texts under one another, empty ones left out.
+fn lines(texts: impl Iterator<Item = String>) -> String {
+    texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// A text without mentions of the bot.
+pub(in crate::discord) fn without_mention(text: &str, bot: u64) -> String {
+    let bare = mentions_of(bot).iter().fold(text.to_owned(), |text, mention| text.replace(mention, ""));
+    bare.trim().to_owned()
+}
+
+/// A text without the lines in small print that we put under answers, and without the sentence of a failure, which
+/// always stands above one.
+fn without_small_print(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let is_print = |at: usize| lines.get(at).is_some_and(|line| line.starts_with("-# "));
+    let said: Vec<&str> = lines
+        .iter()
+        .enumerate()
+        .filter(|(at, line)| {
+            let is_failure = line.starts_with("⚠️ ") && is_print(at + 1);
+            !is_failure && !is_print(*at)
+        })
+        .map(|(_, line)| *line)
+        .collect();
+    said.join("\n").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOT: u64 = 1;
+
+    fn wire(changes: &serde_json::Value) -> Seen {
+        let mut message = serde_json::json!({
+            "id": "3", "channel_id": "7", "author": { "id": "5", "username": "ann" }, "content": "x",
+            "timestamp": "2026-01-01T00:00:00.000000+00:00",
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            message[name] = value.clone();
+        }
+        serde_json::from_value::<Wire>(message).unwrap().seen().unwrap()
+    }
+
+    #[test]
+    fn the_bots_mention_and_its_small_print_do_not_reach_the_model() {
+        let said = |author: u64, content: &str| {
+            let seen = wire(&serde_json::json!({
+                "author": { "id": author.to_string(), "username": "ann" }, "content": content,
+            }));
+            seen.turn(BOT)
+        };
+        assert_eq!(said(5, "<@1> what is  <@7> up to?"), Some(Turn::person(5, "ann", "what is  <@7> up to?")));
+        assert_eq!(
+            said(BOT, "Nothing.\n-# answered by openai/gpt\n\n-# id 0badcafe"),
+            Some(Turn::bot("Nothing."))
+        );
+        assert_eq!(said(BOT, "⚠️ The provider does not answer.\n-# HTTP 503 · id 1a2b3c4d"), None);
+        assert_eq!(said(5, "<@!1>"), None);
+    }
+
+    #[test]
+    fn d18_a_reference_into_another_channel_is_not_followed() {
+        let answers = |reference: serde_json::Value| {
+            wire(&serde_json::json!({ "message_reference": reference })).answers
+        };
+        assert_eq!(answers(serde_json::json!({ "message_id": "2", "channel_id": "7" })), Some(2));
+        assert_eq!(answers(serde_json::json!({ "message_id": "2", "channel_id": "8" })), None);
+        let forwarded = serde_json::json!({ "type": 1, "message_id": "2", "channel_id": "7" });
+        assert_eq!(answers(forwarded), None, "a forwarded message is no reply");
+        assert_eq!(answers(serde_json::Value::Null), None);
+    }
+
+    #[test]
+    fn d13_embeds_are_read_and_discords_own_words_are_not() {
+        let embed = serde_json::json!({ "embeds": [
+            { "title": "T", "description": "D", "footer": { "text": "F" } }, { "image": { "url": "u" } },
+        ] });
+        assert_eq!(wire(&embed).turn(BOT), Some(Turn::person(5, "ann", "x\nT\nD\nF")));
+        assert_eq!(wire(&serde_json::json!({ "type": 6 })).turn(BOT), None, "a message was pinned");
+    }
+}

@@ -1,0 +1,85 @@
+//! Threads that the bot opens, one for each question in a channel (D14).
+
+use std::sync::PoisonError;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{
+    data::Bot,
+    error::RestError,
+    reply::cut,
+    sink::Destination,
+    transport::without_pings,
+};
+
+/// Discord's limit for a thread's name.
+const NAME: usize = 100;
+/// What a question without words is called.
+const NAMELESS: &str = "Conversation";
+/// Said once in a channel.
+const NOT_ALLOWED: &str = "-# I would open a thread for each conversation here, and lack the permissions Create Public \
+                           Threads and Send Messages in Threads. I answer in the channel until somebody gives them to me.";
+
+/// Opens a thread from a question; its id. `None`: none could be opened, and the answer belongs in the channel.
+pub(super) async fn open(bot: &Bot, to: &Destination, text: &str) -> Option<u64> {
+    let path = format!("channels/{}/messages/{}/threads", to.channel, to.question);
+    let opened = bot.rest.call(Method::POST, &path, Some(&json!({ "name": name(text) }))).await;
+    let error = match opened {
+        Ok(answer) => return answer.body.get("id").and_then(Value::as_str)?.parse().ok(),
+        Err(error) => error,
+    };
+    if matches!(error, RestError::Status { status: 403, .. }) {
+        tell_once(bot, to).await;
+    } else {
+        tracing::warn!(request.id = to.exchange, discord.channel = to.channel, error = %error, "Could not open a thread");
+    }
+    None
+}
+
+async fn tell_once(bot: &Bot, to: &Destination) {
+    let channel = to.channel;
+    if bot.threadless.lock().unwrap_or_else(PoisonError::into_inner).insert(channel, ()).is_some() {
+        return;
+    }
+    tracing::warn!(discord.channel = channel, "AUTO_THREADS is set, but I may open no thread in a channel");
+    let body = without_pings(json!({ "content": NOT_ALLOWED }));
+    if let Err(error) = bot.rest.call(Method::POST, &format!("channels/{channel}/messages"), Some(&body)).await {
+        tracing::debug!(discord.channel = channel, error = %error, "Nor could that be said there");
+    }
+}
+
+/// A name from the first words of a question, on one line and without mentions.
+fn name(text: &str) -> String {
+    let is_mention = |word: &&str| word.starts_with('<') && word.ends_with('>');
+    let mut name = String::new();
+    for word in text.split_whitespace().filter(|word| !is_mention(word)) {
+        let longer = if name.is_empty() { word.to_owned() } else { format!("{name} {word}") };
+        if longer.encode_utf16().count() > NAME - 1 {
+            if name.is_empty() {
+                return cut(word, NAME);
+            }
+            name.push('…');
+            return name;
+        }
+        name = longer;
+    }
+    if name.is_empty() { NAMELESS.to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d14_a_thread_is_named_after_its_first_words() {
+        assert_eq!(name("how  do I\nbake <@5> bread?"), "how do I bake bread?");
+        assert_eq!(name(" <#7> <@5> "), NAMELESS);
+        let long = name(&"whole words ".repeat(20));
+        assert!(long.ends_with("words…") || long.ends_with("whole…"), "{long}");
+        for text in ["x".repeat(300), "😀".repeat(120), format!("a {}", "y".repeat(98)), "z ".repeat(200)] {
+            let units = name(&text).encode_utf16().count();
+            assert!((1..=NAME).contains(&units), "{units}");
+        }
+    }
+}
