@@ -185,7 +185,12 @@ pub const VARIABLES: &[Variable] = &[
         "60",
         "Answers a person may have in an hour; 0: no limit",
     ),
-    plain(Section::Discord, "ALLOW_BOTS", "0", "So many messages of other bots in a row are answered; 0: none"),
+    plain(
+        Section::Discord,
+        "ALLOW_BOTS",
+        "0",
+        "So many messages of other bots in a row are answered; 0: none",
+    ),
     plain(
         Section::Discord,
         "AUTO_THREADS",

@@ -145,7 +145,8 @@ fn sight(cache: &serenity::Cache, message: &serenity::Message, channel: serenity
         let mut member = message.member.as_deref()?.clone();
         // The library panics where it is another one's; in messages there is none.
         member.user = None;
-        let all = guild.partial_member_permissions_in(guild.channels.get(&channel)?, message.author.id, &member);
+        let all =
+            guild.partial_member_permissions_in(guild.channels.get(&channel)?, message.author.id, &member);
         Some(all.read_message_history() || all.administrator())
     };
     if may().unwrap_or(false) { Sight::Whole } else { Sight::Now }

@@ -65,7 +65,8 @@ pub(super) async fn say(bot: &Bot, to: &Destination, text: &str) -> Result<(), R
         "enforce_nonce": true,
     }));
     if let Some(answered) = to.reference() {
-        body["message_reference"] = json!({ "message_id": answered.to_string(), "fail_if_not_exists": false });
+        body["message_reference"] =
+            json!({ "message_id": answered.to_string(), "fail_if_not_exists": false });
     }
     let path = format!("channels/{}/messages", to.channel);
     let mut sent = bot.rest.call(Method::POST, &path, Some(&body)).await.map(drop);

@@ -206,7 +206,8 @@ fn create(to: &Destination, index: usize, answered: Option<u64>, payload: &Paylo
         "enforce_nonce": true,
     });
     if let Some(answered) = answered {
-        body["message_reference"] = json!({ "message_id": answered.to_string(), "fail_if_not_exists": false });
+        body["message_reference"] =
+            json!({ "message_id": answered.to_string(), "fail_if_not_exists": false });
     }
     if let Some(files) = files(payload) {
         body["attachments"] = files;

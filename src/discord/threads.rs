@@ -5,13 +5,7 @@ use std::sync::PoisonError;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{
-    data::Bot,
-    error::RestError,
-    reply::cut,
-    sink::Destination,
-    transport::without_pings,
-};
+use super::{data::Bot, error::RestError, reply::cut, sink::Destination, transport::without_pings};
 
 /// Discord's limit for a thread's name.
 const NAME: usize = 100;
@@ -44,7 +38,9 @@ async fn tell_once(bot: &Bot, to: &Destination) {
     }
     tracing::warn!(discord.channel = channel, "AUTO_THREADS is set, but I may open no thread in a channel");
     let body = without_pings(json!({ "content": NOT_ALLOWED }));
-    if let Err(error) = bot.rest.call(Method::POST, &format!("channels/{channel}/messages"), Some(&body)).await {
+    if let Err(error) =
+        bot.rest.call(Method::POST, &format!("channels/{channel}/messages"), Some(&body)).await
+    {
         tracing::debug!(discord.channel = channel, error = %error, "Nor could that be said there");
     }
 }

@@ -47,7 +47,8 @@ async fn d14_a_mention_opens_a_thread_and_no_mention_is_needed_there_even_after_
     assert_eq!(last_asked(&bot), ["user: how do I bake bread?", "model: A1", "user: with salt?"]);
     scene.say(marks.guest, "@ and sugar?");
     scene.answered("@ and sugar?", "A3").await;
-    let all = ["user: how do I bake bread?", "model: A1", "user: with salt?", "model: A2", "user: and sugar?"];
+    let all =
+        ["user: how do I bake bread?", "model: A1", "user: with salt?", "model: A2", "user: and sugar?"];
     assert_eq!(last_asked(&bot), all, "one conversation, whoever speaks, and a mention changes nothing");
 
     bot.shutdown.begin();

@@ -24,7 +24,8 @@ use crate::{
 /// A message was written.
 pub(super) fn created(context: &serenity::Context, bot: &Arc<Bot>, message: &serenity::Message) {
     let received_at = clock::instant();
-    if !is_question(message, bot) || bot.shutdown.is_ending() || bot.quiet.contains(message.channel_id.get()) {
+    if !is_question(message, bot) || bot.shutdown.is_ending() || bot.quiet.contains(message.channel_id.get())
+    {
         return;
     }
     let cache = Arc::clone(&context.cache);
@@ -92,12 +93,7 @@ fn answered(message: &serenity::Message) -> Option<u64> {
     (message.kind == serenity::MessageType::InlineReply).then(|| answered.author.id.get())
 }
 
-async fn take(
-    bot: Arc<Bot>,
-    message: &serenity::Message,
-    asked_in: Where,
-    received_at: Instant,
-) {
+async fn take(bot: Arc<Bot>, message: &serenity::Message, asked_in: Where, received_at: Instant) {
     let channel = message.channel_id.get();
     let mut to = Destination {
         channel,
@@ -131,8 +127,11 @@ async fn take(
     }
     let Where { place, spot, ground, sight } = asked_in;
     let setting = Setting { channel, ground, sight, afresh: 0 };
-    exchange::run(&bot, exchange::Question { to, setting, message: question, text, asker, place, spot, received_at })
-        .await;
+    exchange::run(
+        &bot,
+        exchange::Question { to, setting, message: question, text, asker, place, spot, received_at },
+    )
+    .await;
 }
 
 /// Whether so many bots spoke here in a row that another answer would only feed them.

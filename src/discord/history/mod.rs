@@ -51,19 +51,13 @@ pub(super) struct Setting {
 
 /// What came before a question that arrived at `received_at`, oldest first. Nothing, with a warning, when Discord is
 /// too slow: an answer without its history is better than none before the deadline.
-pub(super) async fn before(
-    bot: &Bot,
-    question: &Seen,
-    setting: &Setting,
-    received_at: Instant,
-) -> Vec<Turn> {
+pub(super) async fn before(bot: &Bot, question: &Seen, setting: &Setting, received_at: Instant) -> Vec<Turn> {
     if setting.sight == Sight::Now {
         return Vec::new();
     }
     let served = bot.served();
     let until = received_at + PATIENCE.min(served.chat.deadline / 4);
-    let manners =
-        Manners { bot: bot.user, silence: served.chat.conversation_ttl, afresh: setting.afresh };
+    let manners = Manners { bot: bot.user, silence: served.chat.conversation_ttl, afresh: setting.afresh };
     let most = served.chat.most_messages.saturating_sub(1);
     let mut archive =
         Archive { bot, channel: setting.channel, until: question.id, pages: Vec::new(), reads: 0 };
@@ -80,7 +74,8 @@ pub(super) async fn before(
 /// How many programs spoke in a row before a message, without a person in between; the bot itself does not count.
 pub(super) async fn programs_before(bot: &Bot, channel: u64, message: u64) -> Result<usize, RestError> {
     let page = page(bot, channel, message).await?;
-    let row = page.iter().filter(|seen| seen.kind == Kind::Talk).take_while(|seen| seen.being == Being::Program);
+    let row =
+        page.iter().filter(|seen| seen.kind == Kind::Talk).take_while(|seen| seen.being == Being::Program);
     Ok(row.filter(|seen| seen.author != bot.user).count())
 }
 
@@ -116,7 +111,13 @@ impl Page {
 
 impl Archive<'_> {
     /// The turns before the question, oldest first, at most so many.
-    async fn walk(&mut self, question: &Seen, setting: &Setting, manners: &Manners, most: usize) -> Vec<Turn> {
+    async fn walk(
+        &mut self,
+        question: &Seen,
+        setting: &Setting,
+        manners: &Manners,
+        most: usize,
+    ) -> Vec<Turn> {
         let mut ground = setting.ground.clone();
         let mut turns: Vec<Turn> = Vec::new();
         let mut passed = HashSet::from([question.id]);

@@ -104,12 +104,7 @@ pub(super) fn wants_previous(message: &Seen, ground: &Ground, manners: &Manners)
 /// it, unless the silence between them was long or one of them is Discord's own: in a flowing ground whoever wrote that,
 /// elsewhere only its own author. A mention begins afresh, but in a thread of the bot's, where there is nothing else to
 /// begin. What remains continues a thread's starter.
-pub(super) fn parent(
-    message: &Seen,
-    previous: Option<&Seen>,
-    ground: &Ground,
-    manners: &Manners,
-) -> Parent {
+pub(super) fn parent(message: &Seen, previous: Option<&Seen>, ground: &Ground, manners: &Manners) -> Parent {
     if let Some(id) = reply(message, ground, manners.bot) {
         return Parent::Answered(id);
     }
@@ -140,10 +135,7 @@ pub(super) fn parent(
 mod tests {
     use chrono::DateTime;
 
-    use super::{
-        super::seen::Being,
-        *,
-    };
+    use super::{super::seen::Being, *};
 
     const BOT: u64 = 1;
 
@@ -234,7 +226,11 @@ mod tests {
         for ground in [Ground::Direct, own] {
             assert_eq!(parent(&late, Some(&seen(99, 5, "x")), &ground, &reset), Parent::Nobody);
             let next = seen(101, 5, "x");
-            assert_eq!(parent(&next, Some(&late), &ground, &reset), Parent::Previous, "after it all is as ever");
+            assert_eq!(
+                parent(&next, Some(&late), &ground, &reset),
+                Parent::Previous,
+                "after it all is as ever"
+            );
         }
     }
 }

@@ -183,7 +183,8 @@ impl Seen {
         if !self.embedded.is_empty() {
             text = lines([text, self.embedded.clone()].into_iter());
         }
-        let turn = if self.author == bot { Turn::bot(text) } else { Turn::person(self.author, &*self.name, text) };
+        let turn =
+            if self.author == bot { Turn::bot(text) } else { Turn::person(self.author, &*self.name, text) };
         (!turn.text.is_empty()).then_some(turn)
     }
 }
@@ -250,7 +251,10 @@ mod tests {
             }));
             seen.turn(BOT)
         };
-        assert_eq!(said(5, "<@1> what is  <@7> up to?"), Some(Turn::person(5, "ann", "what is  <@7> up to?")));
+        assert_eq!(
+            said(5, "<@1> what is  <@7> up to?"),
+            Some(Turn::person(5, "ann", "what is  <@7> up to?"))
+        );
         assert_eq!(
             said(BOT, "Nothing.\n-# answered by openai/gpt\n\n-# id 0badcafe"),
             Some(Turn::bot("Nothing."))

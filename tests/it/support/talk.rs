@@ -74,7 +74,8 @@ impl<'b> Scene<'b> {
 
     /// Somebody replies to a message.
     pub(crate) fn reply(&mut self, user: Id, to: &str, text: &str) -> Id {
-        let id = self.bot.sandbox().reply_to(self.ids[to], user, &self.written(text)).expect("they may write");
+        let id =
+            self.bot.sandbox().reply_to(self.ids[to], user, &self.written(text)).expect("they may write");
         self.ids.insert(text.to_owned(), id);
         id
     }
