@@ -3,6 +3,7 @@
 use super::{
     Payload,
     splitter::{Bound, Piece, Splitter, units},
+    table::Tables,
 };
 
 /// Messages that an answer fills before the rest becomes a file.
@@ -19,6 +20,9 @@ const FILE_REFUSED: &str = "\n-# The rest is left out: I may not attach files he
 #[derive(Debug, Clone)]
 pub struct Answer {
     limit: usize,
+    /// The model's own.
+    text: String,
+    tables: Tables,
     splitter: Splitter,
 }
 
@@ -26,17 +30,23 @@ impl Answer {
     /// An empty answer for messages of `limit` UTF-16 units.
     pub fn new(limit: usize) -> Self {
         let bound = Bound { pieces: MOST_MESSAGES, reserve: RESERVE };
-        Self { limit, splitter: Splitter::bounded(limit, bound) }
+        Self {
+            limit,
+            text: String::new(),
+            tables: Tables::default(),
+            splitter: Splitter::bounded(limit, bound),
+        }
     }
 
     /// Appends text of the model's.
     pub fn push(&mut self, text: &str) {
-        self.splitter.push(text);
+        self.text.push_str(text);
+        self.splitter.push(&self.tables.push(text));
     }
 
     /// The model's text so far.
     pub fn text(&self) -> &str {
-        self.splitter.text()
+        &self.text
     }
 
     /// Whether there is nothing to see yet.
@@ -46,9 +56,10 @@ impl Answer {
 
     /// What the messages show while more is coming. Empty until there is something to see.
     pub fn growing(&self) -> Vec<Payload> {
-        let mut payloads = shown(&self.splitter.pieces());
+        let ahead = self.splitter.ahead(&self.tables.growing());
+        let mut payloads = shown(&ahead.pieces());
         if let Some(last) = payloads.last_mut() {
-            if self.splitter.overflows() {
+            if ahead.overflows() {
                 last.text.push_str(FILE_LATER);
             }
             last.streaming = true;
@@ -58,8 +69,9 @@ impl Answer {
 
     /// What the messages show at last, with small lines or a sentence below the text.
     pub fn finished(&self, below: &[String]) -> Vec<Payload> {
-        let mut payloads = shown(&self.splitter.pieces());
-        if let (Some(last), Some(rest)) = (payloads.last_mut(), self.splitter.overflow()) {
+        let whole = self.splitter.ahead(&self.tables.rest());
+        let mut payloads = shown(&whole.pieces());
+        if let (Some(last), Some(rest)) = (payloads.last_mut(), whole.overflow()) {
             last.text.push_str(FILE_ATTACHED);
             last.attachment = Some((FILE_NAME.to_owned(), rest.text().into_bytes()));
         }
@@ -167,6 +179,27 @@ mod tests {
         assert_eq!(payloads.len(), MOST_MESSAGES);
         assert!(payloads[3].text.ends_with(FILE_LATER) && payloads[3].attachment.is_none());
         assert_eq!(payloads.iter().map(|p| p.streaming).collect::<Vec<_>>(), [false, false, false, true]);
+    }
+
+    #[test]
+    fn d7_a_table_is_shown_aligned_while_it_streams_and_the_models_text_is_kept() {
+        let text = "So:\n| a | b |\n|---|---|\n| 1 | 22";
+        let grown = answer(text);
+        assert_eq!(grown.growing()[0].text, "So:\n```\na | b\n--+---\n1 | 22\n```");
+        let finished = grown.finished(&["-# cut short".to_owned()]);
+        assert_eq!(finished[0].text, "So:\n```\na | b\n--+---\n1 | 22\n```\n-# cut short");
+        assert_eq!(grown.text(), text);
+    }
+
+    #[test]
+    fn d7_a_table_longer_than_a_message_goes_on_in_the_next_as_code() {
+        let rows: Vec<String> = (0..200).map(|n| format!("| row {n} | {} |\n", n * n)).collect();
+        let payloads = answer(&format!("| name | square |\n|---|--:|\n{}", rows.concat())).finished(&[]);
+        assert!(payloads.len() > 1);
+        for payload in &payloads {
+            assert!(payload.text.starts_with("```\n") && payload.text.trim_end().ends_with("```"));
+            assert!(units(&payload.text) <= 2000);
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod sentence;
 pub mod settings;
 mod sink;
 mod splitter;
+mod table;
 mod turn;
 
 pub use answer::{Answer, MOST_MESSAGES, without_file};

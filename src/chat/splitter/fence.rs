@@ -5,7 +5,7 @@
 
 /// An open code fence: what is needed to close it and to open it again in the next message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fence {
+pub(in crate::chat) struct Fence {
     /// How many `>` stand before it.
     depth: usize,
     /// Columns between the quote and the marker; a list marker counts as blanks.
@@ -20,7 +20,7 @@ pub(super) struct Fence {
 
 /// What a line inside an open fence is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Inside {
+pub(in crate::chat) enum Inside {
     /// Code.
     Content,
     /// The closing fence.
@@ -31,7 +31,7 @@ pub(super) enum Inside {
 
 impl Fence {
     /// Reads an opening fence. One that takes more than `room` units to close and open again is treated as text.
-    pub(super) fn opened_by(line: &str, room: usize) -> Option<Self> {
+    pub(in crate::chat) fn opened_by(line: &str, room: usize) -> Option<Self> {
         let (depth, rest) = strip_quotes(line, usize::MAX);
         let (indent, rest) = strip_indent(rest);
         let (listed, rest) = strip_list_markers(rest);
@@ -50,7 +50,7 @@ impl Fence {
     }
 
     /// What a complete line means while this fence is open.
-    pub(super) fn reads(&self, line: &str) -> Inside {
+    pub(in crate::chat) fn reads(&self, line: &str) -> Inside {
         let (depth, rest) = strip_quotes(line, self.depth);
         if depth < self.depth {
             return Inside::Left;

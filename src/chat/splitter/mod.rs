@@ -4,7 +4,7 @@
 //! a piece that is full never changes while text streams in, and splitting the whole at once gives the same pieces.
 
 mod cut;
-mod fence;
+pub(super) mod fence;
 mod span;
 #[cfg(test)]
 mod tests;
@@ -104,6 +104,19 @@ impl Splitter {
             });
         }
         pieces
+    }
+
+    /// This text with more behind it that may still change. Costs what the piece that grows holds.
+    pub(super) fn ahead(&self, more: &str) -> Self {
+        let mut ahead = Self {
+            text: tail(&self.text, self.start).to_owned(),
+            full: self.full.clone(),
+            start: 0,
+            carry: self.carry.clone(),
+            ..*self
+        };
+        ahead.push(more);
+        ahead
     }
 
     /// Whether something lies behind the last piece that the bound allows.
