@@ -1,6 +1,9 @@
 //! One exchange: a model's events become a reply, whatever happens on the way.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
@@ -27,10 +30,27 @@ pub struct Exchange {
     pub pacers: Pacers,
     /// Whom failures are told to.
     pub reader: Reader,
+    /// Small lines that whoever prepares the question wants below the answer.
+    pub asides: Asides,
     /// Cancelled when somebody stops the answer.
     pub stop: CancellationToken,
     /// Cancelled when the process ends.
     pub drain: CancellationToken,
+}
+
+/// Small lines below an answer, collected while it is prepared. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Asides(Arc<Mutex<Vec<String>>>);
+
+impl Asides {
+    /// Adds one.
+    pub fn add(&self, line: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// How an exchange ended.
@@ -73,7 +93,7 @@ impl Exchange {
         let reply = self.pacers.open(Arc::clone(&self.sink));
         let mut progress = Progress::new(self.sink.limit());
         let ending = self.follow(events, &reply, &mut progress).await;
-        let payloads = progress.last_payloads(&ending, self.reader);
+        let payloads = progress.last_payloads(&ending, self.reader, self.asides.lines());
         let delivered = match &ending {
             Ending::Unreachable(reason) => Err(reason.clone()),
             Ending::Finished(_) | Ending::Failed(_) | Ending::Stopped | Ending::Drained => {
@@ -189,8 +209,9 @@ impl Progress {
     }
 
     /// The reply's last state. Never empty: nothing is left that looks as if more would come.
-    fn last_payloads(&self, ending: &Ending, reader: Reader) -> Vec<Payload> {
+    fn last_payloads(&self, ending: &Ending, reader: Reader, asides: Vec<String>) -> Vec<Payload> {
         let mut below = if self.answer.is_blank() { Vec::new() } else { self.notes.clone() };
+        below.extend(asides);
         match ending {
             Ending::Finished(finish) => below.extend(sentence::ending(finish)),
             Ending::Failed(failure) => below.push(sentence::failure(failure, reader)),

@@ -10,7 +10,7 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{checks::Access, choices::Choices, ground::Found, transport::Rest};
+use super::{attachments::Attachments, checks::Access, choices::Choices, ground::Found, transport::Rest};
 use crate::{
     chat::{Inflight, Pacers},
     clock::{self, Clock},
@@ -55,6 +55,8 @@ pub(super) struct Bot {
     pub(super) clock: Arc<dyn Clock>,
     /// Requests.
     pub(super) rest: Arc<Rest>,
+    /// Files that people attach.
+    pub(super) attachments: Attachments,
     /// The application's id.
     pub(super) application: u64,
     /// The bot's user id.

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::{
+    attachments::Attachments,
     checks::{Access, Application},
     choices::Choices,
     commands,
@@ -144,7 +145,9 @@ fn malformed(what: &str) -> DiscordError {
 
 fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
     let access = Access::new(parts.served.clone(), &identity.application, Arc::clone(&rest));
+    let origin = parts.served.borrow().settings.api_base.clone();
     Bot {
+        attachments: Attachments::new(parts.http, origin.as_ref()),
         served: parts.served,
         llm: parts.llm,
         pool: parts.pool,

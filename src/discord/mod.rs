@@ -1,5 +1,6 @@
 //! The bot on Discord: events in, messages and slash commands out. The only room that names serenity and poise.
 
+mod attachments;
 mod card;
 mod checks;
 mod choices;

@@ -8,11 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     chat::{
-        Budget, Ended, Ending, Exchange, Payload, Permit, Place, Reader, ReplySink, Scene, Ticket, Turn,
-        compose, sentence,
+        Asides, Budget, Ended, Ending, Exchange, File, Payload, Permit, Place, Reader, ReplySink, Scene,
+        Ticket, Turn, compose, sentence,
     },
     clock,
     discord::{
+        attachments,
         checks::Asker,
         choices::Spot,
         data::{Bot, Exchanges, Running},
@@ -61,17 +62,19 @@ pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question) {
         asked.received_at = clock::instant();
     }
     let is_operator = bot.access.is_operator(user);
+    let asides = Asides::default();
     let exchange = Exchange {
         id: id.clone(),
         sink,
         pacers: bot.pacers.clone(),
+        asides: asides.clone(),
         reader: if is_operator { Reader::Operator } else { Reader::Person },
         stop,
         drain: bot.shutdown.token().clone(),
     };
     // Reading the history is part of the stream: typing shows meanwhile, and a stop or a shutdown ends it too.
     // The exchange drops its events before it writes the last state: from then on it is finishing.
-    let events = stream::once(Box::pin(ask(Arc::clone(bot), asked))).flatten().inspect(move |_| {
+    let events = stream::once(Box::pin(ask(Arc::clone(bot), asked, asides))).flatten().inspect(move |_| {
         let _ = &is_over;
     });
     let ended = exchange.run(events).await;
@@ -107,10 +110,12 @@ async fn queue(
 }
 
 /// Reads the conversation and asks the model.
-async fn ask(bot: Arc<Bot>, asked: Question) -> ChatStream {
+async fn ask(bot: Arc<Bot>, asked: Question, asides: Asides) -> ChatStream {
     let history = history::before(&bot, &asked.message, &asked.setting, asked.received_at);
     let (mut turns, applied) = tokio::join!(history, bot.applied(&asked.spot));
-    turns.push(Turn::person(asked.asker.user, asked.message.name, asked.text));
+    let question = Turn::person(asked.asker.user, asked.message.name, asked.text);
+    turns.push(Turn { files: asked.message.files, ..question });
+    read_files(&bot, &mut turns, asked.received_at, &asides).await;
     let scene = Scene { place: asked.place, now: bot.clock.now() };
     let composed = compose(&bot.served().chat.system_prompt, &turns, &scene, &Budget::default());
     bot.llm.chat(ChatRequest {
@@ -121,6 +126,14 @@ async fn ask(bot: Arc<Bot>, asked: Question) -> ChatStream {
         conversation: format!("channel:{}", asked.to.channel),
         received_at: asked.received_at,
     })
+}
+
+/// Reads the files of a conversation. Of those that came with the question, a small line tells about each that was not read.
+async fn read_files(bot: &Bot, turns: &mut [Turn], received_at: Instant, asides: &Asides) {
+    let until = (clock::instant() + attachments::PATIENCE).min(received_at + bot.served().chat.deadline / 2);
+    bot.attachments.read(turns, until).await;
+    let question = turns.last().into_iter().flat_map(|turn| &turn.files);
+    question.filter_map(File::complaint).for_each(|line| asides.add(line));
 }
 
 /// The one line about an exchange: never what was said.

@@ -112,7 +112,7 @@ async fn take(bot: Arc<Bot>, message: &serenity::Message, asked_in: Where, recei
     }
     let question = Seen::of(message);
     let text = history::without_mention(&question.content, bot.user);
-    if text.is_empty() {
+    if text.is_empty() && question.files.is_empty() {
         return say(&bot, &to, &how_to(bot.user)).await;
     }
     if let Err(wait) = bot.access.count_question(asker.user) {

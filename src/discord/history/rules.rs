@@ -147,6 +147,7 @@ mod tests {
             being: Being::Person,
             name: format!("person {author}"),
             content: content.to_owned(),
+            files: Vec::new(),
             embedded: String::new(),
             at: DateTime::from_timestamp(i64::try_from(id).unwrap() * 60, 0).unwrap(),
             answers: None,

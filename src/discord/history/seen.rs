@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use poise::serenity_prelude as serenity;
 use serde::Deserialize;
 
-use crate::chat::Turn;
+use crate::chat::{Content, File, Offer, Turn};
 
 /// Types of messages (resources, "Message Types") that are somebody's words: an ordinary one, a reply, the answers to a
 /// slash command and to a context menu.
@@ -28,6 +28,8 @@ pub(in crate::discord) struct Seen {
     pub(in crate::discord) name: String,
     /// Its text, as written.
     pub(in crate::discord) content: String,
+    /// The files that are attached to it, none of them read.
+    pub(in crate::discord) files: Vec<File>,
     /// What its embeds say, a line each part.
     pub(in crate::discord) embedded: String,
     /// When it was written.
@@ -83,6 +85,8 @@ pub(super) struct Wire {
     #[serde(default)]
     content: String,
     #[serde(default)]
+    attachments: Vec<WireAttachment>,
+    #[serde(default)]
     embeds: Vec<WireEmbed>,
     timestamp: DateTime<Utc>,
     webhook_id: Option<String>,
@@ -110,6 +114,14 @@ struct WireFooter {
     text: String,
 }
 
+/// An attached file (resources, "Attachment Object").
+#[derive(Deserialize)]
+struct WireAttachment {
+    filename: String,
+    url: String,
+    size: u64,
+}
+
 #[derive(Deserialize)]
 struct WireReference {
     #[serde(default, rename = "type")]
@@ -134,6 +146,11 @@ impl Wire {
             being: Being::of(self.author.bot || self.webhook_id.is_some()),
             name: self.author.global_name.unwrap_or(self.author.username),
             content: self.content,
+            files: self
+                .attachments
+                .into_iter()
+                .map(|file| offered(file.filename, file.url, file.size))
+                .collect(),
             embedded: lines(embedded),
             at: self.timestamp,
             answers: reply.and_then(|reference| reference.message_id?.parse().ok()),
@@ -159,6 +176,11 @@ impl Seen {
             being: Being::of(message.author.bot || message.webhook_id.is_some()),
             name: message.author.global_name.clone().unwrap_or_else(|| message.author.name.clone()),
             content: message.content.clone(),
+            files: message
+                .attachments
+                .iter()
+                .map(|file| offered(file.filename.clone(), file.url.clone(), file.size.into()))
+                .collect(),
             embedded: lines(embedded),
             at: DateTime::from_timestamp(message.timestamp.unix_timestamp(), 0).unwrap_or_default(),
             answers: reply.and_then(|reference| reference.message_id).map(serenity::MessageId::get),
@@ -183,10 +205,17 @@ impl Seen {
         if !self.embedded.is_empty() {
             text = lines([text, self.embedded.clone()].into_iter());
         }
-        let turn =
-            if self.author == bot { Turn::bot(text) } else { Turn::person(self.author, &*self.name, text) };
-        (!turn.text.is_empty()).then_some(turn)
+        let turn = if self.author == bot {
+            Turn::bot(text)
+        } else {
+            Turn { files: self.files.clone(), ..Turn::person(self.author, &*self.name, text) }
+        };
+        (!turn.text.is_empty() || !turn.files.is_empty()).then_some(turn)
     }
+}
+
+fn offered(name: String, url: String, size: u64) -> File {
+    File { name, content: Content::Offered(Offer { url, size }) }
 }
 
 fn mentions_of(user: u64) -> [String; 2] {
@@ -261,6 +290,15 @@ mod tests {
         );
         assert_eq!(said(BOT, "⚠️ The provider does not answer.\n-# HTTP 503 · id 1a2b3c4d"), None);
         assert_eq!(said(5, "<@!1>"), None);
+    }
+
+    #[test]
+    fn d13_a_message_of_files_alone_is_a_turn() {
+        let file =
+            serde_json::json!({ "id": "9", "filename": "a.png", "size": 7, "url": "https://x.example/a" });
+        let turn = wire(&serde_json::json!({ "content": "<@1>", "attachments": [file] })).turn(BOT);
+        let offer = offered("a.png".to_owned(), "https://x.example/a".to_owned(), 7);
+        assert_eq!(turn, Some(Turn { files: vec![offer], ..Turn::person(5, "ann", "") }));
     }
 
     #[test]

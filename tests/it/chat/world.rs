@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use cortana::{
-    chat::{Ended, Exchange, Learned, Pacers, Payload, RateKey, Reader, ReplySink, SinkError},
+    chat::{Asides, Ended, Exchange, Learned, Pacers, Payload, RateKey, Reader, ReplySink, SinkError},
     clock::instant,
     llm::{ChatEvent, ChatFailure, Finish},
     provider::ModelRef,
@@ -237,6 +237,7 @@ impl Stage {
     /// Runs an exchange of this stage.
     pub(super) async fn run(&self, reply: usize, channel: &str, events: Events) -> Ended {
         let exchange = Exchange {
+            asides: Asides::default(),
             id: "1a2b3c4d".to_owned(),
             sink: self.world.sink(reply, channel),
             pacers: self.pacers.clone(),
