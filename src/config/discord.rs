@@ -41,6 +41,16 @@ pub enum AutoThreads {
     On,
 }
 
+/// What an answer looks like (`REPLY_STYLE`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReplyStyle {
+    /// Ordinary messages.
+    #[default]
+    Plain,
+    /// Embeds: a frame with a coloured edge, and twice the text in one message.
+    Embed,
+}
+
 /// Discord's side of the settings.
 #[derive(Debug, Clone, Default)]
 pub struct DiscordSettings {
@@ -66,6 +76,8 @@ pub struct DiscordSettings {
     pub allow_bots: usize,
     /// `AUTO_THREADS`.
     pub auto_threads: AutoThreads,
+    /// `REPLY_STYLE`.
+    pub reply_style: ReplyStyle,
 }
 
 impl DiscordSettings {
@@ -90,6 +102,11 @@ impl DiscordSettings {
             user_messages_per_hour: reader.number("USER_MESSAGES_PER_HOUR", 60, 0..=1_000_000),
             allow_bots: reader.number("ALLOW_BOTS", 0, 0..=20),
             auto_threads: if reader.flag("AUTO_THREADS") { AutoThreads::On } else { AutoThreads::Off },
+            reply_style: reader.choice(
+                "REPLY_STYLE",
+                ReplyStyle::default(),
+                &[("plain", ReplyStyle::Plain), ("embed", ReplyStyle::Embed)],
+            ),
         }
     }
 }

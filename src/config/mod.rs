@@ -21,7 +21,7 @@ pub mod variables;
 use std::{fmt, sync::Arc};
 
 pub use chat::{AllowedModel, AllowedModels, ChatSettings};
-pub use discord::{Audience, AutoThreads, DiscordSettings, GuildPolicy};
+pub use discord::{Audience, AutoThreads, DiscordSettings, GuildPolicy, ReplyStyle};
 pub use environment::{Environment, environment};
 pub use file::Document;
 pub use hub::HubSettings;

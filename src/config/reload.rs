@@ -27,6 +27,7 @@ const AT_ONCE: &[&str] = &[
     "GUILD_MODELS",
     "OPERATOR_IDS",
     "PROVIDER_ORDER",
+    "REPLY_STYLE",
     "REQUEST_DEADLINE_SECS",
     "ROTATION_STRATEGY",
     "STREAM_IDLE_SECS",

@@ -199,6 +199,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     plain(
         Section::Discord,
+        "REPLY_STYLE",
+        "plain",
+        "plain: ordinary messages; embed: frames with a coloured edge, which hold twice the text",
+    ),
+    plain(
+        Section::Discord,
         "DISCORD_API_BASE",
         "",
         "Another Discord origin without a path, such as http://127.0.0.1:8787 (an emulator)",
@@ -440,7 +446,6 @@ const OF_A_LATER_VERSION: &[&str] = &[
     "CREDENTIALS_PASSPHRASE_FILE",
     "DISCORD_SHARDS",
     "PERSONAS_DIR",
-    "REPLY_STYLE",
     "TIME_ZONE",
     "USER_TOKENS_PER_DAY",
 ];

@@ -146,18 +146,22 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
 
 /// Channels in which the bot may not write, for a while (D19).
 #[derive(Debug)]
-pub(super) struct QuietChannels(Mutex<Recent<u64, Instant>>);
+pub(super) struct QuietChannels {
+    /// Where it may not write.
+    all: Mutex<Recent<u64, Instant>>,
+    /// Where its embeds are refused.
+    embeds: Mutex<Recent<u64, Instant>>,
+}
 
 impl QuietChannels {
     /// None yet.
     pub(super) fn new() -> Self {
-        Self(Mutex::new(Recent::new(1024)))
+        Self { all: Mutex::new(Recent::new(1024)), embeds: Mutex::new(Recent::new(1024)) }
     }
 
     /// Leaves a channel alone from now on.
     pub(super) fn rest(&self, channel: u64) {
-        let until = clock::instant() + QUIET_FOR;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(channel, until);
+        insert(&self.all, channel);
         tracing::warn!(
             discord.channel = channel,
             quiet.minutes = QUIET_FOR.as_secs() / 60,
@@ -167,9 +171,32 @@ impl QuietChannels {
 
     /// Whether a channel is to be left alone now.
     pub(super) fn contains(&self, channel: u64) -> bool {
-        let now = clock::instant();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&channel).is_some_and(|until| *until > now)
+        holds(&self.all, channel)
     }
+
+    /// Writes without embeds in a channel from now on.
+    pub(super) fn note_lack_of_embeds(&self, channel: u64) {
+        insert(&self.embeds, channel);
+        tracing::warn!(
+            discord.channel = channel,
+            "Not allowed to embed in a channel (Embed Links); answering there with ordinary messages for a while"
+        );
+    }
+
+    /// Whether embeds were refused in a channel lately.
+    pub(super) fn lacks_embeds(&self, channel: u64) -> bool {
+        holds(&self.embeds, channel)
+    }
+}
+
+fn insert(channels: &Mutex<Recent<u64, Instant>>, channel: u64) {
+    let until = clock::instant() + QUIET_FOR;
+    channels.lock().unwrap_or_else(PoisonError::into_inner).insert(channel, until);
+}
+
+fn holds(channels: &Mutex<Recent<u64, Instant>>, channel: u64) -> bool {
+    let now = clock::instant();
+    channels.lock().unwrap_or_else(PoisonError::into_inner).get(&channel).is_some_and(|until| *until > now)
 }
 
 /// For this long after an exchange's end a click on its button may still be on its way.

@@ -10,12 +10,24 @@ use tokio::sync::Mutex;
 use super::{
     data::QuietChannels,
     error::RestError,
+    reply::cut,
     transport::{Answer, Rest, remove, without_pings},
 };
-use crate::chat::{Learned, Payload, RateKey, ReplySink, SinkError, without_file};
+use crate::{
+    chat::{Learned, Payload, RateKey, ReplySink, SinkError, without_file},
+    config::ReplyStyle,
+};
 
 /// UTF-16 units of a message's content.
 pub(super) const MESSAGE_LIMIT: usize = 2000;
+/// UTF-16 units of an embed's description.
+pub(super) const EMBED_LIMIT: usize = 4096;
+/// The edge of an embed that grows, and of one that is complete. The words below the text say the same (D28).
+const GROWING: u32 = 0x00F0_B232;
+const COMPLETE: u32 = 0x0023_A55A;
+/// Under an answer that was made for an embed and may not be one.
+const NO_EMBEDS: &str =
+    "\n-# I lack the permission Embed Links here: answers are shorter from now on, and this one may be cut.";
 
 /// Where a reply goes.
 #[derive(Debug, Clone)]
@@ -54,6 +66,8 @@ pub(super) struct MessageSink {
     rest: Arc<Rest>,
     to: Destination,
     quiet: Arc<QuietChannels>,
+    /// What it was made for, and with it the limit.
+    style: ReplyStyle,
     /// The messages so far. Held across a create, so that one index is never created twice.
     made: Mutex<Vec<Slot>>,
 }
@@ -72,11 +86,26 @@ enum Slot {
 
 impl MessageSink {
     /// A reply that has no message yet.
-    pub(super) fn new(rest: Arc<Rest>, to: Destination, quiet: Arc<QuietChannels>) -> Self {
-        Self { rest, to, quiet, made: Mutex::new(Vec::new()) }
+    pub(super) fn new(
+        rest: Arc<Rest>,
+        to: Destination,
+        quiet: Arc<QuietChannels>,
+        wanted: ReplyStyle,
+    ) -> Self {
+        let style = if quiet.lacks_embeds(to.channel) { ReplyStyle::Plain } else { wanted };
+        Self { rest, to, quiet, style, made: Mutex::new(Vec::new()) }
     }
 
-    /// Writes a message; what a missing permission keeps out of it, a file or being a reply, is done without.
+    /// How a message's text is written now.
+    fn clothes(&self) -> Clothes {
+        match self.style {
+            ReplyStyle::Plain => Clothes::Plain,
+            ReplyStyle::Embed if self.quiet.lacks_embeds(self.to.channel) => Clothes::Cut,
+            ReplyStyle::Embed => Clothes::Embed,
+        }
+    }
+
+    /// Writes a message; what a missing permission keeps out of it, a file, an embed or being a reply, is done without.
     async fn write(
         &self,
         method: Method,
@@ -100,7 +129,12 @@ impl MessageSink {
             }
             if matches!(error, RestError::Status { status: 403 | 413, .. }) && file.take().is_some() {
                 remove(&mut body, "attachments");
-                body["content"] = without_file(payload).text.into();
+                self.clothes().put_on(&mut body, &without_file(payload));
+                continue;
+            }
+            if matches!(error, RestError::Status { status: 403, .. }) && self.clothes() == Clothes::Embed {
+                self.quiet.note_lack_of_embeds(self.to.channel);
+                self.clothes().put_on(&mut body, &without_file(payload));
                 continue;
             }
             let error = refusal(&error);
@@ -113,7 +147,7 @@ impl MessageSink {
 
     async fn edit(&self, id: u64, payload: &Payload) -> Result<Learned, SinkError> {
         let path = format!("channels/{}/messages/{id}", self.to.channel);
-        Ok(self.write(Method::PATCH, &path, payload, edit(&self.to, payload)).await?.learned)
+        Ok(self.write(Method::PATCH, &path, payload, edit(&self.to, self.clothes(), payload)).await?.learned)
     }
 }
 
@@ -124,7 +158,10 @@ impl ReplySink for MessageSink {
     }
 
     fn limit(&self) -> usize {
-        MESSAGE_LIMIT
+        match self.style {
+            ReplyStyle::Plain => MESSAGE_LIMIT,
+            ReplyStyle::Embed => EMBED_LIMIT,
+        }
     }
 
     async fn send(&self, index: usize, payload: &Payload) -> Result<Learned, SinkError> {
@@ -144,7 +181,8 @@ impl ReplySink for MessageSink {
         };
         // Noted before the request: whoever gives up waiting drops this future in the middle of it.
         made[index] = Slot::Doubtful;
-        let sent = self.write(Method::POST, &path, payload, create(&self.to, index, answered, payload)).await;
+        let body = create(&self.to, index, answered, self.clothes(), payload);
+        let sent = self.write(Method::POST, &path, payload, body).await;
         let answer = match sent {
             Ok(answer) => answer,
             Err(error) => {
@@ -176,6 +214,37 @@ impl ReplySink for MessageSink {
     }
 }
 
+/// How a message's text is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clothes {
+    /// As content.
+    Plain,
+    /// As an embed.
+    Embed,
+    /// As content, although it was made for an embed.
+    Cut,
+}
+
+/// A finished message as an embed.
+pub(super) fn embedded(text: &str) -> Value {
+    json!({ "embeds": [{ "description": text, "color": COMPLETE }] })
+}
+
+impl Clothes {
+    fn put_on(self, body: &mut Value, payload: &Payload) {
+        let colour = if payload.streaming { GROWING } else { COMPLETE };
+        match self {
+            Self::Plain => body["content"] = payload.text.clone().into(),
+            Self::Embed => body["embeds"] = json!([{ "description": payload.text, "color": colour }]),
+            Self::Cut => {
+                let room = MESSAGE_LIMIT - NO_EMBEDS.encode_utf16().count();
+                body["content"] = (cut(&payload.text, room) + NO_EMBEDS).into();
+                body["embeds"] = json!([]);
+            }
+        }
+    }
+}
+
 /// The stop button, while there is something to stop.
 fn buttons(exchange: &str, payload: &Payload) -> Value {
     if payload.streaming {
@@ -198,13 +267,19 @@ fn files(payload: &Payload) -> Option<Value> {
 /// duplicated event or a retry of a create whose answer was lost, gets the message that exists (D25). The first
 /// message replies to the question, where that is in the same channel, and each later one to the message before it, so that a reply to any of them leads
 /// back to the question, also after a restart.
-fn create(to: &Destination, index: usize, answered: Option<u64>, payload: &Payload) -> Value {
+fn create(
+    to: &Destination,
+    index: usize,
+    answered: Option<u64>,
+    clothes: Clothes,
+    payload: &Payload,
+) -> Value {
     let mut body = json!({
-        "content": payload.text,
         "components": buttons(&to.exchange, payload),
         "nonce": format!("{}-{index}", to.question),
         "enforce_nonce": true,
     });
+    clothes.put_on(&mut body, payload);
     if let Some(answered) = answered {
         body["message_reference"] =
             json!({ "message_id": answered.to_string(), "fail_if_not_exists": false });
@@ -216,8 +291,9 @@ fn create(to: &Destination, index: usize, answered: Option<u64>, payload: &Paylo
 }
 
 /// An edit of a message of ours.
-fn edit(to: &Destination, payload: &Payload) -> Value {
-    let mut body = json!({ "content": payload.text, "components": buttons(&to.exchange, payload) });
+fn edit(to: &Destination, clothes: Clothes, payload: &Payload) -> Value {
+    let mut body = json!({ "components": buttons(&to.exchange, payload) });
+    clothes.put_on(&mut body, payload);
     if let Some(files) = files(payload) {
         body["attachments"] = files;
     }
@@ -261,7 +337,8 @@ mod tests {
 
     #[test]
     fn d15_d19_d25_a_create_pings_nobody_and_happens_once() {
-        let body = without_pings(create(&to(), 0, to().reference(), &payload("hi @everyone", true)));
+        let body =
+            without_pings(create(&to(), 0, to().reference(), Clothes::Plain, &payload("hi @everyone", true)));
         let expected = json!({
             "content": "hi @everyone",
             "components": [{ "type": 1, "components": [
@@ -278,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_later_message_replies_to_the_one_before() {
-        let body = create(&to(), 1, Some(55), &payload("more", true));
+        let body = create(&to(), 1, Some(55), Clothes::Plain, &payload("more", true));
         assert_eq!(body["message_reference"]["message_id"], "55");
         assert_eq!(body["nonce"], "1234567890123456789-1");
     }
@@ -286,13 +363,27 @@ mod tests {
     #[test]
     fn d14_in_a_thread_of_its_own_the_answer_is_no_reply() {
         let to = Destination { replies: Replies::None, ..to() };
-        assert_eq!(create(&to, 0, to.reference(), &payload("hi", false)).get("message_reference"), None);
+        assert_eq!(
+            create(&to, 0, to.reference(), Clothes::Plain, &payload("hi", false)).get("message_reference"),
+            None
+        );
     }
 
     #[test]
     fn the_button_goes_with_the_last_edit() {
-        let body = edit(&to(), &payload("done", false));
+        let body = edit(&to(), Clothes::Plain, &payload("done", false));
         assert_eq!(body, json!({ "content": "done", "components": [] }));
+    }
+
+    #[test]
+    fn d9_an_embed_holds_the_text_and_its_colour_says_whether_more_comes() {
+        let body = |streaming| edit(&to(), Clothes::Embed, &payload("hi", streaming));
+        assert_eq!(body(true)["embeds"], json!([{ "description": "hi", "color": GROWING }]));
+        assert_eq!(body(false)["embeds"], json!([{ "description": "hi", "color": COMPLETE }]));
+        assert_eq!(body(false).get("content"), None);
+        let long = edit(&to(), Clothes::Cut, &payload(&"x".repeat(EMBED_LIMIT), false));
+        let content = long["content"].as_str().unwrap();
+        assert!(content.len() <= MESSAGE_LIMIT && content.ends_with(NO_EMBEDS), "{}", content.len());
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod discord_credential;
 mod discord_limits;
 mod discord_settings;
 mod discord_shards;
+mod discord_style;
 mod discord_threads;
 mod discord_trouble;
 mod docs_in_sync;

@@ -52,7 +52,8 @@ pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question) {
     let is_over = finishing.clone().drop_guard();
     let running = Running { asker: user, question: asked.to.question, stop: stop.clone(), finishing };
     let registered = Exchanges::register(bot, &id, running);
-    let sink = MessageSink::new(Arc::clone(&bot.rest), asked.to.clone(), Arc::clone(&bot.quiet));
+    let style = bot.served().settings.reply_style;
+    let sink = MessageSink::new(Arc::clone(&bot.rest), asked.to.clone(), Arc::clone(&bot.quiet), style);
     let sink: Arc<dyn ReplySink> = Arc::new(sink);
     let ticket = bot.inflight.enter(channel, user);
     let waited = ticket.position() > 0;

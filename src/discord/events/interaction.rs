@@ -16,7 +16,7 @@ use crate::{
         error::CommandError,
         picker::List,
         reply::{Interaction, cut},
-        sink::MESSAGE_LIMIT,
+        sink::{self, EMBED_LIMIT, MESSAGE_LIMIT},
     },
 };
 
@@ -159,18 +159,28 @@ async fn stop(
         }
         None => INTERRUPTED.to_owned(),
     };
-    let text = marked(&click.message.content, &mark);
-    Ok(interaction.update(bot, json!({ "content": text, "components": [] })).await?)
+    Ok(interaction.update(bot, stopped(&click.message, &mark)).await?)
+}
+
+/// The message of a click as it is left, in the style that it has.
+fn stopped(message: &serenity::Message, mark: &str) -> serde_json::Value {
+    let embedded = message.embeds.first().and_then(|embed| embed.description.as_deref());
+    let mut body = match embedded {
+        Some(text) if message.content.is_empty() => sink::embedded(&marked(text, mark, EMBED_LIMIT)),
+        Some(_) | None => json!({ "content": marked(&message.content, mark, MESSAGE_LIMIT) }),
+    };
+    body["components"] = json!([]);
+    body
 }
 
 const INTERRUPTED: &str = "-# interrupted: ask again";
 
-/// A text with a mark under it, within Discord's limit.
-fn marked(text: &str, mark: &str) -> String {
+/// A text with a mark under it, within a limit.
+fn marked(text: &str, mark: &str, limit: usize) -> String {
     if text.is_empty() {
         return mark.to_owned();
     }
-    let room = MESSAGE_LIMIT - mark.encode_utf16().count() - 1;
+    let room = limit - mark.encode_utf16().count() - 1;
     format!("{}\n{mark}", cut(text, room))
 }
 
@@ -202,9 +212,9 @@ mod tests {
 
     #[test]
     fn d10_the_text_stays_and_is_marked() {
-        assert_eq!(marked("so far", "-# x"), "so far\n-# x");
-        assert_eq!(marked("", "-# x"), "-# x");
-        let long = marked(&"😀".repeat(1000), "-# x");
+        assert_eq!(marked("so far", "-# x", MESSAGE_LIMIT), "so far\n-# x");
+        assert_eq!(marked("", "-# x", MESSAGE_LIMIT), "-# x");
+        let long = marked(&"😀".repeat(1000), "-# x", MESSAGE_LIMIT);
         assert!(long.encode_utf16().count() <= MESSAGE_LIMIT && long.ends_with("\n-# x"));
     }
 }

@@ -197,14 +197,8 @@ impl Seen {
         if self.kind != Kind::Talk {
             return None;
         }
-        let mut text = if self.author == bot {
-            without_small_print(&self.content)
-        } else {
-            without_mention(&self.content, bot)
-        };
-        if !self.embedded.is_empty() {
-            text = lines([text, self.embedded.clone()].into_iter());
-        }
+        let mut text = lines([self.content.clone(), self.embedded.clone()].into_iter());
+        text = if self.author == bot { without_small_print(&text) } else { without_mention(&text, bot) };
         let turn = if self.author == bot {
             Turn::bot(text)
         } else {

@@ -86,6 +86,10 @@ pub(super) fn create(state: &mut State, request: &Request, channel: &str) -> Out
         return Err(Known::NoHistoryToAnswer.into());
     }
     if state.channel_for_bot(channel, permission::EMBED_LINKS).is_err() {
+        // Embeds beside something else are left out silently; alone they are refused (discord-api-docs#2601).
+        if body.content.as_deref().unwrap_or_default().is_empty() && request.uploads.is_empty() {
+            state.channel_for_bot(channel, permission::EMBED_LINKS)?;
+        }
         body.embeds = None;
     }
     let id = state.post(Draft {
