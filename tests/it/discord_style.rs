@@ -70,7 +70,7 @@ async fn d9_a_stopped_embed_keeps_its_text() {
     bot.sandbox().click(owner, running.id, "stop:").expect("a click");
     let stopped = bot.settled(question).await;
     assert!(
-        stopped[0].text().contains("word") && stopped[0].text().contains("stopped"),
+        stopped[0].text().contains("word") && stopped[0].text().contains("Stopped"),
         "{}",
         stopped[0].text()
     );
