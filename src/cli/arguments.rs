@@ -30,6 +30,7 @@ pub(super) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   cortana sandbox --say \"hello\"              try it: needs no account, no token
+  cortana login gemini_cli                   log in, in a browser
   cortana import ~/.gemini/oauth_creds.json  bring a login into the credentials folder
   cortana doctor                             check everything before the start
   cortana                                    run the bot
@@ -73,6 +74,21 @@ pub(super) enum Command {
     /// Prints the token alone, refreshed first if need be. Treat it like a password: it is not shown anywhere else.
     #[command(after_help = TOKEN_EXAMPLES)]
     Token(TokenOptions),
+    /// Log in at a provider, and keep the login in the credentials folder
+    ///
+    /// Opens the provider's page in your browser and waits, five minutes at most, until it comes back to this machine with
+    /// a code. --no-browser is for a machine without one: open the address anywhere and paste what the browser shows in
+    /// the end. --device is for providers that take a code on any device; one that takes nothing else needs no --device.
+    /// A login of an account that is there already takes the place of the earlier one. A running bot has it within two
+    /// seconds.
+    #[command(after_help = LOGIN_EXAMPLES)]
+    Login(LoginOptions),
+    /// End a login at its provider and remove its file
+    ///
+    /// Asks first. The login ends for other programs that share it too. A link to another program's file is left alone, and
+    /// what to do instead is said. Where the provider does not answer, nothing is removed.
+    #[command(after_help = LOGOUT_EXAMPLES)]
+    Logout(LogoutOptions),
     /// Bring a credential file into the credentials folder
     ///
     /// The file is checked first. A login whose refresh token changes with each refresh is linked, not copied, because
@@ -121,6 +137,18 @@ const TOKEN_EXAMPLES: &str = "\
 Examples:
   TOKEN=$(cortana token gemini_cli)
   curl -H \"Authorization: Bearer $(cortana token qwen_code)\" …";
+
+const LOGIN_EXAMPLES: &str = "\
+Examples:
+  cortana login gemini_cli               in the browser of this machine
+  cortana login antigravity --no-browser over SSH: the address is pasted back
+  cortana login qwen_code                by a code, since it has nothing else
+  cortana login huggingface --device --name work --json";
+
+const LOGOUT_EXAMPLES: &str = "\
+Examples:
+  cortana logout 3f9a                    by the beginning of its id
+  cortana logout gemini_cli-1a2b3c4d.json --yes";
 
 const IMPORT_EXAMPLES: &str = "\
 Examples:
@@ -297,6 +325,46 @@ pub(super) struct TokenOptions {
     /// A provider, or one credential by its id, the beginning of its id (3 characters or more), or its file
     #[arg(value_name = "PROVIDER|CREDENTIAL")]
     pub(super) which: String,
+}
+
+/// Options of `login`.
+#[derive(Debug, Args)]
+pub(super) struct LoginOptions {
+    /// The provider's id, also of an own one of cortana.toml
+    #[arg(value_name = "PROVIDER")]
+    pub(super) provider: ProviderId,
+
+    /// Confirm a code on any device instead of coming back to this machine
+    #[arg(long)]
+    pub(super) device: bool,
+
+    /// Open no browser; the address that it ends at is pasted
+    #[arg(long)]
+    pub(super) no_browser: bool,
+
+    /// Call the file PROVIDER-NAME.json, not after a hash
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+
+    /// Print JSON instead of lines; what you are asked to do goes to standard error
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Options of `logout`.
+#[derive(Debug, Args)]
+pub(super) struct LogoutOptions {
+    /// The credential, by its id, the beginning of its id (3 characters or more), or its file
+    #[arg(value_name = "CREDENTIAL")]
+    pub(super) which: String,
+
+    /// Do not ask
+    #[arg(long)]
+    pub(super) yes: bool,
+
+    /// Remove the file without telling the provider
+    #[arg(long)]
+    pub(super) no_revoke: bool,
 }
 
 /// Options of `import`.

@@ -64,7 +64,7 @@ async fn retry(settings: &Settings, which: &str, is_confirmed: bool) -> Result<(
 }
 
 /// Asks on the terminal; where there is none, `--yes` has to be given.
-fn confirm(question: &str) -> Result<(), Failure> {
+pub(super) fn confirm(question: &str) -> Result<(), Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::Usage(format!("{question} Say so with --yes; there is no terminal to ask on")));
     }
@@ -77,7 +77,7 @@ fn confirm(question: &str) -> Result<(), Failure> {
 }
 
 /// The one credential that is meant, with what other processes know of it.
-fn one(settings: &Settings, pool: &Pool, which: &str) -> Result<CredentialView, Failure> {
+pub(super) fn one(settings: &Settings, pool: &Pool, which: &str) -> Result<CredentialView, Failure> {
     let snapshot = pool.snapshot();
     match select(settings, &snapshot, which)? {
         Selector::Credential(id) => snapshot
@@ -120,7 +120,7 @@ async fn changed(
     .await
 }
 
-fn name(view: &CredentialView) -> String {
+pub(super) fn name(view: &CredentialView) -> String {
     let provider = view.provider.as_ref().map_or("?", |provider| provider.as_str());
     format!("{provider} {} ({})", view.account, view.id)
 }

@@ -9,6 +9,8 @@ mod failure;
 mod health;
 mod hf;
 mod import;
+mod login;
+mod logout;
 mod one_shot;
 mod output;
 mod provider;
@@ -61,6 +63,8 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Credential(command) => credential::run(&settings(env_file)?, &command).await,
         Command::Refresh(options) => refresh::run(&settings(env_file)?, &options).await,
         Command::Token(options) => token::run(&settings(env_file)?, &options).await,
+        Command::Login(options) => login::run(&settings(env_file)?, &options).await,
+        Command::Logout(options) => logout::run(&settings(env_file)?, &options).await,
         Command::Import(options) => import::run(&settings(env_file)?, &options),
         Command::Reload(options) => reload::run(&settings(env_file)?, &options).await,
         Command::Provider(command) => provider::run(&settings(env_file)?, &command).await,

@@ -15,11 +15,13 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use url::Url;
 
+pub(crate) use dialect::email_claim;
 pub use error::StoreError;
 pub use fingerprint::Fingerprint;
 pub use store::{
-    Guard, ImportError, ImportMode, Imported, ImportedAs, Inventory, LockNotes, LockedFailure, OtherClient,
-    Rejected, SameLogin, Saved, SourceSpec, Store, StoreOptions,
+    FreshLogin, Guard, ImportError, ImportMode, Imported, ImportedAs, Inventory, KeepError, Kept, KeptAs,
+    LockNotes, LockedFailure, NotRemovable, OtherClient, Rejected, SameLogin, Saved, SourceSpec, Store,
+    StoreOptions,
 };
 
 use crate::{

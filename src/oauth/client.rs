@@ -31,6 +31,15 @@ pub(super) fn of_login(
     Err(RefreshError::NoClient { variables })
 }
 
+/// The client to log in with: that of the provider's row and the operator's variables.
+///
+/// # Errors
+/// [`RefreshError::NoClient`] with the variables to set.
+pub fn client_of(provider: &Provider) -> Result<OAuthClient, RefreshError> {
+    let spec = provider.oauth().ok_or(RefreshError::NoRefreshToken)?;
+    configured(provider, spec)
+}
+
 /// The client of the provider's row and the operator's variables.
 pub(super) fn configured(provider: &Provider, spec: &OAuthSpec) -> Result<OAuthClient, RefreshError> {
     spec.client().ok_or_else(|| {

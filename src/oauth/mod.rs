@@ -1,9 +1,15 @@
 //! OAuth exchanges (RFC 6749) and a vendor's steps after them. Knows no file and no pool.
 
+mod authorize;
 mod client;
+mod device;
 mod error;
+mod login;
+mod loopback;
+mod pkce;
 mod refresh;
 mod reply;
+mod revoke;
 mod service_account;
 mod vendor;
 
@@ -11,8 +17,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use authorize::{Authorization, missing_scopes};
+pub use client::client_of;
+pub use device::DeviceLogin;
 pub use error::RefreshError;
+pub use login::{LoginError, NewLogin};
+pub use loopback::Loopback;
 pub use refresh::{HttpRefresh, Limits};
+pub use revoke::Revoked;
 
 use crate::{
     credential::{Facts, OAuthLogin},

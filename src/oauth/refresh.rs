@@ -94,20 +94,31 @@ impl HttpRefresh {
         provider: &Provider,
         endpoint: &Url,
         client: Option<(ClientAuth, &'a OAuthClient)>,
-        mut form: Vec<(&'a str, &'a str)>,
+        form: Vec<(&'a str, &'a str)>,
         sent: &[&Secret],
     ) -> Result<Grant, RefreshError> {
+        let answer = self.ask(provider, endpoint, client, form).await?;
+        let secret = client.and_then(|(_, client)| client.secret.as_ref());
+        reply::read(provider, &answer).map_err(|error| {
+            let sent: Vec<&Secret> = sent.iter().copied().chain(secret).collect();
+            reply::without(&sent, error, answer.status)
+        })
+    }
+
+    /// The one request of a grant, and its answer unread.
+    pub(super) async fn ask<'a>(
+        &self,
+        provider: &Provider,
+        endpoint: &Url,
+        client: Option<(ClientAuth, &'a OAuthClient)>,
+        mut form: Vec<(&'a str, &'a str)>,
+    ) -> Result<Answer, RefreshError> {
         let request = self.request(provider, Method::POST, endpoint)?;
         let request = match client {
             Some((auth, client)) => client::identify(request, &mut form, auth, client),
             None => request,
         };
-        let answer = self.send("", request.form(&form)).await?;
-        let secret = client.and_then(|(_, client)| client.secret.as_ref());
-        reply::read(provider, &answer).map_err(|error| {
-            let sent: Vec<&Secret> = sent.iter().copied().chain(secret).collect();
-            without(&sent, error, answer.status)
-        })
+        self.send("", request.form(&form)).await
     }
 
     /// Sends, and reads the reply up to the cap.
@@ -240,21 +251,4 @@ fn of_the_client(error: RefreshError) -> RefreshError {
 /// The error that names the host of an address where nothing is sent.
 pub(super) fn foreign(url: &Url) -> RefreshError {
     RefreshError::ForeignEndpoint { host: url.host_str().unwrap_or("no host").to_owned() }
-}
-
-/// The error, unless its code repeats something that was sent: a code is free text of the endpoint, after all.
-fn without(sent: &[&Secret], error: RefreshError, status: u16) -> RefreshError {
-    let word = match &error {
-        RefreshError::InvalidGrant { code } | RefreshError::ClientRefused { code } => code,
-        RefreshError::Unknown { problem } | RefreshError::Transient { problem, .. } => problem,
-        RefreshError::NoClient { .. }
-        | RefreshError::NoRefreshToken
-        | RefreshError::ForeignEndpoint { .. }
-        | RefreshError::Refused { .. } => return error,
-    };
-    let repeats = |secret: &&Secret| !secret.is_blank() && word.contains(secret.expose());
-    if sent.iter().any(repeats) {
-        return RefreshError::Unknown { problem: format!("HTTP {status}, an error that repeats a secret") };
-    }
-    error
 }

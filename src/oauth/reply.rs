@@ -8,9 +8,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::{Grant, RefreshError, vendor};
+use super::{Grant, NewLogin, RefreshError, vendor};
 use crate::{
-    credential::Facts,
+    credential::{Facts, email_claim},
     provider::{AfterGrant, ErrorStyle, Provider},
     secret::Secret,
 };
@@ -54,6 +54,22 @@ impl Answer {
 
 /// Reads the answer to a refresh grant.
 pub(super) fn read(provider: &Provider, answer: &Answer) -> Result<Grant, RefreshError> {
+    let object = accepted(provider, answer)?;
+    grant(provider, tokens(&object)).ok_or_else(|| no_token(answer))
+}
+
+/// Reads the answer to the grant of a login, with what it says beside the tokens.
+pub(super) fn read_login(provider: &Provider, answer: &Answer) -> Result<NewLogin, RefreshError> {
+    let object = accepted(provider, answer)?;
+    let tokens = tokens(&object);
+    let grant = grant(provider, tokens).ok_or_else(|| no_token(answer))?;
+    let scopes = text(tokens, "scope").map(|scopes| scopes.split_whitespace().map(str::to_owned).collect());
+    let account = text(tokens, "id_token").and_then(email_claim);
+    Ok(NewLogin { grant, scopes, account })
+}
+
+/// The object of a reply that refuses nothing.
+pub(super) fn accepted(provider: &Provider, answer: &Answer) -> Result<Map<String, Value>, RefreshError> {
     if let Some(later) = answer.later("") {
         return Err(later);
     }
@@ -61,16 +77,22 @@ pub(super) fn read(provider: &Provider, answer: &Answer) -> Result<Grant, Refres
         let shape = if answer.body.trim_ascii_start().starts_with(b"<") { "a web page" } else { "not JSON" };
         return Err(RefreshError::Unknown { problem: format!("HTTP {}, {shape}", answer.status) });
     };
-    if let Some(refusal) = refusal(provider, answer, &object) {
-        return Err(refusal);
+    match refusal(provider, answer, &object) {
+        Some(refusal) => Err(refusal),
+        None => Ok(object),
     }
-    let tokens = match object.get("data") {
+}
+
+/// Where the tokens of a reply are: iFlow sometimes wraps them.
+fn tokens(object: &Map<String, Value>) -> &Map<String, Value> {
+    match object.get("data") {
         Some(Value::Object(inner)) if !object.contains_key("access_token") => inner,
-        Some(_) | None => &object,
-    };
-    grant(provider, tokens).ok_or_else(|| RefreshError::Unknown {
-        problem: format!("HTTP {}, no access token in the reply", answer.status),
-    })
+        Some(_) | None => object,
+    }
+}
+
+fn no_token(answer: &Answer) -> RefreshError {
+    RefreshError::Unknown { problem: format!("HTTP {}, no access token in the reply", answer.status) }
 }
 
 /// The tokens of a successful reply; `None` without an access token.
@@ -189,6 +211,23 @@ pub(super) fn code_word(value: &Value) -> Option<String> {
         Value::Number(number) => number.as_u64().filter(|number| *number < 100_000).map(|n| n.to_string()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// The error, unless its code repeats something that was sent: a code is free text of the endpoint, after all.
+pub(super) fn without(sent: &[&Secret], error: RefreshError, status: u16) -> RefreshError {
+    let word = match &error {
+        RefreshError::InvalidGrant { code } | RefreshError::ClientRefused { code } => code,
+        RefreshError::Unknown { problem } | RefreshError::Transient { problem, .. } => problem,
+        RefreshError::NoClient { .. }
+        | RefreshError::NoRefreshToken
+        | RefreshError::ForeignEndpoint { .. }
+        | RefreshError::Refused { .. } => return error,
+    };
+    let repeats = |secret: &&Secret| !secret.is_blank() && word.contains(secret.expose());
+    if sent.iter().any(repeats) {
+        return RefreshError::Unknown { problem: format!("HTTP {status}, an error that repeats a secret") };
+    }
+    error
 }
 
 /// `Retry-After` (RFC 9110, section 10.2.3): seconds or a date; a date in the past is zero.

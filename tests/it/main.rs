@@ -33,6 +33,7 @@ mod kill;
 mod layering;
 mod llm;
 mod llm_logins;
+mod login;
 mod login_to_answer;
 mod loom_table;
 mod metrics;

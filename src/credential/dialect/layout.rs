@@ -325,7 +325,7 @@ fn full(layout: &Layout, index: usize, path: &Path) -> Vec<Key> {
 }
 
 /// The `email` claim of a JWT (RFC 7519), unverified: it only names the account to its owner.
-fn email_claim(token: &str) -> Option<String> {
+pub(crate) fn email_claim(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?.trim_end_matches('=')).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
     let email = claims.get("email")?.as_str()?.trim();

@@ -16,6 +16,7 @@ pub(super) mod simple;
 use serde_json::{Map, Value};
 
 pub(super) use endpoints::Foreign;
+pub(crate) use layout::email_claim;
 pub(super) use layout::{Layout, View, apply};
 
 use super::document::Document;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    super::{Credential, Fingerprint, Login, OAuthLogin, Place, StoreError, dialect},
+    super::{Credential, CredentialId, Fingerprint, Login, OAuthLogin, Place, StoreError, dialect},
     LockNotes, Saved, Store,
     notes::Notes,
     source::{self, Held, Source, Unread},
@@ -394,7 +394,17 @@ impl Guard {
         }
     }
 
-    fn target(&self) -> Option<PathBuf> {
+    /// Whose lock it is.
+    pub(super) fn id(&self) -> &CredentialId {
+        &self.credential.id
+    }
+
+    /// Where it rests.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(super) fn target(&self) -> Option<PathBuf> {
         match &self.credential.place {
             Place::File { target, .. } => Some(target.clone()),
             Place::Inline { .. } | Place::Key { .. } => None,

@@ -5,8 +5,10 @@
 mod guard;
 mod identity;
 mod import;
+mod keep;
 mod load;
 mod notes;
+mod remove;
 mod source;
 mod state;
 
@@ -29,9 +31,11 @@ use crate::{
 
 pub use guard::Guard;
 pub use import::{ImportError, ImportMode, Imported, ImportedAs};
+pub use keep::{FreshLogin, KeepError, Kept, KeptAs};
 use load::Loader;
 #[cfg(any(test, fuzzing))]
 pub(super) use notes::fuzz as fuzz_notes;
+pub use remove::NotRemovable;
 
 /// Where credentials are looked for.
 #[derive(Debug, Clone)]

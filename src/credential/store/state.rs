@@ -137,7 +137,7 @@ impl Store {
         self.tokens_folder().join(format!("{key}.{extension}"))
     }
 
-    fn journal_path(&self, target: &Path) -> PathBuf {
+    pub(super) fn journal_path(&self, target: &Path) -> PathBuf {
         self.by_target(target, "journal")
     }
 

@@ -13,6 +13,8 @@ pub enum Kind {
     Authorize,
     /// A device that asks for its code.
     Device,
+    /// A token is given back.
+    Revoke,
     /// Whose a token is: iFlow's `getUserInfo`, Google's `userinfo`.
     UserInfo,
     /// Code Assist's `loadCodeAssist`, `onboardUser`, operations, quotas and models.
@@ -152,6 +154,11 @@ impl Fault {
     /// At the next request of a device for its code.
     pub fn device(act: Act) -> Self {
         Self::new(Kind::Device, act)
+    }
+
+    /// At the next token that is given back.
+    pub fn revoke(act: Act) -> Self {
+        Self::new(Kind::Revoke, act)
     }
 
     fn new(at: Kind, act: Act) -> Self {

@@ -20,6 +20,7 @@ mod record;
 mod refusal;
 mod reply;
 mod request;
+mod revoke;
 mod rows;
 mod said;
 mod state;
@@ -367,7 +368,7 @@ fn judge(vendor: &mut Provider, row: &Row, seen: &Seen, fault: Option<&Act>, now
     let method = match seen.kind {
         Kind::Setup if seen.path.contains("/operations/") => "GET",
         Kind::UserInfo | Kind::Authorize | Kind::Models => "GET",
-        Kind::Token | Kind::Device | Kind::Setup | Kind::Chat | Kind::Other => "POST",
+        Kind::Token | Kind::Revoke | Kind::Device | Kind::Setup | Kind::Chat | Kind::Other => "POST",
     };
     if seen.kind == Kind::Other {
         return not_found();
@@ -378,6 +379,10 @@ fn judge(vendor: &mut Provider, row: &Row, seen: &Seen, fault: Option<&Act>, now
     match seen.kind {
         Kind::Token => match row.tokens {
             Some(tokens) => oauth::token(vendor, tokens, seen, now),
+            None => not_found(),
+        },
+        Kind::Revoke => match row.tokens {
+            Some(tokens) => revoke::revoke(vendor, tokens, seen),
             None => not_found(),
         },
         Kind::Authorize => browse(vendor, row, seen, now),

@@ -124,7 +124,7 @@ fn refresh(provider: &mut Provider, tokens: Tokens, seen: &Seen, client_id: Stri
 }
 
 /// Which client asks, if it identifies itself as this endpoint wants it.
-fn client(provider: &Provider, tokens: Tokens, seen: &Seen) -> Result<String, Answer> {
+pub(super) fn client(provider: &Provider, tokens: Tokens, seen: &Seen) -> Result<String, Answer> {
     let basic = seen.header("authorization");
     let from_basic = basic.filter(|_| tokens.client == Client::Either).and_then(of_basic);
     let in_form = seen.field("client_id").filter(|id| !id.is_empty());

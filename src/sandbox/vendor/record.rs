@@ -151,6 +151,7 @@ pub(super) fn hashed_fields(fields: &[(String, String)]) -> BTreeMap<String, Str
         "code",
         "code_verifier",
         "device_code",
+        "token",
         "key",
     ];
     fields

@@ -93,6 +93,7 @@ impl Seen {
     pub(super) fn secret(&self) -> Option<&str> {
         match self.kind {
             Kind::Token => self.field("refresh_token").or_else(|| self.field("code")),
+            Kind::Revoke => self.field("token"),
             Kind::UserInfo => self.query("accessToken").or_else(|| self.bearer()),
             Kind::Setup | Kind::Chat | Kind::Models | Kind::Other => self.key().or_else(|| self.bearer()),
             Kind::Authorize | Kind::Device => None,
@@ -133,6 +134,9 @@ fn kind(row: &Row, path: &str) -> Kind {
         let device = tokens.device;
         if tokens.path == path {
             return Kind::Token;
+        }
+        if tokens.revoke == Some(path) {
+            return Kind::Revoke;
         }
         if tokens.user_info == Some(path) {
             return Kind::UserInfo;

@@ -87,6 +87,8 @@ pub(super) struct Tokens {
     pub(super) client_credentials: bool,
     /// Where it says whose a token is.
     pub(super) user_info: Option<&'static str>,
+    /// Where a token is given back (RFC 7009).
+    pub(super) revoke: Option<&'static str>,
 }
 
 /// Which chat protocol, and whose departures from it.
@@ -186,6 +188,7 @@ const GOOGLE: Tokens = Tokens {
     device: None,
     client_credentials: false,
     user_info: Some("/oauth2/v2/userinfo"),
+    revoke: Some("/revoke"),
 };
 
 /// All of them.
@@ -224,6 +227,7 @@ pub(super) const ROWS: &[Row] = &[
             }),
             client_credentials: false,
             user_info: None,
+            revoke: None,
         }),
         chat: Chat::Qwen,
     },
@@ -261,6 +265,7 @@ pub(super) const ROWS: &[Row] = &[
             device: None,
             client_credentials: false,
             user_info: Some("/api/oauth/getUserInfo"),
+            revoke: None,
         }),
         chat: Chat::Iflow,
     },
@@ -293,7 +298,8 @@ pub(super) const ROWS: &[Row] = &[
                 names_interval: true,
             }),
             client_credentials: true,
-            user_info: None,
+            user_info: Some("/oauth2/userinfo"),
+            revoke: Some("/oauth2/revoke"),
         }),
         chat: Chat::OpenAi,
     },
@@ -306,7 +312,40 @@ pub(super) const ROWS: &[Row] = &[
     key("groq", "Groq", "/openai/v1", Chat::OpenAi),
     key("deepseek", "DeepSeek", "/v1", Chat::OpenAi),
     key("xai", "xAI", "/v1", Chat::Xai),
-    key("huggingface", "Hugging Face", "/v1", Chat::OpenAi),
+    // A public client of the operator's own, beside keys.
+    Row {
+        id: "huggingface",
+        name: "Hugging Face",
+        api: "/v1",
+        tokens: Some(Tokens {
+            path: "/oauth/token",
+            client_id: "fake-huggingface-client",
+            client_secret: None,
+            client: Client::Public,
+            single_use: true,
+            reuse: Reuse::Refuses,
+            prefix: "hf_oauth_FAKE-",
+            refresh_prefix: "FAKE-refresh-",
+            authorize: Some(Authorize {
+                path: "/oauth/authorize",
+                redirect_parameter: "redirect_uri",
+                shown_at: None,
+                pkce: Pkce::Required,
+                offline_on_request: false,
+            }),
+            device: Some(Device {
+                path: "/oauth/device",
+                page: "/device",
+                pkce: Pkce::Optional,
+                slow_down_status: 400,
+                names_interval: true,
+            }),
+            client_credentials: false,
+            user_info: Some("/oauth/userinfo"),
+            revoke: None,
+        }),
+        chat: Chat::OpenAi,
+    },
     key("bedrock", "Amazon Bedrock", "/openai/v1", Chat::Bedrock),
     key("local", "Local", "/v1", Chat::Keyless),
 ];

@@ -221,6 +221,12 @@ impl Provider {
         token
     }
 
+    /// The login that a token belongs to, and whose it is, dead ones included.
+    pub(super) fn login_of(&self, token: &str) -> Option<(u64, String)> {
+        let refresh = self.refresh.get(token).map(|token| (token.login, token.account.clone()));
+        refresh.or_else(|| self.access.get(token).map(|token| (token.login, token.account.clone())))
+    }
+
     /// Ends everything that was ever given to a login.
     pub(super) fn revoke_login(&mut self, login: u64) {
         self.access.retain(|_, token| token.login != login);
@@ -285,14 +291,15 @@ impl Provider {
             Kind::UserInfo => counts.user_infos += 1,
             Kind::Setup => counts.setups += 1,
             Kind::Chat => counts.chats += 1,
-            Kind::Authorize | Kind::Device | Kind::Models | Kind::Other => {}
+            Kind::Revoke | Kind::Authorize | Kind::Device | Kind::Models | Kind::Other => {}
         }
         if let Some(account) = account {
             let own = counts.accounts.entry(account.to_owned()).or_default();
             match kind {
                 Kind::Token => own.token_requests += 1,
                 Kind::Chat => own.chats += 1,
-                Kind::UserInfo
+                Kind::Revoke
+                | Kind::UserInfo
                 | Kind::Setup
                 | Kind::Authorize
                 | Kind::Device

@@ -293,7 +293,13 @@ fn request_told(request: &Recorded) -> Option<String> {
     let (what, well) = match request.kind {
         Kind::Chat => ("a chat", "taken"),
         Kind::Token => ("a refresh", "granted"),
-        Kind::UserInfo | Kind::Setup | Kind::Authorize | Kind::Device | Kind::Models | Kind::Other => {
+        Kind::Revoke
+        | Kind::UserInfo
+        | Kind::Setup
+        | Kind::Authorize
+        | Kind::Device
+        | Kind::Models
+        | Kind::Other => {
             return None;
         }
     };
