@@ -15,6 +15,7 @@ use crate::{
     config::Settings,
     oauth::RefreshError,
     pool::{RefreshReport, RefreshResult, Refused},
+    provider::Provider,
 };
 
 pub(super) async fn run(settings: &Settings, options: &RefreshOptions) -> Result<(), Failure> {
@@ -62,9 +63,11 @@ fn told(settings: &Settings, report: &RefreshReport) -> Result<String, String> {
             until.format("%H:%M:%S UTC")
         )),
         RefreshResult::RefusedBefore => {
-            Err("this refresh token was refused before and is not sent again; log in again \
-             with the provider's own tool, or send it once more with --retry-refused"
-                .to_owned())
+            let next = log_in_again(settings, report);
+            Err(format!(
+                "this refresh token was refused before and is not sent again; {next}, or send it once more with \
+                 --retry-refused"
+            ))
         }
         RefreshResult::Failed(error) => Err(format!("{error}; {}", next_step(settings, report, error))),
         RefreshResult::Store(error) => Err(error.to_string()),
@@ -81,11 +84,16 @@ fn valid_for(expires_at: Option<DateTime<Utc>>) -> String {
     )
 }
 
+fn log_in_again(settings: &Settings, report: &RefreshReport) -> String {
+    settings.providers.get(&report.provider).map_or_else(|| "log in again".to_owned(), Provider::log_in_again)
+}
+
 fn next_step(settings: &Settings, report: &RefreshReport, error: &RefreshError) -> String {
     let prefix = report.provider.variable_prefix();
     match error {
         RefreshError::InvalidGrant { .. } | RefreshError::NoRefreshToken => format!(
-            "log in again with the provider's own tool and `cortana import` its file (credentials are read from {})",
+            "{} and `cortana import` its file (credentials are read from {})",
+            log_in_again(settings, report),
             settings.pool.credentials_dir.display()
         ),
         RefreshError::ClientRefused { .. } => {

@@ -52,10 +52,10 @@ pub(super) struct Traits {
     pub(super) after_grant: AfterGrant,
     chat_auth: ChatAuth,
     early: Duration,
-    /// Whether the operator named a project.
     pub(super) has_project: bool,
     /// The prefix of its variables, for remedies.
     pub(super) prefix: String,
+    pub(super) log_in_again: String,
 }
 
 impl Traits {
@@ -67,6 +67,7 @@ impl Traits {
             early: provider.early.unwrap_or(early),
             has_project: provider.project.is_some(),
             prefix: provider.id.variable_prefix(),
+            log_in_again: provider.log_in_again(),
         }
     }
 }

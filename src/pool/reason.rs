@@ -28,9 +28,9 @@ impl Entry {
             State::NeedsLogin => Some(self.login_reason()),
             State::Refused => self.refusal.as_ref().map(|refusal| match refusal.kind {
                 RefusalKind::Token => format!(
-                    "a freshly refreshed token was refused ({}): the account may have lost its access; log in again, or \
-                     refresh it by hand to try once more",
-                    refusal.reason
+                    "a freshly refreshed token was refused ({}): the account may have lost its access; {}, or refresh it \
+                     by hand to try once more",
+                    refusal.reason, self.traits.log_in_again
                 ),
                 RefusalKind::Account => format!(
                     "the service refuses this account ({}), the token is fine: settle it with the provider, then enable \
@@ -40,7 +40,8 @@ impl Entry {
             }),
             State::Disabled => self.disabled().map(Cow::into_owned),
             State::Unusable => self.foreign.as_ref().map(|host| {
-                format!("foreign endpoint {host}: not a host of this provider; log in again with the provider's own tool")
+                let next = &self.traits.log_in_again;
+                format!("foreign endpoint {host}: not a host of this provider; {next}")
             }),
         }
     }
@@ -51,7 +52,8 @@ impl Entry {
             None => "the token has expired and there is no refresh token",
         });
         format!(
-            "{what}: log in again with the provider's own tool and put the new file in place of {}",
+            "{what}: {}, whose new file takes the place of {}",
+            self.traits.log_in_again,
             self.credential.place.label()
         )
     }
@@ -100,7 +102,8 @@ impl Entry {
             }
             return Some(format!(
                 "this login belongs to another client ({code}): set {prefix}_CLIENT_ID and {prefix}_CLIENT_SECRET to the \
-                 client of the program that made it, or log in again"
+                 client of the program that made it, or {}",
+                self.traits.log_in_again
             ));
         }
         let trouble = self.trouble.as_ref()?;

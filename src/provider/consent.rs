@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use url::Url;
 
+use super::{GrantKind, OAuthSpec, Provider};
+
 /// Whether a login is bound to the program that began it (RFC 7636).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,6 +69,25 @@ impl Consent {
             return Err(format!("consent.parameters: {name} is the program's to set"));
         }
         Ok(())
+    }
+}
+
+impl OAuthSpec {
+    /// Whether a person can log in with `cortana login`.
+    pub fn takes_logins(&self) -> bool {
+        let somewhere = self.authorize_endpoint.is_some() || self.device_endpoint.is_some();
+        self.grant == GrantKind::RefreshToken && somewhere
+    }
+}
+
+impl Provider {
+    /// What a person does when a login is over: an instruction that goes on from "…: " or begins a sentence in lower case.
+    pub fn log_in_again(&self) -> String {
+        if self.oauth().is_some_and(OAuthSpec::takes_logins) {
+            format!("log in again with `cortana login {}`, or with the provider's own tool", self.id)
+        } else {
+            "log in again with the provider's own tool".to_owned()
+        }
     }
 }
 

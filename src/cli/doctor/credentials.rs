@@ -42,7 +42,7 @@ pub(super) fn check(
         let subject = format!("{} {}", credential.provider, credential.place.label());
         let view = snapshot.credentials.iter().find(|view| view.id == credential.id);
         let mut of_credential = Vec::new();
-        of_credential.extend(view.map(|view| state(credential, view, snapshot)));
+        of_credential.extend(view.map(|view| state(settings, credential, view, snapshot)));
         of_credential.extend(file(store, settings, credential));
         if let Some(row) = settings.providers.get(&credential.provider) {
             of_credential.extend(client(credential, row));
@@ -56,8 +56,14 @@ pub(super) fn check(
 }
 
 /// State and expiry, and what is missing for the next refresh.
-fn state(credential: &Credential, view: &CredentialView, snapshot: &Snapshot) -> Finding {
+fn state(
+    settings: &Settings,
+    credential: &Credential,
+    view: &CredentialView,
+    snapshot: &Snapshot,
+) -> Finding {
     const CHECK: &str = "state";
+    let again = settings.providers.get(&credential.provider).map_or_else(String::new, Provider::log_in_again);
     let label = view.state.label();
     let reason = view.reason.clone().unwrap_or_default();
     let without_refresh = match &credential.login {
@@ -72,7 +78,7 @@ fn state(credential: &Credential, view: &CredentialView, snapshot: &Snapshot) ->
                 "{label}, but the file has no refresh token{}",
                 left.map_or_else(String::new, |left| format!(": it ends in {}", hours_and_minutes(left)))
             ),
-            "log in again with the provider's own tool before then, and import its file",
+            format!("{again}, before then"),
         ),
         State::Ready | State::Early | State::Refreshing => Finding::pass(
             CHECK,
@@ -88,11 +94,9 @@ fn state(credential: &Credential, view: &CredentialView, snapshot: &Snapshot) ->
         ),
         State::Cooling => Finding::warn(CHECK, format!("{label}: {reason}"), "it comes back by itself"),
         State::Disabled => Finding::warn(CHECK, format!("{label}: {reason}"), ""),
-        State::NeedsLogin | State::Refused | State::Unusable => Finding::fail(
-            CHECK,
-            format!("{label}: {reason}"),
-            "log in again with the provider's own tool, or remove it",
-        ),
+        State::NeedsLogin | State::Refused | State::Unusable => {
+            Finding::fail(CHECK, format!("{label}: {reason}"), format!("{again}, or remove it"))
+        }
     }
 }
 

@@ -112,10 +112,7 @@ fn row<'a>(settings: &'a Settings, options: &LoginOptions) -> Result<&'a Provide
 }
 
 fn has_login(row: &Provider) -> bool {
-    row.oauth().is_some_and(|spec| {
-        spec.grant == GrantKind::RefreshToken
-            && (spec.authorize_endpoint.is_some() || spec.device_endpoint.is_some())
-    })
+    row.oauth().is_some_and(OAuthSpec::takes_logins)
 }
 
 /// What to do where nobody can log in.

@@ -124,8 +124,13 @@ fn all_tips(reports: &[RefreshReport]) -> Vec<String> {
 }
 
 fn tips(report: &RefreshReport) -> Vec<String> {
-    const LOGIN: &str = "Log in again with the provider's own program and put the new file into the credentials \
-                         folder: it counts within two seconds, without a restart.";
+    let login = || {
+        format!(
+            "Log in again: `cortana login {}` on the host, or the provider's own program, whose new file goes into the \
+             credentials folder. It counts within two seconds, without a restart.",
+            report.provider
+        )
+    };
     let prefix = report.provider.variable_prefix();
     match &report.result {
         RefreshResult::Refreshed { .. }
@@ -134,12 +139,12 @@ fn tips(report: &RefreshReport) -> Vec<String> {
         | RefreshResult::Disabled { .. }
         | RefreshResult::TooSoon { .. } => Vec::new(),
         RefreshResult::RefusedBefore => vec![
-            LOGIN.to_owned(),
+            login(),
             "If you know that the refusal was a mistake, the button sends the same token once more.".to_owned(),
         ],
         RefreshResult::Failed(error) => match error {
             RefreshError::InvalidGrant { .. } => vec![
-                LOGIN.to_owned(),
+                login(),
                 "If another program uses this login too, its file may hold the newer token: link to that file instead \
                  of a copy."
                     .to_owned(),
@@ -152,7 +157,7 @@ fn tips(report: &RefreshReport) -> Vec<String> {
             RefreshError::NoClient { variables } => {
                 vec![format!("Set {variables} in the environment and restart.")]
             }
-            RefreshError::NoRefreshToken => vec![LOGIN.to_owned()],
+            RefreshError::NoRefreshToken => vec![login()],
             RefreshError::Transient { retry_after, .. } => {
                 let wait = retry_after
                     .map_or_else(|| "a few minutes".to_owned(), |wait| format!("{} s", wait.as_secs().max(1)));

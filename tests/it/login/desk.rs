@@ -15,7 +15,7 @@ use url::Url;
 use crate::support::{binary::Home, vendors::Served};
 
 /// Long enough for a busy machine; nothing waits for it when all is well.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// Providers and a home.
 pub(super) struct Desk {
@@ -107,8 +107,10 @@ impl Desk {
     /// The files in the credentials folder that are credentials.
     pub(super) fn credentials(&self) -> Vec<String> {
         let entries = fs::read_dir(self.home.path().join("credentials")).expect("a folder");
-        let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
-        let mut names: Vec<String> = names.filter(|name| name.ends_with(".json")).collect();
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        let files = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+        let mut names: Vec<String> =
+            files.map(|path| path.file_name().expect("a name").to_string_lossy().into_owned()).collect();
         names.sort();
         names
     }
