@@ -96,7 +96,8 @@ fn sentence(class: &FailureClass, reader: Reader) -> String {
             "The model sent an empty answer. Please try again, or put the question in other words.".to_owned()
         }
         (FailureClass::ClientVersion, Reader::Operator) => {
-            "The provider demands a newer client version: update the bot, or set the provider's `_USER_AGENT`."
+            "The provider demands a newer version of its client, of every account alike: update the bot, or set the \
+             provider's `_USER_AGENT` variable (`ANTIGRAVITY_USER_AGENT`) to one that it accepts, if its terms let you."
                 .to_owned()
         }
         (FailureClass::ClientVersion, Reader::Person) => {

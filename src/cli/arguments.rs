@@ -177,6 +177,11 @@ pub(super) struct StatusOptions {
     /// Print JSON instead of a table
     #[arg(long)]
     pub(super) json: bool,
+    /// Ask the providers that say so what is left of each login's quota (Gemini CLI, Antigravity)
+    ///
+    /// One request for each login that is ready, in 15 seconds at most; it uses no quota. Other commands send nothing.
+    #[arg(long)]
+    pub(super) quota: bool,
 }
 
 /// What can be done to one credential.

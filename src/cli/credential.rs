@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use super::{
-    arguments::{CredentialCommand, StatusOptions},
+    arguments::CredentialCommand,
     failure::Failure,
     one_shot,
     output::{print, print_json},
@@ -22,9 +22,7 @@ const FOLLOWS: &str = "A running bot follows within two seconds.";
 
 pub(super) async fn run(settings: &Settings, command: &CredentialCommand) -> Result<(), Failure> {
     match command {
-        CredentialCommand::List(StatusOptions { json }) => {
-            status::run(settings, &StatusOptions { json: *json }).await
-        }
+        CredentialCommand::List(options) => status::run(settings, options).await,
         CredentialCommand::Show { which, json } => {
             let view = one_shot::with_pool(settings, async |pool| one(settings, pool, which)).await?;
             if *json { print_json(&view) } else { print(&status::one(&view)) }

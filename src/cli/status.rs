@@ -1,5 +1,7 @@
 //! `cortana status`: the pool as a table, or as JSON.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
 
@@ -10,14 +12,24 @@ use super::{
     output::{print, print_json},
 };
 use crate::{
+    clock,
     config::Settings,
     credential::Dialect,
     pool::{CredentialView, Snapshot},
     provider::ProviderId,
 };
 
+/// How long quotas are waited for.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 pub(super) async fn run(settings: &Settings, options: &StatusOptions) -> Result<(), Failure> {
-    let snapshot = one_shot::with_pool(settings, async |pool| Ok(pool.snapshot())).await?;
+    let snapshot = one_shot::with_pool(settings, async |pool| {
+        if options.quota {
+            pool.read_quotas(clock::instant() + PATIENCE).await;
+        }
+        Ok(pool.snapshot())
+    })
+    .await?;
     if options.json {
         return print_json(&snapshot);
     }
@@ -145,6 +157,13 @@ fn notes(view: &CredentialView, now: DateTime<Utc>) -> Vec<String> {
     notes.extend(view.last_refresh.iter().filter_map(|last| last.failure.clone()));
     notes.extend(view.cooling_models.iter().filter(|model| model.until > now).map(|model| {
         format!("{} rests for {} ({})", model.model, hours_and_minutes(model.until - now), model.reason)
+    }));
+    notes.extend(view.quota.iter().flat_map(|quota| &quota.allowances).map(|allowance| {
+        let resets = allowance.resets_at.filter(|at| *at > now);
+        let resets =
+            resets.map(|at| format!(", whole again in {}", hours_and_minutes(at - now))).unwrap_or_default();
+        let (whole, tenths) = (allowance.remaining_permille / 10, allowance.remaining_permille % 10);
+        format!("{whole}.{tenths} % of {} left{resets}", allowance.what)
     }));
     notes.extend(view.lock_holder.iter().map(|holder| format!("its lock is held by {holder}")));
     notes.dedup();

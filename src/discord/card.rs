@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     credential::{CredentialId, Dialect},
-    pool::{CredentialView, State},
+    pool::{CredentialView, Quota, State},
     provider::ProviderId,
     secret::Secret,
 };
@@ -104,6 +104,9 @@ pub(super) fn body(
     if !credential.cooling_models.is_empty() {
         fields.push(field("Models that rest", models(credential)));
     }
+    if let Some(quota) = &credential.quota {
+        fields.push(field("Quota", allowances(quota)));
+    }
     if credential.unsaved {
         fields.push(field(
             "Saving",
@@ -170,6 +173,17 @@ fn buttons(credential: &CredentialView) -> Value {
 fn expires(credential: &CredentialView, now: DateTime<Utc>) -> String {
     let expiry = embeds::expiry(credential, now);
     credential.expires_at.map_or(expiry.clone(), |at| format!("{expiry}\n{}", absolute(at)))
+}
+
+/// What is left of each quota, and when it was read.
+fn allowances(quota: &Quota) -> String {
+    let all = &quota.allowances;
+    let mut lines: Vec<String> = all.iter().take(MODELS).map(embeds::allowance).collect();
+    if all.len() > MODELS {
+        lines.push(format!("and {} more", all.len() - MODELS));
+    }
+    lines.push(format!("As of {}", relative(quota.read_at)));
+    lines.join("\n")
 }
 
 fn models(credential: &CredentialView) -> String {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::reply::cut;
 use crate::{
+    oauth::Allowance,
     pool::{CredentialView, Snapshot, State},
     provider::{Catalog, ProviderId},
 };
@@ -135,6 +136,7 @@ fn details(credential: &CredentialView, now: DateTime<Utc>) -> String {
     lines.push(expiry(credential, now));
     lines.push(last_refresh(credential));
     lines.push(used(credential));
+    lines.extend(quota(credential));
     if let Some(holder) = &credential.lock_holder {
         lines.push(format!("Waiting for a lock that {holder} holds"));
     }
@@ -149,6 +151,23 @@ pub(super) fn used(credential: &CredentialView) -> String {
         .map_or_else(|| "never used".to_owned(), |at| format!("used {}", relative(at)));
     let noun = if credential.requests == 1 { "request" } else { "requests" };
     format!("{} {noun}, {used}, {} in flight", credential.requests, credential.in_flight)
+}
+
+/// What is left of the quota that ends first.
+fn quota(credential: &CredentialView) -> Option<String> {
+    let quota = credential.quota.as_ref()?;
+    Some(format!("Quota: {}, as of {}", allowance(quota.scarcest()?), relative(quota.read_at)))
+}
+
+/// `73 % of gemini-2.5-pro left`, and when it is whole again. Less than one in a hundred is no nought.
+pub(super) fn allowance(allowance: &Allowance) -> String {
+    let left = match allowance.remaining_permille {
+        0 => "nothing".to_owned(),
+        permille if permille < 10 => "less than 1 %".to_owned(),
+        permille => format!("{} %", permille / 10),
+    };
+    let resets = allowance.resets_at.map(|at| format!(", resets {}", relative(at))).unwrap_or_default();
+    format!("{left} of `{}` left{resets}", allowance.what)
 }
 
 /// When it expires.

@@ -16,6 +16,7 @@ mod vendor;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 pub use authorize::{Authorization, missing_scopes};
 pub use client::client_of;
@@ -25,6 +26,7 @@ pub use login::{LoginError, NewLogin};
 pub use loopback::Loopback;
 pub use refresh::{HttpRefresh, Limits};
 pub use revoke::Revoked;
+use serde::Serialize;
 
 use crate::{
     credential::{Facts, OAuthLogin},
@@ -49,6 +51,17 @@ pub struct Grant {
     pub foreign_host: Option<String>,
 }
 
+/// What is left of one of an account's quotas.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Allowance {
+    /// Of what, in the provider's words: a model, or a group of models and a span of time.
+    pub what: String,
+    /// What is left of it, in thousandths; 0: nothing.
+    pub remaining_permille: u16,
+    /// When it is whole again.
+    pub resets_at: Option<DateTime<Utc>>,
+}
+
 /// Exchanges a refresh token. A seam: the pool's tests count its calls.
 #[async_trait]
 pub trait Refresh: Send + Sync {
@@ -68,6 +81,17 @@ pub trait Refresh: Send + Sync {
     /// fails here says nothing about the token.
     async fn account(&self, provider: &Provider, access: &Secret) -> Result<Option<String>, RefreshError> {
         let (_, _) = (provider, access);
+        Ok(None)
+    }
+
+    /// What is left of an account's quotas, without using any. `None` where the provider does not say.
+    async fn quota(
+        &self,
+        provider: &Provider,
+        access: &Secret,
+        project: Option<&str>,
+    ) -> Result<Option<Vec<Allowance>>, RefreshError> {
+        let (_, _, _) = (provider, access, project);
         Ok(None)
     }
 

@@ -11,7 +11,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::{
-    Grant, Refresh, RefreshError, client,
+    Allowance, Grant, Refresh, RefreshError, client,
     reply::{self, Answer},
     service_account, vendor,
 };
@@ -202,6 +202,15 @@ impl Refresh for HttpRefresh {
 
     async fn account(&self, provider: &Provider, access: &Secret) -> Result<Option<String>, RefreshError> {
         vendor::userinfo::account(self, provider, access).await
+    }
+
+    async fn quota(
+        &self,
+        provider: &Provider,
+        access: &Secret,
+        project: Option<&str>,
+    ) -> Result<Option<Vec<Allowance>>, RefreshError> {
+        vendor::quota::read(self, provider, access, project).await
     }
 
     fn timeout(&self) -> Duration {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{Inner, PoolEvent, entry::Entry};
 use crate::{
     credential::{CredentialId, Inventory, Login, Rejected},
-    provider::ProviderId,
+    provider::{Provider, ProviderId},
 };
 
 impl Inner {
@@ -31,12 +31,7 @@ impl Inner {
             );
         }
         for provider in self.parts.providers.iter().filter(|row| providers.contains(&row.id)) {
-            if let Some(lifecycle) = &provider.lifecycle {
-                tracing::warn!(provider = %provider.id, since = %lifecycle.since, source = lifecycle.source, "{}: {}", provider.name, lifecycle.note);
-            }
-            if let Some(terms) = &provider.terms {
-                tracing::warn!(provider = %provider.id, terms = terms.url, accepted = provider.terms_accepted, "{}: {}", provider.name, terms.warning);
-            }
+            told_of(provider);
         }
         found.log();
         for rejected in set.rejected() {
@@ -52,12 +47,25 @@ impl Inner {
         newly_bad: &[Rejected],
     ) {
         let set = self.set();
+        let served: HashSet<&ProviderId> = set
+            .entries()
+            .iter()
+            .filter(|entry| known.contains(&entry.credential.id))
+            .map(|entry| &entry.credential.provider)
+            .collect();
+        let mut new: HashSet<&ProviderId> = HashSet::new();
         for event in events {
             match event {
                 PoolEvent::Loaded { credential, provider } if known.contains(credential) => {
                     tracing::info!(credential.id = %credential, %provider, "Reloaded a credential");
                 }
-                PoolEvent::Loaded { credential, .. } => {
+                PoolEvent::Loaded { credential, provider } => {
+                    if !served.contains(provider)
+                        && new.insert(provider)
+                        && let Some(row) = self.parts.providers.get(provider)
+                    {
+                        told_of(row);
+                    }
                     if let Some(entry) = set.get(credential) {
                         loaded(entry);
                     }
@@ -96,6 +104,16 @@ impl Told {
         for line in &self.lines {
             tracing::warn!("{line}");
         }
+    }
+}
+
+/// What an operator should know of a provider whose first credential was loaded.
+fn told_of(provider: &Provider) {
+    if let Some(lifecycle) = &provider.lifecycle {
+        tracing::warn!(provider = %provider.id, since = %lifecycle.since, source = lifecycle.source, "{}: {}", provider.name, lifecycle.note);
+    }
+    if let Some(terms) = &provider.terms {
+        tracing::warn!(provider = %provider.id, terms = terms.url, accepted = provider.terms_accepted, "{}: {}", provider.name, terms.warning);
     }
 }
 

@@ -17,60 +17,18 @@ use super::{
     refresher::{Ended, Errand},
     single_flight,
     table::Seat,
+    traits::{ClientKey, Traits, client_key},
     window::Window,
 };
 use crate::{
     credential::{Credential, Facts, Fingerprint, LockNotes, Login, OAuthLogin, StoreError, Tokens},
     oauth::RefreshError,
-    provider::{AfterGrant, ChatAuth, OAuthSpec, Provider, ProviderId},
+    provider::{ChatAuth, Provider},
     secret::Secret,
 };
 
 /// How many replaced tokens are remembered, to know an old copy of the file from a new one.
 const REMEMBERED: usize = 8;
-
-impl ClientKey {
-    /// What it is known by in a lock file.
-    pub(super) fn print(&self) -> Fingerprint {
-        let secret = self.secret.map(|secret| secret.to_string()).unwrap_or_default();
-        Fingerprint::of_bytes([self.provider.as_str(), &self.id, &secret].join("\0").as_bytes())
-    }
-}
-
-/// The client that a login belongs to: what it is refused for concerns every credential with it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct ClientKey {
-    provider: ProviderId,
-    id: String,
-    secret: Option<Fingerprint>,
-}
-
-/// What of a provider's row decides here.
-#[derive(Debug, Clone)]
-pub(super) struct Traits {
-    /// What chats need to know besides the token.
-    pub(super) after_grant: AfterGrant,
-    chat_auth: ChatAuth,
-    early: Duration,
-    pub(super) has_project: bool,
-    /// The prefix of its variables, for remedies.
-    pub(super) prefix: String,
-    pub(super) log_in_again: String,
-}
-
-impl Traits {
-    /// The traits of a provider, with the configured early window.
-    pub(super) fn of(provider: &Provider, early: Duration) -> Self {
-        Self {
-            after_grant: provider.oauth().map_or(AfterGrant::Nothing, |spec| spec.after_grant),
-            chat_auth: provider.chat_auth,
-            early: provider.early.unwrap_or(early),
-            has_project: provider.project.is_some(),
-            prefix: provider.id.variable_prefix(),
-            log_in_again: provider.log_in_again(),
-        }
-    }
-}
 
 /// Where new tokens came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -489,12 +447,4 @@ fn keep_known(facts: &mut Facts, known: &Facts) {
     *project_id = project_id.take().or_else(|| known.project_id.clone());
     *resource_url = resource_url.take().or_else(|| known.resource_url.clone());
     *api_key = api_key.take().or_else(|| known.api_key.clone());
-}
-
-/// The client of a login: the one in its file, else the configured one.
-fn client_key(credential: &Credential, provider: &Provider) -> Option<ClientKey> {
-    let Login::OAuth(login) = &credential.login else { return None };
-    let client = login.client.clone().or_else(|| provider.oauth().and_then(OAuthSpec::client))?;
-    let secret = client.secret.as_ref().map(Fingerprint::of);
-    Some(ClientKey { provider: provider.id.clone(), id: client.id, secret })
 }

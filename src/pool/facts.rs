@@ -2,13 +2,14 @@
 
 use super::{
     Inner,
+    at_rest::at_rest,
     cooldown::{FailureClass, refresh_delay},
     entry::Entry,
     refresher::Ended,
     window::after,
 };
 use crate::{
-    credential::{CredentialId, Facts},
+    credential::{Credential, CredentialId, Facts},
     oauth::RefreshError,
     provider::Provider,
 };
@@ -87,5 +88,21 @@ impl Inner {
             entry.credential.clone()
         };
         self.save_again(&credential, provider).await;
+    }
+
+    /// Notes what is known about an account beside its place, where it is found at the next start.
+    pub(super) async fn note_account(&self, credential: &Credential) {
+        let noted = async {
+            let mut guard = self.lock(credential).await?;
+            // As it is known under the lock: the steps after a grant may have found something meanwhile.
+            let login = self.set().get(&credential.id).and_then(|entry| entry.login().cloned());
+            match login {
+                Some(login) => at_rest(move || guard.note_facts(&login)).await,
+                None => Ok(()),
+            }
+        };
+        if let Err(error) = noted.await {
+            tracing::debug!(credential.id = %credential.id, reason = %error, "Whose a login is could not be noted, and is asked again at the next start");
+        }
     }
 }

@@ -8,8 +8,9 @@ use super::{
     Inner, PoolEvent, RefreshCause, Refused,
     at_rest::{Look, Written, at_rest},
     cooldown::{FailureClass, refresh_delay},
-    entry::{ClientKey, Entry, Origin},
+    entry::{Entry, Origin},
     refresher::{Ended, Errand, INVALID_CLIENT, Report},
+    traits::ClientKey,
     window::{Phase, after},
 };
 use crate::{
@@ -246,7 +247,7 @@ impl Inner {
 
     /// Takes the place's lock, and has status say who holds it meanwhile. Gives up after the time that the holder's token
     /// request can take, and a little (P2).
-    async fn lock(&self, credential: &Credential) -> Result<Guard, StoreError> {
+    pub(super) async fn lock(&self, credential: &Credential) -> Result<Guard, StoreError> {
         let limit = self.parts.refresh.timeout() + LOCK_SLACK;
         let began = instant();
         loop {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{Inner, Outcome, RefreshCause, refresher::Ended};
 use crate::{
     credential::{Facts, OAuthLogin},
-    oauth::{Grant, Refresh, RefreshError},
+    oauth::{Allowance, Grant, Refresh, RefreshError},
     provider::{Provider, ProviderId},
     secret::Secret,
     telemetry::metrics::{self, Metrics},
@@ -52,6 +52,15 @@ impl Refresh for Counted {
 
     async fn account(&self, provider: &Provider, access: &Secret) -> Result<Option<String>, RefreshError> {
         self.refresh.account(provider, access).await
+    }
+
+    async fn quota(
+        &self,
+        provider: &Provider,
+        access: &Secret,
+        project: Option<&str>,
+    ) -> Result<Option<Vec<Allowance>>, RefreshError> {
+        self.refresh.quota(provider, access, project).await
     }
 
     fn timeout(&self) -> Duration {

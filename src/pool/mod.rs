@@ -15,6 +15,7 @@ mod event;
 mod facts;
 mod flight;
 mod held;
+mod inquiry;
 mod lease;
 mod ledger;
 mod lending;
@@ -44,6 +45,7 @@ mod table_tests;
 #[cfg(test)]
 mod tests;
 mod touched;
+mod traits;
 mod uses;
 mod veil;
 mod watcher;
@@ -68,13 +70,14 @@ pub use event::{PoolEvent, RefreshCause};
 pub use lease::{Lease, Lent, Outcome, RetryHint, Want};
 pub use line::{Counts, Decision, RefreshLine, RefusalLine, RefusedToken, Rests, Span, SwitchedOff, Value};
 pub use selection::{AccessToken, NoSuchCredential, RefreshReport, RefreshResult, Refused, Selector};
-pub use snapshot::{CoolingModel, CredentialView, LastRefresh, Snapshot, State};
+pub use snapshot::{CoolingModel, CredentialView, LastRefresh, Quota, Snapshot, State};
 pub use state_store::{Batch, Changes, Forgetful, Item, Line, StateStore, StateStoreError};
 
 use self::{
     alert::Alerts,
     announce::Told,
     at_rest::at_rest,
+    inquiry::Inquiries,
     ledger::{Ledger, Presence},
     measure::Counted,
     outcome::Faults,
@@ -152,6 +155,8 @@ struct Inner {
     ledger: tokio::sync::Mutex<Ledger>,
     /// Wakes the task that remembers.
     remember: Notify,
+    /// What providers told when they were asked about accounts. Its holder waits for nothing.
+    inquiries: Mutex<Inquiries>,
     /// Why the first read failed.
     unread: OnceLock<StateStoreError>,
 }
@@ -178,6 +183,7 @@ impl Pool {
             openings,
             ledger: tokio::sync::Mutex::new(Ledger::new(uuid::Uuid::new_v4().to_string(), presence)),
             remember: Notify::new(),
+            inquiries: Mutex::default(),
             unread: OnceLock::new(),
         });
         let loader = Arc::clone(&inner);
@@ -304,6 +310,8 @@ impl Inner {
         life.keep("remember", move || remember::run(Arc::clone(&inner), first.take().unwrap_or(Ok(()))));
         let inner = Arc::clone(self);
         life.keep("schedule", move || schedule::run(Arc::clone(&inner)));
+        let inner = Arc::clone(self);
+        life.keep("inquiry", move || inquiry::run(Arc::clone(&inner)));
         let (inner, alerts) =
             (Arc::clone(self), Arc::new(Mutex::new(Alerts::new(self.parts.settings.alert_min_healthy))));
         life.keep("alert", move || alert::run(Arc::clone(&inner), Arc::clone(&alerts)));
@@ -340,12 +348,16 @@ impl Inner {
     /// Everything that can be shown.
     fn snapshot(&self) -> Snapshot {
         let now = self.now();
-        let set = self.set();
-        let credentials = set.entries().iter().map(|entry| entry.view(now));
-        Snapshot {
-            taken_at: now,
-            credentials: credentials.chain(set.rejected().iter().map(unusable)).collect(),
-        }
+        let mut snapshot = {
+            let set = self.set();
+            let credentials = set.entries().iter().map(|entry| entry.view(now));
+            Snapshot {
+                taken_at: now,
+                credentials: credentials.chain(set.rejected().iter().map(unusable)).collect(),
+            }
+        };
+        self.inquiries().show(&mut snapshot);
+        snapshot
     }
 
     /// Takes in what a look at the sources found, which credentials were `quiet` when it began.

@@ -6,9 +6,12 @@ use chrono::{DateTime, Utc};
 
 use super::{
     CoolingModel, CredentialView, State,
-    entry::{Entry, RefusalKind},
+    entry::{Entry, Refusal, RefusalKind},
 };
-use crate::credential::{CredentialId, Fingerprint, Rejected, Renewal};
+use crate::{
+    credential::{CredentialId, Fingerprint, Rejected, Renewal},
+    provider::meaning_of,
+};
 
 impl Entry {
     /// Until when it rests as a whole, or its next step is held back.
@@ -26,24 +29,36 @@ impl Entry {
             State::Expired => Some(self.expired_reason(now)),
             State::Cooling => Some(self.cooling_reason(now)),
             State::NeedsLogin => Some(self.login_reason()),
-            State::Refused => self.refusal.as_ref().map(|refusal| match refusal.kind {
-                RefusalKind::Token => format!(
-                    "a freshly refreshed token was refused ({}): the account may have lost its access; {}, or refresh it \
-                     by hand to try once more",
-                    refusal.reason, self.traits.log_in_again
-                ),
-                RefusalKind::Account => format!(
-                    "the service refuses this account ({}), the token is fine: settle it with the provider, then enable \
-                     the credential again",
-                    refusal.reason
-                ),
-            }),
+            State::Refused => self.refusal.as_ref().map(|refusal| self.refused_reason(refusal)),
             State::Disabled => self.disabled().map(Cow::into_owned),
             State::Unusable => self.foreign.as_ref().map(|host| {
                 let next = &self.traits.log_in_again;
                 format!("foreign endpoint {host}: not a host of this provider; {next}")
             }),
         }
+    }
+
+    /// Why the service says no: what its code means, what to do, and what became of the provider.
+    fn refused_reason(&self, refusal: &Refusal) -> String {
+        let reason = &refusal.reason;
+        let mut sentence = match refusal.kind {
+            RefusalKind::Token => format!(
+                "a freshly refreshed token was refused ({reason}): the account may have lost its access; {}, or refresh it \
+                 by hand to try once more",
+                self.traits.log_in_again
+            ),
+            RefusalKind::Account => {
+                let meaning = meaning_of(reason).map(|meaning| format!("{meaning}; ")).unwrap_or_default();
+                format!(
+                    "the service refuses this account ({reason}), the token is fine: {meaning}settle it with the provider, \
+                     then enable the credential again"
+                )
+            }
+        };
+        if let Some(lifecycle) = &self.traits.lifecycle {
+            sentence = format!("{sentence}. Of the provider is known, {lifecycle}");
+        }
+        sentence
     }
 
     fn login_reason(&self) -> String {
@@ -169,6 +184,7 @@ impl Entry {
             counted_since: self.earlier.since.and_then(DateTime::from_timestamp_millis),
             in_flight: self.in_flight,
             lock_holder: self.lock_holder.clone(),
+            quota: None,
         }
     }
 }

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     LeaseError, Outcome, PoolEvent, RestCause, State, Want,
     cooldown::Mark,
-    entry::{ClientKey, Entry},
+    entry::Entry,
     held::Held,
     outlook::millisecond,
     reload::{Known, reload},
@@ -19,6 +19,7 @@ use super::{
     standing::Readiness,
     table::{Found, Order, Seat, Table, Why},
     touched::Touched,
+    traits::ClientKey,
 };
 use crate::{
     config::{PoolSettings, SeatRule, Strategy},

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::{credential::CredentialId, provider::ProviderId};
+use crate::{credential::CredentialId, oauth::Allowance, provider::ProviderId};
 
 /// The state of a credential: one table for code, status, metrics and documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -137,6 +137,9 @@ pub struct CredentialView {
     pub in_flight: u32,
     /// Who holds its lock, when a refresh waits for it.
     pub lock_holder: Option<String>,
+    /// What was left of its quotas when the provider was last asked; `None`: it was not, or too long ago to be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Quota>,
 }
 
 impl CredentialView {
@@ -162,7 +165,24 @@ impl CredentialView {
             counted_since: None,
             in_flight: 0,
             lock_holder: None,
+            quota: None,
         }
+    }
+}
+
+/// What is left of a credential's quotas.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Quota {
+    /// As of when.
+    pub read_at: DateTime<Utc>,
+    /// One for each model, or group of models and span of time.
+    pub allowances: Vec<Allowance>,
+}
+
+impl Quota {
+    /// The one that ends first.
+    pub fn scarcest(&self) -> Option<&Allowance> {
+        self.allowances.iter().min_by_key(|allowance| allowance.remaining_permille)
     }
 }
 

@@ -8,6 +8,8 @@ mod consent;
 mod lifecycle;
 mod model;
 mod own;
+mod quirks;
+mod refusal;
 mod spec;
 
 pub use catalog::{Catalog, CatalogError};
@@ -15,7 +17,9 @@ pub use consent::{Consent, Pkce};
 pub use lifecycle::{Lifecycle, Terms};
 pub use model::{Model, ModelRef};
 pub use own::own;
+pub use quirks::{Quirks, QuotaReadout};
+pub use refusal::meaning_of;
 pub use spec::{
     AfterGrant, ChatAuth, ClientAuth, Envelope, ErrorStyle, GrantKind, InvalidProviderId, LoginKind,
-    OAuthClient, OAuthSpec, Provider, ProviderId, Quirks, RateLimitScope, Wire,
+    OAuthClient, OAuthSpec, Provider, ProviderId, RateLimitScope, Wire,
 };

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Consent, Lifecycle, Model, Terms};
+use super::{Consent, Lifecycle, Model, Quirks, Terms};
 use crate::secret::Secret;
 
 /// A provider's id: lower case, digits and `_`, for example `gemini_cli`.
@@ -271,26 +271,6 @@ impl OAuthSpec {
             }
         }
     }
-}
-
-/// Small departures of one provider from its wire.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Quirks {
-    /// Code Assist: whose envelope.
-    pub envelope: Envelope,
-    /// `openai_chat`: the system message's content is an array of parts with `cache_control` on the first.
-    pub system_as_parts: bool,
-    /// `openai_chat`: `stream_options.include_usage` is sent.
-    pub stream_usage: bool,
-    /// `anthropic_messages`: the most tokens that an answer may have, reasoning included; the API wants a number.
-    pub max_tokens: Option<u32>,
-    /// `openai_chat`: Azure's addresses, where the model is a deployment in the path and this version stands in the query.
-    pub azure_api_version: Option<String>,
-    /// `gemini`: Vertex AI's addresses, with a project and this location in the path.
-    pub vertex_location: Option<String>,
-    /// A marker in the model's first text that means the client's version is refused in a 200 answer.
-    pub version_refusal: Option<String>,
 }
 
 /// How what stands for a missing key begins.

@@ -114,12 +114,12 @@ async fn p32_a_command_shows_and_acts_and_a_rest_can_be_ended() {
 #[tokio::test]
 async fn the_link_of_a_refused_account_is_for_operators_alone() {
     let bot = World::new().await.login("gemini_cli", "ann").connect().await;
-    let link = "https://example.com/verify?account=FAKE";
+    let link = "https://accounts.google.com/verify?account=FAKE";
     bot.sandbox().vendors().fault("gemini_cli", Fault::chat(Act::google_validation(link)));
     let told = bot.ask("hello").await.remove(0).text();
-    assert!(!told.contains("example.com"), "{told}");
+    assert!(!told.contains("account=FAKE"), "{told}");
     let (status, ids) = bot.status().await;
-    assert!(status.text().contains(State::Refused.label()) && !status.text().contains("example.com"));
+    assert!(status.text().contains(State::Refused.label()) && !status.text().contains("account=FAKE"));
     let card = bot.slash(&format!("/settings credential {}", ids[0])).await.remove(0);
     assert!(card.is_ephemeral() && card.text().contains(&format!("<{link}>")), "{}", card.text());
     assert_eq!(labels(&card), ["Refresh now", "Disable", "Enable", "All credentials"]);

@@ -8,6 +8,7 @@ mod cli_credentials;
 mod cli_sandbox;
 mod cli_state;
 mod clients;
+mod code_assist;
 mod config;
 mod config_file;
 mod credentials;

@@ -232,20 +232,20 @@ async fn refusals_of_the_set_up_calls_have_their_classes() {
         })
     };
     let unknown = |problem: &str| Err(RefreshError::Unknown { problem: problem.to_owned() });
-    let appeal = json!({"appeal_url": "https://forms.example/appeal"});
+    let appeal = json!({"appeal_url": "https://forms.gle/FAKE-appeal"});
     let cases = [
         (
             Act::google(403, "PERMISSION_DENIED", "TOS_VIOLATION", &appeal),
             Err(RefreshError::Refused {
                 reason: "TOS_VIOLATION".to_owned(),
-                link: Some(Secret::new("https://forms.example/appeal")),
+                link: Some(Secret::new("https://forms.gle/FAKE-appeal")),
             }),
         ),
         (
-            Act::google_validation("https://verify.example/x"),
+            Act::google_validation("https://accounts.google.com/verify?x"),
             Err(RefreshError::Refused {
                 reason: "VALIDATION_REQUIRED".to_owned(),
-                link: Some(Secret::new("https://verify.example/x")),
+                link: Some(Secret::new("https://accounts.google.com/verify?x")),
             }),
         ),
         (Act::web_page(403), unknown("loadCodeAssist: HTTP 403")),

@@ -7,7 +7,9 @@ use std::{
 };
 
 use super::{
-    super::{Credential, CredentialId, Fingerprint, Login, OAuthLogin, Place, StoreError, dialect},
+    super::{
+        Credential, CredentialId, Facts, Fingerprint, Login, OAuthLogin, Place, StoreError, dialect,
+    },
     LockNotes, Saved, Store,
     notes::Notes,
     source::{self, Held, Source, Unread},
@@ -128,6 +130,29 @@ impl Guard {
         self.write_notes().map_err(|error| not_writable(&self.credential.place.label(), &error))
     }
 
+    /// Notes what is known about the account and its place does not hold, for the next start.
+    pub fn note_facts(&mut self, login: &OAuthLogin) -> Result<(), StoreError> {
+        let Ok(held) = self.read() else { return Ok(()) };
+        let id = &self.credential.id;
+        // A grant knows what was known when it was asked for.
+        let noted = match &self.credential.login {
+            Login::OAuth(before) => self.notes.facts(id, source::fingerprint(before)),
+            Login::ApiKey(_) => Facts::default(),
+        };
+        let missing = |known: &Option<String>, noted: Option<String>, held: Option<String>| {
+            known.clone().or(noted).filter(|known| held.as_ref() != Some(known))
+        };
+        let facts = Facts {
+            account: missing(&login.facts.account, noted.account, held.facts.account),
+            project_id: missing(&login.facts.project_id, noted.project_id, held.facts.project_id),
+            ..Facts::default()
+        };
+        if !self.notes.set_facts(&self.credential.id, source::fingerprint(login), &facts) {
+            return Ok(());
+        }
+        self.write_notes().map_err(|error| not_writable(&self.credential.place.label(), &error))
+    }
+
     /// Proves that a save will find a place (P13), before a token is spent. Says where.
     ///
     /// `rotates`: whether the refresh ends the old refresh token; the state folder then needs `ALLOW_STATE_WRITEBACK`
@@ -160,6 +185,9 @@ impl Guard {
             return Ok(saved);
         }
         self.seen = self.standing();
+        if let Err(problem) = self.note_facts(login) {
+            tracing::debug!(credential.id = %self.credential.id, reason = %problem, "What is known about an account could not be noted");
+        }
         self.credential.login = Login::OAuth(Box::new(login.clone()));
         Ok(saved)
     }
@@ -379,7 +407,14 @@ impl Guard {
         }
         let accounts = || 0..source.accounts();
         if let Some(account) = self.account() {
-            return accounts().find(|index| source.view(*index).account().as_deref() == Some(account));
+            let named = |index: &usize| source.view(*index).account();
+            if let Some(index) = accounts().find(|index| named(index).as_deref() == Some(account)) {
+                return Some(index);
+            }
+            // Its name may have been learned from the provider and not stand there.
+            if accounts().all(|index| named(&index).is_some()) {
+                return None;
+            }
         }
         let Login::OAuth(login) = &self.credential.login else { return None };
         let token = source::fingerprint(login);

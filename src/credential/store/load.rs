@@ -225,6 +225,12 @@ impl<'a> Loader<'a> {
             self.places.insert(place, credential.id.clone());
         }
         self.tokens.insert(token, credential.id.clone());
+        if let Login::OAuth(login) = &mut credential.login {
+            let known = notes.facts(&credential.id, source::fingerprint(login));
+            let facts = &mut login.facts;
+            facts.account = facts.account.take().or(known.account);
+            facts.project_id = facts.project_id.take().or(known.project_id);
+        }
         let told = notes.get(&credential.id);
         if told != LockNotes::default() {
             self.inventory.notes.insert(credential.id.clone(), told);

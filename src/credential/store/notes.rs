@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{CredentialId, Fingerprint},
+    super::{CredentialId, Facts, Fingerprint},
     LockNotes, LockedFailure, OtherClient,
 };
 use crate::provider::ProviderId;
@@ -42,6 +42,19 @@ struct Entry {
     succeeded_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     other_client: Option<Mismatch>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    told: Option<ToldOf>,
+}
+
+/// What a provider told about an account and its file has no place for. Holds for one refresh token, by fingerprint:
+/// another one may be another account's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct ToldOf {
+    token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<String>,
 }
 
 /// Both sides by fingerprint.
@@ -80,7 +93,10 @@ impl Notes {
         for (id, theirs) in other.credentials {
             match self.credentials.get(&id) {
                 Some(ours) if ours.written_at() >= theirs.written_at() => {}
-                Some(_) | None => drop(self.credentials.insert(id, theirs)),
+                ours @ (Some(_) | None) => {
+                    let told = theirs.told.clone().or_else(|| ours.and_then(|ours| ours.told.clone()));
+                    self.credentials.insert(id, Entry { told, ..theirs });
+                }
             }
         }
         for (index, remembered) in other.ids {
@@ -124,9 +140,36 @@ impl Notes {
         }
     }
 
+    /// What was told about the account of a login with this token.
+    pub(super) fn facts(&self, id: &CredentialId, token: Fingerprint) -> Facts {
+        let told = self.credentials.get(id.as_str()).and_then(|entry| entry.told.as_ref());
+        told.filter(|told| told.token == token.to_string()).map_or_else(Facts::default, |told| Facts {
+            account: told.account.clone(),
+            project_id: told.project.clone(),
+            ..Facts::default()
+        })
+    }
+
+    /// Notes what was told about an account; whether that was news.
+    pub(super) fn set_facts(&mut self, id: &CredentialId, token: Fingerprint, facts: &Facts) -> bool {
+        let says = facts.account.is_some() || facts.project_id.is_some();
+        let told = says.then(|| ToldOf {
+            token: token.to_string(),
+            account: facts.account.clone(),
+            project: facts.project_id.clone(),
+        });
+        if self.credentials.get(id.as_str()).and_then(|entry| entry.told.as_ref()) == told.as_ref() {
+            return false;
+        }
+        self.credentials.entry(id.as_str().to_owned()).or_default().told = told;
+        true
+    }
+
     pub(super) fn set(&mut self, id: &CredentialId, notes: &LockNotes) {
+        let told = self.credentials.get(id.as_str()).and_then(|entry| entry.told.clone());
         let entry =
             Entry {
+                told,
                 refused: notes.refused.map(|fingerprint| fingerprint.to_string()),
                 failure: notes.failure.clone().map(|LockedFailure { at, class, until }| Failure {
                     at,
@@ -182,12 +225,22 @@ mod tests {
         };
         let mut notes = Notes { pid: 7, ..Notes::default() };
         let id = CredentialId::new("abc");
+        let (token, other) = (Fingerprint::of_bytes(b"token"), Fingerprint::of_bytes(b"other"));
+        let facts = Facts {
+            account: Some("a@example.com".to_owned()),
+            project_id: Some("fake-project-1".to_owned()),
+            ..Facts::default()
+        };
+        assert!(notes.set_facts(&id, token, &facts));
         notes.set(&id, &told);
+        assert!(!notes.set_facts(&id, token, &facts), "it stands there, also after other notes");
         let qwen: ProviderId = "qwen_code".parse().unwrap();
         notes.set_id(2, &qwen, &id);
         let again = Notes::parse(&notes.line());
         assert_eq!(again, notes);
         assert_eq!(again.get(&id), told);
+        assert_eq!(again.facts(&id, token), facts);
+        assert_eq!(again.facts(&id, other), Facts::default(), "another login in the same file");
         assert_eq!(again.id(2, &qwen), Some(id));
         assert_eq!(again.id(2, &"gemini_cli".parse().unwrap()), None, "another provider's file in its place");
         let torn: String = notes.line().chars().take(20).collect();

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{Evidence, FailureClass, Fault, RetryHint, Scope, hint, latest};
-use crate::secret::Secret;
+use crate::{provider::Quirks, secret::Secret};
 
 /// Reasons that need a person; a refresh or a wait changes nothing.
 const REFUSALS: &[&str] = &[
@@ -30,7 +30,11 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Fault {
     let message = evidence.text("/error/message");
     let state = evidence.body.pointer("/error/status").and_then(Value::as_str).unwrap_or_default();
     let code = if details.reason.is_empty() { state } else { details.reason };
-    let is_version = evidence.client_marker.is_some_and(|marker| message.contains(&marker.to_lowercase()));
+    let is_version = evidence
+        .quirks
+        .version_refusal
+        .as_ref()
+        .is_some_and(|marker| message.contains(&marker.to_lowercase()));
     if is_version {
         return evidence.fault(Scope::Client, "CLIENT_VERSION");
     }
@@ -46,9 +50,11 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Fault {
         _ if matches!(details.reason, "API_KEY_INVALID" | "API_KEY_EXPIRED") => {
             evidence.fault(Scope::Unauthorized, code)
         }
-        _ if REFUSALS.contains(&details.reason) => evidence.fault(Scope::Refused(details.link()), code),
+        _ if REFUSALS.contains(&details.reason) => {
+            evidence.fault(Scope::Refused(details.link(evidence.quirks)), code)
+        }
         403 if message.contains("violation of terms of service") => {
-            evidence.fault(Scope::Refused(details.link()), "TOS_VIOLATION")
+            evidence.fault(Scope::Refused(details.link(evidence.quirks)), "TOS_VIOLATION")
         }
         400 if message.contains("user location is not supported") => {
             evidence.fault(Scope::Refused(None), "UNSUPPORTED_LOCATION")
@@ -125,9 +131,9 @@ impl<'a> Details<'a> {
     }
 
     /// Where the account's owner verifies or appeals. Bound to the account: for operators alone.
-    fn link(&self) -> Option<Secret> {
+    fn link(&self, quirks: &Quirks) -> Option<Secret> {
         let keys = ["validation_url", "validation_link", "appeal_url"];
-        let link = self.help.or_else(|| keys.iter().find_map(|key| self.metadata(key)))?;
-        link.starts_with("https://").then(|| Secret::new(link))
+        let own = keys.iter().filter_map(|key| self.metadata(key));
+        self.help.into_iter().chain(own).find_map(|link| quirks.link(link))
     }
 }

@@ -21,7 +21,7 @@ use serde_json::Value;
 use super::FailureClass;
 use crate::{
     pool::RetryHint,
-    provider::{ErrorStyle, Provider, RateLimitScope},
+    provider::{ErrorStyle, Provider, Quirks, RateLimitScope},
     secret::Secret,
 };
 
@@ -108,7 +108,7 @@ pub fn classify(provider: &Provider, answer: ErrorAnswer<'_>, now: DateTime<Utc>
     let evidence = Evidence {
         status,
         bare_429: provider.bare_429,
-        client_marker: provider.quirks.version_refusal.as_deref(),
+        quirks: &provider.quirks,
         body,
         header_hint: hint::from_headers(answer.headers, now),
         now,
@@ -130,7 +130,7 @@ pub fn classify(provider: &Provider, answer: ErrorAnswer<'_>, now: DateTime<Utc>
 struct Evidence<'a> {
     status: u16,
     bare_429: RateLimitScope,
-    client_marker: Option<&'a str>,
+    quirks: &'a Quirks,
     body: &'a Value,
     header_hint: Option<RetryHint>,
     now: DateTime<Utc>,

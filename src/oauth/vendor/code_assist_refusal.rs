@@ -7,6 +7,7 @@ use crate::{
         RefreshError,
         reply::{Answer, code_word},
     },
+    provider::Quirks,
     secret::Secret,
 };
 
@@ -14,7 +15,7 @@ use crate::{
 ///
 /// 403 with a reason is a person's work (verify, appeal, buy a licence) and never one for a refresh; the link goes to
 /// the operator alone, since it is bound to the account.
-pub(super) fn refused(step: &str, answer: &Answer) -> RefreshError {
+pub(super) fn refused(step: &str, answer: &Answer, quirks: &Quirks) -> RefreshError {
     if let Some(later) = answer.later(step) {
         return later;
     }
@@ -26,7 +27,7 @@ pub(super) fn refused(step: &str, answer: &Answer) -> RefreshError {
     let info = details.iter().find(|detail| detail.get("reason").is_some());
     let reason = info.and_then(|info| info.get("reason")).and_then(code_word);
     match reason {
-        Some(reason) if status == 403 => RefreshError::Refused { reason, link: link(details, info) },
+        Some(reason) if status == 403 => RefreshError::Refused { reason, link: link(details, info, quirks) },
         Some(reason) => RefreshError::Unknown { problem: format!("{step}HTTP {status} {reason}") },
         None => {
             let word = error.and_then(|error| error.get("status")).and_then(code_word);
@@ -37,30 +38,25 @@ pub(super) fn refused(step: &str, answer: &Answer) -> RefreshError {
 }
 
 /// The link under which a person can do something: `Help` first, as gemini-cli does, then the reason's own.
-fn link(details: &[Value], info: Option<&Value>) -> Option<Secret> {
+fn link(details: &[Value], info: Option<&Value>, quirks: &Quirks) -> Option<Secret> {
     let help = details
         .iter()
         .filter_map(|detail| detail.get("links"))
         .filter_map(Value::as_array)
         .flatten()
-        .find_map(|link| link.get("url"));
+        .filter_map(|link| link.get("url"));
     let metadata = info.and_then(|info| info.get("metadata"));
     let own = ["validation_url", "validation_link", "appeal_url"]
         .iter()
-        .find_map(|field| metadata.and_then(|metadata| metadata.get(*field)));
-    secure_link(help.or(own))
+        .filter_map(|field| metadata.and_then(|metadata| metadata.get(*field)));
+    help.chain(own).filter_map(Value::as_str).find_map(|link| quirks.link(link))
 }
 
 /// The refusal that `ineligibleTiers` words; `None` when the answer names none.
-pub(super) fn ineligible(loaded: &Map<String, Value>) -> Option<RefreshError> {
+pub(super) fn ineligible(loaded: &Map<String, Value>, quirks: &Quirks) -> Option<RefreshError> {
     let tier = loaded.get("ineligibleTiers")?.as_array()?.first()?;
     Some(RefreshError::Refused {
         reason: tier.get("reasonCode").and_then(code_word).unwrap_or_else(|| "INELIGIBLE".to_owned()),
-        link: secure_link(tier.get("validationUrl")),
+        link: tier.get("validationUrl").and_then(Value::as_str).and_then(|link| quirks.link(link)),
     })
-}
-
-/// A link that an operator may click: https, nothing else.
-fn secure_link(link: Option<&Value>) -> Option<Secret> {
-    link.and_then(Value::as_str).filter(|link| link.starts_with("https://")).map(Secret::new)
 }

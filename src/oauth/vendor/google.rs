@@ -83,7 +83,7 @@ impl Assist<'_> {
         if loaded.get("currentTier").is_some_and(Value::is_object) {
             return project_in(&loaded)
                 .or_else(|| self.wanted.map(str::to_owned))
-                .ok_or_else(|| ineligible(&loaded).unwrap_or_else(|| self.needs_project("NO_PROJECT")));
+                .ok_or_else(|| self.ineligible(&loaded).unwrap_or_else(|| self.needs_project("NO_PROJECT")));
         }
         let tier = default_tier(&loaded);
         let needs_project = tier
@@ -91,7 +91,7 @@ impl Assist<'_> {
         let tier_id = tier.and_then(|tier| tier.get("id")).and_then(Value::as_str).unwrap_or(LEGACY_TIER);
         let barred =
             is_barred(&loaded, tier_id) || tier.is_none() || (needs_project && self.wanted.is_none());
-        if barred && let Some(refusal) = ineligible(&loaded) {
+        if barred && let Some(refusal) = self.ineligible(&loaded) {
             return Err(refusal);
         }
         if needs_project && self.wanted.is_none() {
@@ -114,7 +114,7 @@ impl Assist<'_> {
         if answer.is_success() {
             return object(LOAD, &answer).map(Some);
         }
-        let error = refused(LOAD, &answer);
+        let error = self.refused(LOAD, &answer);
         let hidden =
             matches!(&error, RefreshError::Refused { reason, .. } if reason == "SECURITY_POLICY_VIOLATED");
         if hidden { Ok(None) } else { Err(error) }
@@ -128,14 +128,14 @@ impl Assist<'_> {
         for looks in 0..=limits.polls {
             if reply.get("done") == Some(&Value::Bool(true)) {
                 let project = reply.get("response").and_then(Value::as_object).and_then(project_in);
-                return project
-                    .or_else(|| self.wanted.map(str::to_owned))
-                    .ok_or_else(|| ineligible(loaded).unwrap_or_else(|| self.needs_project("NO_PROJECT")));
+                return project.or_else(|| self.wanted.map(str::to_owned)).ok_or_else(|| {
+                    self.ineligible(loaded).unwrap_or_else(|| self.needs_project("NO_PROJECT"))
+                });
             }
             let operation = reply.get("name").and_then(Value::as_str).filter(|name| is_operation(name));
             let Some(operation) = operation.map(str::to_owned) else {
                 // Nothing to ask about: seen where the account is not eligible. Asking again would spin for ever.
-                return Err(ineligible(loaded).unwrap_or_else(|| RefreshError::Unknown {
+                return Err(self.ineligible(loaded).unwrap_or_else(|| RefreshError::Unknown {
                     problem: format!("{ONBOARD}neither an operation nor a project in the reply"),
                 }));
             };
@@ -177,7 +177,7 @@ impl Assist<'_> {
 
     async fn onboard_once(&self, body: &Value) -> Result<Map<String, Value>, RefreshError> {
         let answer = self.post("onboardUser", ONBOARD, self.bases(Preferred::First), body).await?;
-        if answer.is_success() { object(ONBOARD, &answer) } else { Err(refused(ONBOARD, &answer)) }
+        if answer.is_success() { object(ONBOARD, &answer) } else { Err(self.refused(ONBOARD, &answer)) }
     }
 
     /// `GET {base}/{operation}`.
@@ -187,7 +187,7 @@ impl Assist<'_> {
         url.set_path(&format!("{}/{operation}", base.path().trim_end_matches('/')));
         let request = self.exchange.request(self.provider, Method::GET, &url)?;
         let answer = self.exchange.send(ONBOARD, request.bearer_auth(self.access.expose())).await?;
-        if answer.is_success() { object(ONBOARD, &answer) } else { Err(refused(ONBOARD, &answer)) }
+        if answer.is_success() { object(ONBOARD, &answer) } else { Err(self.refused(ONBOARD, &answer)) }
     }
 
     /// `POST {base}:{method}`; the next base where one does not answer or fails with 5xx, never after a 429.
@@ -220,6 +220,14 @@ impl Assist<'_> {
             Preferred::Last => bases.iter().rev().collect(),
         };
         order.into_iter()
+    }
+
+    fn refused(&self, step: &str, answer: &Answer) -> RefreshError {
+        refused(step, answer, &self.provider.quirks)
+    }
+
+    fn ineligible(&self, loaded: &Map<String, Value>) -> Option<RefreshError> {
+        ineligible(loaded, &self.provider.quirks)
     }
 
     fn needs_project(&self, code: &str) -> RefreshError {

@@ -3,6 +3,7 @@
 mod code_assist_refusal;
 mod google;
 mod iflow;
+pub(super) mod quota;
 pub(super) mod qwen;
 pub(super) mod userinfo;
 

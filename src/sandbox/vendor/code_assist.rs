@@ -32,6 +32,8 @@ pub(super) fn setup(provider: &mut Provider, seen: &Seen, now: DateTime<Utc>) ->
         count_tokens(&seen.json)
     } else if seen.path.ends_with(":retrieveUserQuota") {
         quota(account, &seen.json, now)
+    } else if seen.path.ends_with(":retrieveUserQuotaSummary") {
+        summary(account, &seen.json, now)
     } else if seen.path.ends_with(":fetchAvailableModels") {
         models(account, &seen.json, now)
     } else {
@@ -63,6 +65,22 @@ fn quota(account: &Account, body: &Value, now: DateTime<Utc>) -> Answer {
         bucket
     };
     Answer::json(200, &json!({"buckets": MODELS.iter().map(bucket).collect::<Vec<_>>()}))
+}
+
+/// The same by groups of models, each with a bucket for five hours and one for the week. Only the daily host knows it.
+fn summary(account: &Account, body: &Value, now: DateTime<Utc>) -> Answer {
+    if body.get("project").is_some()
+        && let Err(refusal) = own_project(account, body)
+    {
+        return refusal;
+    }
+    let bucket = |window: &str| {
+        let mut bucket = json!({"bucketId": window, "displayName": window, "window": window});
+        insert_rest(&mut bucket, account, now);
+        bucket
+    };
+    let group = |name: &str| json!({"displayName": name, "buckets": [bucket("5h"), bucket("weekly")]});
+    Answer::json(200, &json!({"groups": [group("Gemini Models"), group("Claude and GPT models")]}))
 }
 
 /// The models that the account gets, with what is left of them.
@@ -263,6 +281,8 @@ pub(super) fn generate(
             &google_error(403, "PERMISSION_DENIED", message, "SUBSCRIPTION_REQUIRED", &json!({})),
         );
     }
+    // A thousand requests a day, as the free tier had them.
+    account.remaining = (account.remaining - 0.001).max(0.0);
     let model = seen.json.get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
     contents::answer(provider, seen, model, &contents, disturbance)
 }
