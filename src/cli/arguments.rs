@@ -182,6 +182,11 @@ pub(super) struct StatusOptions {
     /// One request for each login that is ready, in 15 seconds at most; it uses no quota. Other commands send nothing.
     #[arg(long)]
     pub(super) quota: bool,
+    /// Show the links under which the owner of a refused account verifies it or appeals
+    ///
+    /// A link is bound to its account: open it as its owner, and show it to nobody else.
+    #[arg(long, conflicts_with = "json")]
+    pub(super) links: bool,
 }
 
 /// What can be done to one credential.

@@ -15,7 +15,7 @@ use crate::{
     clock,
     config::Settings,
     credential::Dialect,
-    pool::{CredentialView, Snapshot},
+    pool::{CredentialView, Pool, Snapshot},
     provider::ProviderId,
 };
 
@@ -23,11 +23,16 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(super) async fn run(settings: &Settings, options: &StatusOptions) -> Result<(), Failure> {
-    let snapshot = one_shot::with_pool(settings, async |pool| {
+    let (snapshot, links) = one_shot::with_pool(settings, async |pool| {
         if options.quota {
             pool.read_quotas(clock::instant() + PATIENCE).await;
         }
-        Ok(pool.snapshot())
+        let snapshot = pool.snapshot();
+        if options.links {
+            pool.recall_links().await;
+        }
+        let links = if options.links { links(pool, &snapshot) } else { Vec::new() };
+        Ok((snapshot, links))
     })
     .await?;
     if options.json {
@@ -36,7 +41,17 @@ pub(super) async fn run(settings: &Settings, options: &StatusOptions) -> Result<
     if snapshot.credentials.is_empty() {
         return print(&nothing_configured(settings));
     }
-    print(&table(&snapshot))
+    print(&std::iter::once(table(&snapshot)).chain(links).collect::<Vec<_>>().join("\n"))
+}
+
+/// Where owners of refused accounts can do something about it, a line each.
+fn links(pool: &Pool, snapshot: &Snapshot) -> Vec<String> {
+    let link = |view: &CredentialView| {
+        let link = pool.link(&view.id)?;
+        Some(format!("{}: its owner, and nobody else, opens {}", view.id, link.expose()))
+    };
+    let found: Vec<String> = snapshot.credentials.iter().filter_map(link).collect();
+    if found.is_empty() { vec!["No refused account came with a link.".to_owned()] } else { found }
 }
 
 /// What to do where there is no credential at all.

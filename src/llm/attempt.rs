@@ -24,6 +24,7 @@ use crate::{
     http::HttpError,
     pool::Lease,
     provider::{ModelRef, Provider},
+    telemetry::metrics,
 };
 
 /// Bytes of visible text that one answer may have; what follows is not read.
@@ -219,11 +220,15 @@ impl Attempt<'_> {
     /// Sends to one base after the other: the next on no connection and 5xx, never on anything else.
     async fn send(&mut self, call: &Call) -> Result<BoxStream<'static, Result<Bytes, HttpError>>, Fault> {
         let mut bases = transport::bases(self.row, self.lease).into_iter().peekable();
+        let mut role = "preferred";
         loop {
             let base = bases.next().expect("a provider has at least one base, and the last one returns");
             let LlmParts { http, clock, .. } = self.parts;
             let fault = match transport::send(http, clock.as_ref(), self.row, self.lease, &base, call).await {
-                Ok(Reply::Stream(body)) => return Ok(body),
+                Ok(Reply::Stream(body)) => {
+                    tracing::debug!(provider = %self.row.id, host.role = role, "A provider's host answers");
+                    return Ok(body);
+                }
                 Ok(Reply::Refusal { status, headers, body }) => {
                     let answer = ErrorAnswer { status, headers: &headers, body: &body };
                     classify::classify(self.row, answer, clock.now())
@@ -235,6 +240,8 @@ impl Attempt<'_> {
             }
             *self.faults_left -= 1;
             Tally::begin(self.parts, self.row).end_as(&fault);
+            role = "fallback";
+            self.parts.metrics.count(&metrics::HOST_FALLBACKS, [self.row.id.as_str()]);
         }
     }
 

@@ -6,6 +6,7 @@ pub mod classify;
 mod error;
 mod event;
 mod failover;
+mod floor;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
@@ -26,6 +27,7 @@ pub use image::{Image, ImageFormat, Unseen};
 pub use listing::ListError;
 pub use request::{ChatRequest, Message, Role};
 
+use self::floor::Floors;
 use crate::{
     clock::Clock,
     config::ChatSettings,
@@ -63,23 +65,25 @@ pub type ChatStream = BoxStream<'static, Result<ChatEvent, ChatFailure>>;
 pub struct Llm {
     /// As they are now; a chat keeps those that it began with.
     parts: Arc<RwLock<Arc<LlmParts>>>,
+    floors: Arc<Floors>,
 }
 
 impl Llm {
     /// Builds it.
     pub fn new(parts: LlmParts) -> Self {
-        Self { parts: Arc::new(RwLock::new(Arc::new(parts))) }
+        Self { parts: Arc::new(RwLock::new(Arc::new(parts))), floors: Arc::default() }
     }
 
     /// Runs chats with other settings from now on; those under way go on as they began.
     pub fn configure(&self, settings: ChatSettings, providers: Arc<Catalog>) {
         let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
         *parts = Arc::new(LlmParts { settings, providers, ..LlmParts::clone(&parts) });
+        self.floors.lift();
     }
 
     /// Runs one chat. The stream ends after [`ChatEvent::Finished`] or after one failure.
     pub fn chat(&self, request: ChatRequest) -> ChatStream {
-        failover::stream(self.parts(), request)
+        failover::stream(self.parts(), Arc::clone(&self.floors), request)
     }
 
     /// The tokens that a model reads at most, question and history together; `None`: neither its row nor its provider's

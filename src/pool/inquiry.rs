@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt as _, stream};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Inner, Pool, Quota, Snapshot, entry::Entry, window::after};
+use super::{Inner, Pool, Quota, Snapshot, entry::Entry, links::Only, window::after};
 use crate::{
     credential::{CredentialId, Facts, Fingerprint},
     provider::{AfterGrant, Provider, QuotaReadout},
@@ -183,6 +183,7 @@ impl Inner {
     }
 
     async fn look_around(&self) {
+        self.follow_links(Only::Nothing).await;
         let due: Vec<_> = self.due().into_iter().take(PER_LOOK).collect();
         stream::iter(due)
             .for_each_concurrent(AT_ONCE, |(id, question)| async move { self.ask(&id, question).await })

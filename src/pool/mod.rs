@@ -20,6 +20,7 @@ mod lease;
 mod ledger;
 mod lending;
 mod line;
+mod links;
 mod measure;
 mod outcome;
 mod outlook;
@@ -79,6 +80,7 @@ use self::{
     at_rest::at_rest,
     inquiry::Inquiries,
     ledger::{Ledger, Presence},
+    links::Links,
     measure::Counted,
     outcome::Faults,
     reason::unusable,
@@ -157,6 +159,8 @@ struct Inner {
     remember: Notify,
     /// What providers told when they were asked about accounts. Its holder waits for nothing.
     inquiries: Mutex<Inquiries>,
+    /// The links at rest.
+    links: Mutex<Links>,
     /// Why the first read failed.
     unread: OnceLock<StateStoreError>,
 }
@@ -184,6 +188,7 @@ impl Pool {
             ledger: tokio::sync::Mutex::new(Ledger::new(uuid::Uuid::new_v4().to_string(), presence)),
             remember: Notify::new(),
             inquiries: Mutex::default(),
+            links: Mutex::default(),
             unread: OnceLock::new(),
         });
         let loader = Arc::clone(&inner);

@@ -85,6 +85,8 @@ declare! {
         "Chat requests sent to a provider, by how they ended: success, cancelled, or whom the failure concerned.";
     Counter FAILOVERS = "cortana_failovers_total" ["provider", "cause"]
         "Times that a chat went on to another credential or provider, by the provider that failed and whom the failure concerned.";
+    Counter HOST_FALLBACKS = "cortana_host_fallbacks_total" ["provider"]
+        "Chat requests that were sent to a provider's next host, since the one before did not answer or failed.";
     Counter CHATS = "cortana_chats_total" ["outcome"]
         "Chats by how they ended for the person: answered, or the class of the failure.";
     Histogram FIRST_EVENT = "cortana_first_event_seconds" ["provider"]

@@ -1,7 +1,7 @@
 //! Code Assist's logins as an operator runs them: whose they are, what project they have, and what is left of their quotas,
 //! asked for in the background, over real sockets, and counted.
 
-use std::sync::Arc;
+use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use cortana::{
     app::build_pool,
@@ -9,7 +9,7 @@ use cortana::{
     http::Reach,
     oauth::{Refresh, RefreshError},
     pool::{Background, CredentialView, Pool, State},
-    sandbox::vendor::{Act, Fault, Kind, Standing, Vendors},
+    sandbox::vendor::{Act, Fault, Kind, Reply, Standing, Vendors},
     secret::Secret,
     shutdown::Shutdown,
     telemetry::metrics::Metrics,
@@ -242,4 +242,77 @@ async fn antigravitys_quota_is_asked_of_the_daily_host_alone() {
     assert!(matches!(down, Err(RefreshError::Transient { .. })), "{down:?}");
     assert_eq!(production.vendors.requests(), [], "it would answer that nothing was used");
     assert_eq!(daily.vendors.requests().len(), 2);
+}
+
+/// Every file below a folder that holds a text.
+fn holding(folder: &Path, text: &str) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(holding(&path, text));
+        } else if String::from_utf8_lossy(&std::fs::read(&path).expect("a file")).contains(text) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn p33_the_link_of_a_refused_account_is_kept_for_operators_and_stands_nowhere_else() {
+    const LINK: &str = "https://accounts.google.com/verify?plt=FAKEcanary";
+    let standing =
+        Standing::Ineligible { reason: "VALIDATION_REQUIRED".to_owned(), link: Some(LINK.to_owned()) };
+    let home = Home::of("gemini_cli", standing).await;
+    let life = home.live().await;
+    until(|| life.view().state == State::Refused).await;
+    let id = life.view().id;
+    let kept = home.folder.path().join("state/tokens").join(format!("{id}.link"));
+    until(|| kept.exists()).await;
+    let reason = life.view().reason.expect("a reason");
+    assert!(reason.contains("VALIDATION_REQUIRED") && reason.contains("verify it under a link"), "{reason}");
+    assert!(reason.contains("since 2026-06-18"), "what became of the provider: {reason}");
+    let shown = serde_json::to_string(&life.pool.snapshot()).expect("JSON");
+    assert!(!shown.contains("canary") && !format!("{:?}", life.pool.snapshot()).contains("canary"));
+    life.end().await;
+    assert_eq!(holding(home.folder.path(), "FAKEcanary"), [kept.clone()]);
+    let mode = std::fs::metadata(&kept).expect("the file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let one_shot = home.live_with(Background::Off).await;
+    assert_eq!(one_shot.pool.link(&id), None);
+    one_shot.pool.recall_links().await;
+    assert_eq!(one_shot.pool.link(&id).map(|link| link.expose().to_owned()).as_deref(), Some(LINK));
+    one_shot.end().await;
+
+    let life = home.live().await;
+    until(|| life.pool.link(&id).is_some()).await;
+    assert_eq!(home.asked(":loadCodeAssist"), 1, "a refused account is not asked again");
+    home.vendors().set_standing("gemini_cli", ANN, licensed());
+    life.pool.enable(&id).expect("a credential");
+    until(|| !kept.exists() && life.view().state == State::Ready).await;
+    assert_eq!(life.pool.link(&id), None);
+    life.end().await;
+}
+
+#[tokio::test]
+async fn a_refused_version_blames_no_account_and_nobody_is_asked_again_for_a_while() {
+    for refuse in [true, false] {
+        let home = Home::of("antigravity", licensed()).await;
+        if refuse {
+            let act = Act::antigravity_version();
+            home.vendors().fault("antigravity", Fault { times: None, ..Fault::chat(act) });
+        } else {
+            let text = "This version of Antigravity is no longer supported. Please update.";
+            home.vendors().script("antigravity", vec![Reply::text(text); 3]);
+        }
+        let bot = Bot::configured(home.source(), Arc::clone(&home.folder)).await;
+        for _ in 0..3 {
+            let failure = bot.ask("antigravity/gemini-3-flash").await.expect_err("refused");
+            assert!(failure.contains("ClientVersion") && failure.contains("CLIENT_VERSION"), "{failure}");
+        }
+        assert_eq!(home.vendors().counts_of("antigravity").chats, 1, "refused with 503: {refuse}");
+        let view = bot.snapshot().credentials.first().cloned().expect("a credential");
+        assert_eq!((view.state, view.failures), (State::Ready, 0));
+    }
 }

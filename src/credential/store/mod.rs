@@ -6,6 +6,7 @@ mod guard;
 mod identity;
 mod import;
 mod keep;
+mod links;
 mod load;
 mod notes;
 mod remove;

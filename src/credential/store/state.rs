@@ -40,7 +40,7 @@ struct JournalFile {
 }
 
 impl Store {
-    fn tokens_folder(&self) -> PathBuf {
+    pub(super) fn tokens_folder(&self) -> PathBuf {
         self.options.state_dir.join("tokens")
     }
 

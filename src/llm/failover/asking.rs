@@ -15,6 +15,7 @@ use crate::{
         ChatEvent, FailureClass, LlmParts, Notice,
         attempt::Attempt,
         classify::{Fault, Scope},
+        floor,
         tally::{self, Tally},
         wire::End,
     },
@@ -41,6 +42,9 @@ impl Run<'_> {
         };
         if let Some(why) = self.given_up.iter().find(|why| why.provider == row.id) {
             return Step::Next(why.clone());
+        }
+        if self.floors.holds(row) {
+            return Step::Next(self.give_up(missed(FailureClass::ClientVersion, floor::CODE, Again::No)));
         }
         let mut last: Option<Fault> = None;
         let mut again: Option<CredentialId> = None;
@@ -114,6 +118,9 @@ impl Run<'_> {
                     return Step::Stop(self.failure(class.clone(), Some(&row.id), &fault.code));
                 }
                 Scope::Capacity | Scope::Client => {
+                    if fault.code == floor::CODE {
+                        self.floors.hold(row);
+                    }
                     return Step::Next(self.give_up(missed(fault.class(), &fault.code, Again::No)));
                 }
                 Scope::Unclear => {

@@ -17,7 +17,9 @@ use self::missed::Missed;
 use super::{
     ChatFailure, ChatRequest, ChatStream, FailureClass, LlmParts,
     attempt::{Patience, Progress},
-    catalog, tally,
+    catalog,
+    floor::Floors,
+    tally,
 };
 use crate::{credential::CredentialId, pool::Lease, provider::ProviderId, telemetry::metrics};
 
@@ -27,13 +29,14 @@ const FAULT_LIMIT: u8 = 4;
 const ROUND_LIMIT: u32 = 6;
 
 /// The events of one chat. No task of its own: the work is polled with the stream and dropped with it (D10).
-pub(super) fn stream(parts: Arc<LlmParts>, request: ChatRequest) -> ChatStream {
+pub(super) fn stream(parts: Arc<LlmParts>, floors: Arc<Floors>, request: ChatRequest) -> ChatStream {
     let (out, events) = mpsc::channel(1);
     let work = async move {
         let mut failures = out.clone();
         let progress = Progress::new(out, Patience::new(request.received_at, &parts.settings));
         let run = Run {
             parts: &parts,
+            floors: &floors,
             request: &request,
             progress,
             faults_left: FAULT_LIMIT,
@@ -69,6 +72,7 @@ pub(super) fn stream(parts: Arc<LlmParts>, request: ChatRequest) -> ChatStream {
 /// One chat under way.
 struct Run<'a> {
     parts: &'a LlmParts,
+    floors: &'a Floors,
     request: &'a ChatRequest,
     progress: Progress,
     faults_left: u8,
