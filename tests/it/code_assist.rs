@@ -244,14 +244,14 @@ async fn antigravitys_quota_is_asked_of_the_daily_host_alone() {
     assert_eq!(daily.vendors.requests().len(), 2);
 }
 
-/// Every file below a folder that holds a text.
+/// Every file below a folder that holds a text. The database's own files come and go.
 fn holding(folder: &Path, text: &str) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
         let path = entry.path();
         if path.is_dir() {
             found.extend(holding(&path, text));
-        } else if String::from_utf8_lossy(&std::fs::read(&path).expect("a file")).contains(text) {
+        } else if String::from_utf8_lossy(&std::fs::read(&path).unwrap_or_default()).contains(text) {
             found.push(path);
         }
     }
@@ -275,7 +275,7 @@ async fn p33_the_link_of_a_refused_account_is_kept_for_operators_and_stands_nowh
     let shown = serde_json::to_string(&life.pool.snapshot()).expect("JSON");
     assert!(!shown.contains("canary") && !format!("{:?}", life.pool.snapshot()).contains("canary"));
     life.end().await;
-    assert_eq!(holding(home.folder.path(), "FAKEcanary"), [kept.clone()]);
+    assert_eq!(holding(home.folder.path(), "FAKEcanary"), std::slice::from_ref(&kept));
     let mode = std::fs::metadata(&kept).expect("the file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
