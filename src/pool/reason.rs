@@ -23,7 +23,9 @@ impl Entry {
     /// Why it is in its state, and what to do. `None` when ready and nothing threatens that.
     pub(super) fn reason(&self, now: DateTime<Utc>) -> Option<String> {
         match self.state(now) {
-            State::Ready => self.is_login_refused().then(|| format!("it still works, but {}", self.login_reason())),
+            State::Ready => {
+                self.is_login_refused().then(|| format!("it still works, but {}", self.login_reason()))
+            }
             State::Early => Some(self.early_reason(now)),
             State::Refreshing => Some("a refresh is under way".to_owned()),
             State::Expired => Some(self.expired_reason(now)),

@@ -7,9 +7,7 @@ use std::{
 };
 
 use super::{
-    super::{
-        Credential, CredentialId, Facts, Fingerprint, Login, OAuthLogin, Place, StoreError, dialect,
-    },
+    super::{Credential, CredentialId, Facts, Fingerprint, Login, OAuthLogin, Place, StoreError, dialect},
     LockNotes, Saved, Store,
     notes::Notes,
     source::{self, Held, Source, Unread},
