@@ -130,6 +130,8 @@ pub async fn run_observed(
         metrics: metrics.clone(),
         shutdown: discord_life.clone(),
     });
+    llm.load_lists(&settings.pool.state_dir).await;
+    llm.list_in_background();
     let (connected, is_connected) = watch::channel(false);
     serve_admin(listener, pool.clone(), metrics, is_connected, &pool_life);
     let (serving, served) = watch::channel(Arc::new(served_of(settings)));
@@ -137,9 +139,8 @@ pub async fn run_observed(
         let (chats, credentials) = (llm.clone(), pool.clone());
         let apply = async move |settings: Settings| {
             credentials.configure(&settings.pool).await;
-            let now = served_of(settings);
-            chats.configure(now.chat.clone(), Arc::clone(&now.providers));
-            serving.send_replace(Arc::new(now));
+            chats.configure(settings.chat.clone(), Arc::clone(&settings.providers));
+            serving.send_replace(Arc::new(served_of(settings)));
         };
         drop(pool_life.spawn(reload::run(origin, Arc::clone(&storage), pool_life.clone(), apply)));
     }
@@ -165,8 +166,8 @@ pub async fn run_observed(
 
 /// What Discord's side needs of the settings.
 fn served_of(settings: Settings) -> Served {
-    let Settings { discord, chat, providers, .. } = settings;
-    Served { settings: discord, chat, providers }
+    let Settings { discord, chat, .. } = settings;
+    Served { settings: discord, chat }
 }
 
 /// The registry of a process that starts now.

@@ -101,6 +101,11 @@ pub(super) enum Command {
     /// being written go on as they began. A mistake changes nothing, is printed here and exits 1. The bot is asked over the
     /// state store (DATABASE_URL).
     Reload(ReloadOptions),
+    /// List the models that can be chosen, with what is known of them
+    ///
+    /// Shows what the providers with credentials offer: their rows, and what they listed when they were asked last; asks nobody.
+    /// --refresh asks each of them now, with one of its credentials, and keeps the lists in STATE_DIR.
+    Models(ModelsOptions),
     /// Look at one provider
     #[command(subcommand)]
     Provider(ProviderCommand),
@@ -315,6 +320,22 @@ pub(super) struct PullOptions {
 /// Each model costs the hub a request.
 fn at_most_50(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|limit| (1..=50).contains(limit)).ok_or_else(|| "expected 1 to 50".to_owned())
+}
+
+/// Options of `models`.
+#[derive(Debug, Args)]
+pub(super) struct ModelsOptions {
+    /// Only this provider's, with or without a credential
+    #[arg(value_name = "PROVIDER")]
+    pub(super) which: Option<ProviderId>,
+
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Ask the providers for their lists now; exits 1 when one could not be read
+    #[arg(long)]
+    pub(super) refresh: bool,
 }
 
 /// Options of `refresh`.

@@ -11,6 +11,7 @@ mod hf;
 mod import;
 mod login;
 mod logout;
+mod models;
 mod one_shot;
 mod output;
 mod provider;
@@ -67,6 +68,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Logout(options) => logout::run(&settings(env_file)?, &options).await,
         Command::Import(options) => import::run(&settings(env_file)?, &options),
         Command::Reload(options) => reload::run(&settings(env_file)?, &options).await,
+        Command::Models(options) => models::run(&settings(env_file)?, &options).await,
         Command::Provider(command) => provider::run(&settings(env_file)?, &command).await,
         Command::Health => health::run(&settings(env_file)?).await,
         Command::Doctor(options) => doctor::run(&settings(env_file)?, &options).await,

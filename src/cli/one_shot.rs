@@ -8,7 +8,10 @@ use crate::{
     clock::SystemClock,
     config::Settings,
     credential::Store,
+    http::Http,
+    llm::{Llm, LlmParts},
     pool::{Background, Pool},
+    provider::Catalog,
     shutdown::{self, Shutdown},
     telemetry::{self, metrics::Metrics},
 };
@@ -38,6 +41,24 @@ pub(super) async fn with_pool<T>(
         return Err(Failure::Failed(anyhow::anyhow!("a refresh did not end in time; see `cortana status`")));
     }
     result
+}
+
+/// Chats and lists with these providers, over such a pool.
+pub(super) fn llm(
+    settings: &Settings,
+    providers: Arc<Catalog>,
+    pool: &Pool,
+    shutdown: &Shutdown,
+) -> Result<Llm, Failure> {
+    Ok(Llm::new(LlmParts {
+        settings: settings.chat.clone(),
+        providers,
+        pool: pool.clone(),
+        http: Http::new(&settings.http).map_err(anyhow::Error::new)?,
+        clock: Arc::new(SystemClock),
+        metrics: Metrics::default(),
+        shutdown: shutdown.clone(),
+    }))
 }
 
 /// The store as the bot has it, for commands that look at files.

@@ -13,14 +13,12 @@ use super::{
     verdict::Verdict,
 };
 use crate::{
-    clock::{self, SystemClock},
+    clock,
     config::{Settings, nearest},
-    http::Http,
-    llm::{ChatEvent, ChatRequest, ListError, Llm, LlmParts, Message, Role},
+    llm::{ChatEvent, ChatRequest, ListError, Llm, Message, Role},
     pool::{Pool, RefreshResult, Refused, Selector, State},
     provider::{Catalog, LoginKind, ModelRef, Provider, ProviderId},
     shutdown::Shutdown,
-    telemetry::metrics::Metrics,
 };
 
 /// How long the list of models may take.
@@ -68,7 +66,9 @@ pub(super) async fn run(settings: &Settings, command: &ProviderCommand) -> Resul
         if credentials(&mut walk, row, pool) {
             refresh(&mut walk, row, pool).await;
             let shutdown = Shutdown::new();
-            let llm = llm(settings, row, pool, &shutdown)?;
+            // With this provider alone: nobody else stands in for it here.
+            let alone = Arc::new(Catalog::new(vec![row.clone()]));
+            let llm = one_shot::llm(settings, alone, pool, &shutdown)?;
             models(&mut walk, row, model, &llm).await;
             chat(&mut walk, row, model, &llm).await;
             shutdown.begin();
@@ -84,7 +84,7 @@ pub(super) async fn run(settings: &Settings, command: &ProviderCommand) -> Resul
     if walk.failed() { Err(Failure::Shown) } else { Ok(()) }
 }
 
-fn unknown(settings: &Settings, which: &ProviderId) -> String {
+pub(super) fn unknown(settings: &Settings, which: &ProviderId) -> String {
     let ids: Vec<&str> = settings.providers.iter().map(|row| row.id.as_str()).collect();
     let near = nearest(which.as_str(), ids.iter().copied())
         .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
@@ -163,29 +163,16 @@ async fn refresh(walk: &mut Walk, row: &Provider, pool: &Pool) {
     }
 }
 
-/// Chats with this provider alone: nobody else stands in for it here.
-fn llm(settings: &Settings, row: &Provider, pool: &Pool, shutdown: &Shutdown) -> Result<Llm, Failure> {
-    Ok(Llm::new(LlmParts {
-        settings: settings.chat.clone(),
-        providers: Arc::new(Catalog::new(vec![row.clone()])),
-        pool: pool.clone(),
-        http: Http::new(&settings.http).map_err(anyhow::Error::new)?,
-        clock: Arc::new(SystemClock),
-        metrics: Metrics::default(),
-        shutdown: shutdown.clone(),
-    }))
-}
-
 async fn models(walk: &mut Walk, row: &Provider, model: &str, llm: &Llm) {
     let listed = match llm.models_of(&row.id, clock::instant() + PATIENCE).await {
         Ok(listed) => listed,
         Err(ListError::NotListed) => {
-            return walk.add("models", Verdict::Pass, "not asked: Code Assist lists none");
+            return walk.add("models", Verdict::Pass, "not asked: it lists none that can be asked");
         }
         // Some that answer chats have no list.
         Err(error) => return walk.add("models", Verdict::Warn, format!("{error}")),
     };
-    let has = |name: &str| listed.iter().any(|listed| listed == name);
+    let has = |name: &str| listed.iter().any(|listed| listed.id == name);
     let missing: Vec<&str> =
         row.models.iter().map(|model| model.id.as_str()).filter(|name| !has(name)).collect();
     let named = |names: &[&str]| {
@@ -193,7 +180,7 @@ async fn models(walk: &mut Walk, row: &Provider, model: &str, llm: &Llm) {
         let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
         format!("{}{more}", names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", "))
     };
-    let all: Vec<&str> = listed.iter().map(String::as_str).collect();
+    let all: Vec<&str> = listed.iter().map(|model| model.id.as_str()).collect();
     let prefix = row.id.variable_prefix();
     let found = format!("{} listed: {}", listed.len(), named(&all));
     if missing.is_empty() {

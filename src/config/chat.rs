@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use super::{names, providers, reader::Reader};
+use super::{
+    fallbacks::{self, Fallbacks},
+    file::Section,
+    names, providers,
+    reader::Reader,
+};
 use crate::provider::{Catalog, ModelRef, ProviderId};
 
 /// The chat settings.
@@ -12,6 +17,8 @@ pub struct ChatSettings {
     pub provider_order: Vec<ProviderId>,
     /// `DEFAULT_MODEL`; `None`: the first usable provider's default.
     pub default_model: Option<ModelRef>,
+    /// `[fallbacks]` of `cortana.toml`: what answers in a model's place.
+    pub fallbacks: Fallbacks,
     /// `GUILD_MODELS`: what people may choose.
     pub allowed_models: AllowedModels,
     /// `REQUEST_DEADLINE_SECS`: from the message to the first event of the answer (P25).
@@ -95,6 +102,7 @@ impl Default for ChatSettings {
         Self {
             provider_order: Vec::new(),
             default_model: None,
+            fallbacks: Fallbacks::new(),
             allowed_models: AllowedModels::All,
             deadline: Duration::from_mins(1),
             stream_idle: Duration::from_secs(45),
@@ -110,12 +118,13 @@ impl Default for ChatSettings {
 }
 
 impl ChatSettings {
-    pub(super) fn read(reader: &mut Reader<'_>, catalog: &Catalog) -> Self {
+    pub(super) fn read(reader: &mut Reader<'_>, catalog: &Catalog, file: &mut Section) -> Self {
         let default = Self::default();
         let prompt = reader.text("SYSTEM_PROMPT_FILE");
         let settings = Self {
             provider_order: catalog.iter().map(|row| row.id.clone()).collect(),
             default_model: providers::default_model(reader, catalog),
+            fallbacks: fallbacks::read(reader, catalog, file),
             allowed_models: AllowedModels::read(reader, catalog),
             deadline: reader.seconds("REQUEST_DEADLINE_SECS", default.deadline, 5..=900),
             stream_idle: reader.seconds("STREAM_IDLE_SECS", default.stream_idle, 5..=900),

@@ -62,6 +62,22 @@ impl Section {
             .collect()
     }
 
+    /// Every list of texts in it, by its key, with the path that leads to it.
+    pub(super) fn lists(self, reader: &mut Reader<'_>) -> Vec<(String, String, Vec<String>)> {
+        let mut found = Vec::new();
+        for (key, value) in &self.table {
+            let path = self.path_of(key);
+            let texts = value
+                .as_array()
+                .and_then(|list| list.iter().map(|item| item.as_str().map(str::to_owned)).collect());
+            match texts {
+                Some(texts) => found.push((key.clone(), path, texts)),
+                None => reader.mistake(&path, &shown(value), "expected a list of texts"),
+            }
+        }
+        found
+    }
+
     /// The path of its own key, and everything in it, for a reader of whole tables.
     pub(super) fn into_table(self) -> (String, Table) {
         (self.path.trim_end_matches('.').to_owned(), self.table)

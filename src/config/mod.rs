@@ -5,6 +5,7 @@
 mod chat;
 mod discord;
 mod environment;
+mod fallbacks;
 mod file;
 mod hub;
 mod names;
@@ -23,6 +24,7 @@ use std::{fmt, sync::Arc};
 pub use chat::{AllowedModel, AllowedModels, ChatSettings};
 pub use discord::{Audience, AutoThreads, DiscordSettings, GuildPolicy, ReplyStyle};
 pub use environment::{Environment, environment};
+pub use fallbacks::Fallbacks;
 pub use file::Document;
 pub use hub::HubSettings;
 pub use names::nearest;
@@ -74,7 +76,7 @@ pub fn load(source: &dyn Source) -> Result<Settings, Mistakes> {
         discord,
         storage: StorageSettings::read(&mut reader, &pool.state_dir),
         pool,
-        chat: ChatSettings::read(&mut reader, &catalog),
+        chat: ChatSettings::read(&mut reader, &catalog, &mut file),
         hub: HubSettings::read(&mut reader),
         telemetry: TelemetrySettings::read(&mut reader),
         http: HttpOptions { proxy: proxy(&mut reader), ..HttpOptions::default() },

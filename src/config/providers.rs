@@ -363,6 +363,7 @@ fn override_models(reader: &mut Reader<'_>, row: &mut Provider) {
         row.default_model = first;
     }
     row.models = models;
+    row.models_named = true;
 }
 
 fn accept_terms(reader: &mut Reader<'_>, catalog: &mut Catalog) {

@@ -88,7 +88,11 @@ impl Reading {
         let (old, new) = (tables(&*old.source), tables(&*self.source));
         let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for name in names.into_iter().filter(|name| old.get(*name) != new.get(*name)) {
-            let list = if name == "pool" { &mut changes.applied } else { &mut changes.restart };
+            let list = if ["pool", "fallbacks"].contains(&name.as_str()) {
+                &mut changes.applied
+            } else {
+                &mut changes.restart
+            };
             list.push(format!("[{name}] of cortana.toml"));
         }
         changes
@@ -132,7 +136,7 @@ mod tests {
                 .with("OPENAI_CLIENT_ID", "x")
                 .with("OPENAI_API_BASE", "http://127.0.0.1:9")
                 .with("DISCORD_API_BASE", "http://127.0.0.1:9")
-                .with_document("[pool]\nsticky_sessions = true\n"),
+                .with_document("[pool]\nsticky_sessions = true\n[fallbacks]\n\"a/b\" = [\"c/d\"]\n"),
         );
         let changes = new.changes_since(&old);
         let at_once = [
@@ -140,6 +144,7 @@ mod tests {
             "OPENAI_API_BASE",
             "OPENAI_API_KEY_2",
             "SYSTEM_PROMPT_FILE",
+            "[fallbacks] of cortana.toml",
             "[pool] of cortana.toml",
         ];
         assert_eq!(changes.applied, at_once, "the prompt's text is another one");

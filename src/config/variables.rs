@@ -430,7 +430,7 @@ pub const PROVIDER_VARIABLES: &[ProviderVariable] = &[
     },
     ProviderVariable {
         suffix: "MODELS",
-        line: "The models on offer, best first, instead of the built-in list",
+        line: "All models on offer, best first, instead of the built-in list and whatever else the provider lists",
         kind: Kind::Plain,
         of: Of::Every,
         count: Count::One,

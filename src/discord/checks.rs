@@ -394,8 +394,8 @@ mod tests {
         let rest =
             Rest::new(Http::new(&HttpOptions::default()).unwrap(), None, &Secret::new("FAKE")).unwrap();
         let owner = application(json!({ "id": "1", "owner": { "id": "10" }, "team": null }));
-        let (chat, providers) = (crate::config::ChatSettings::default(), Arc::default());
-        let (_, served) = watch::channel(Arc::new(Served { settings, chat, providers }));
+        let chat = crate::config::ChatSettings::default();
+        let (_, served) = watch::channel(Arc::new(Served { settings, chat }));
         Access::new(served, &owner, Arc::new(rest))
     }
 

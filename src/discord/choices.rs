@@ -196,7 +196,6 @@ impl Bot {
     /// What applies where somebody speaks.
     pub(super) async fn applied(&self, spot: &Spot) -> Applied {
         let choices = self.choices.of(spot).await;
-        let served = self.served();
-        settings::resolve(&choices, &served.chat.allowed_models, &served.providers)
+        settings::resolve(&choices, &self.served().chat.allowed_models, &self.providers())
     }
 }

@@ -34,8 +34,6 @@ pub struct Served {
     pub settings: DiscordSettings,
     /// How chats are run.
     pub chat: ChatSettings,
-    /// The providers.
-    pub providers: Arc<Catalog>,
 }
 
 /// The bot, as its events and commands see it.
@@ -89,9 +87,9 @@ impl Bot {
         Arc::clone(&self.served.borrow())
     }
 
-    /// The providers as they are now.
+    /// The providers as they are now, with the models that they list.
     pub(super) fn providers(&self) -> Arc<Catalog> {
-        Arc::clone(&self.served.borrow().providers)
+        self.llm.providers()
     }
 
     /// Whether this event id is new; it is not, the second time.

@@ -1,22 +1,26 @@
 //! The models that can be chosen here: what the providers with credentials offer, as far as operators allow it.
 
-use super::data::Bot;
+use std::{collections::HashSet, sync::Arc};
+
+use super::data::{Bot, Served};
 use crate::{
     chat::settings::Choice,
     config::nearest,
-    provider::{ModelRef, Provider, ProviderId},
+    provider::{Catalog, Model, ModelRef, Provider, ProviderId},
 };
 
 /// Names that a refusal suggests.
 const SUGGESTIONS: usize = 3;
 
 /// A model on offer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Offer {
+#[derive(Debug, Clone)]
+pub(super) struct Offer<'a> {
     /// Which.
     pub(super) model: ModelRef,
-    /// Whether it could answer now.
-    pub(super) readiness: Readiness,
+    /// Whose.
+    pub(super) row: &'a Provider,
+    /// What is known of it.
+    pub(super) about: &'a Model,
 }
 
 /// Whether a model could answer now.
@@ -38,36 +42,102 @@ impl Readiness {
     }
 }
 
-/// The providers that have credentials, in the order in which they are tried.
-pub(super) fn providers(bot: &Bot) -> Vec<Provider> {
-    let snapshot = bot.pool.snapshot();
-    let has_any = |id: &ProviderId| {
-        snapshot.credentials.iter().any(|credential| credential.provider.as_ref() == Some(id))
-    };
-    bot.providers().iter().filter(|row| has_any(&row.id)).cloned().collect()
+/// What can be chosen now.
+#[derive(Debug)]
+pub(super) struct Offering {
+    catalogue: Arc<Catalog>,
+    served: Arc<Served>,
+    /// The providers that have credentials.
+    present: HashSet<ProviderId>,
 }
 
-/// What can be chosen, of one provider or of all, in the order of preference.
-pub(super) fn all(bot: &Bot, provider: Option<&ProviderId>) -> Vec<Offer> {
-    let rows = providers(bot).into_iter().filter(|row| provider.is_none_or(|id| row.id == *id));
-    let served = bot.served();
-    rows.flat_map(|row| {
-        let Provider { id, models, .. } = row;
-        models.into_iter().map(move |model| ModelRef { provider: id.clone(), model: model.id })
-    })
-    .filter(|model| served.chat.allowed_models.allows(model))
-    .map(|model| {
-        let is_ready = bot.pool.has_ready(&model.provider, &model.model);
-        let readiness = if is_ready { Readiness::Ready } else { Readiness::Resting };
-        Offer { model, readiness }
-    })
-    .collect()
+impl Offering {
+    pub(super) fn of(bot: &Bot) -> Self {
+        let credentials = bot.pool.snapshot().credentials;
+        let present = credentials.into_iter().filter_map(|credential| credential.provider).collect();
+        Self { catalogue: bot.providers(), served: bot.served(), present }
+    }
+
+    /// The providers that have credentials, in the order in which they are tried.
+    pub(super) fn providers(&self) -> impl Iterator<Item = &Provider> {
+        self.catalogue.iter().filter(|row| self.present.contains(&row.id))
+    }
+
+    /// What can be chosen, of one provider or of all, in the order of preference.
+    pub(super) fn models<'a>(&'a self, provider: Option<&'a ProviderId>) -> impl Iterator<Item = Offer<'a>> {
+        let rows = self.providers().filter(move |row| provider.is_none_or(|id| row.id == *id));
+        let offers = rows.flat_map(|row| {
+            row.models.iter().map(move |about| {
+                let model = ModelRef { provider: row.id.clone(), model: about.id.clone() };
+                Offer { model, row, about }
+            })
+        });
+        offers.filter(|offer| self.served.chat.allowed_models.allows(&offer.model))
+    }
+
+    /// What fits what was typed, the best first: for autocomplete.
+    pub(super) fn fitting(&self, typed: &str) -> Vec<ModelRef> {
+        let typed = typed.trim().to_lowercase();
+        let mut found: Vec<(Fit, ModelRef)> = self
+            .models(None)
+            .filter_map(|offer| {
+                let is_default = offer.row.default_model == offer.model.model;
+                Some((fit(&typed, &offer.model.to_string().to_lowercase(), is_default)?, offer.model))
+            })
+            .collect();
+        found.sort_by_key(|(fit, _)| *fit);
+        found.into_iter().map(|(_, model)| model).collect()
+    }
+}
+
+/// How well a name fits what was typed, the best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    /// It is it, with or without its provider; or nothing was typed, and it is its provider's default.
+    Whole,
+    /// It begins so, behind any of its slashes.
+    Beginning,
+    /// One of its words begins so.
+    Word,
+    /// It contains it.
+    Inside,
+    /// It contains each word of it.
+    Words,
+}
+
+/// Both in lower case. `None`: it does not fit.
+fn fit(typed: &str, name: &str, is_default: bool) -> Option<Fit> {
+    if typed.is_empty() {
+        return Some(if is_default { Fit::Whole } else { Fit::Inside });
+    }
+    let behind = |is_break: fn(char) -> bool| {
+        let starts = name.char_indices().filter(move |(_, c)| is_break(*c)).map(|(at, c)| at + c.len_utf8());
+        std::iter::once(0).chain(starts).filter_map(|at| name.get(at..))
+    };
+    if behind(|c| c == '/').any(|part| part == typed) {
+        return Some(Fit::Whole);
+    }
+    if behind(|c| c == '/').any(|part| part.starts_with(typed)) {
+        return Some(Fit::Beginning);
+    }
+    if behind(|c| !c.is_alphanumeric()).any(|part| part.starts_with(typed)) {
+        return Some(Fit::Word);
+    }
+    if name.contains(typed) {
+        return Some(Fit::Inside);
+    }
+    typed.split_whitespace().all(|word| name.contains(word)).then_some(Fit::Words)
+}
+
+/// Whether a model could answer now.
+pub(super) fn readiness(bot: &Bot, model: &ModelRef) -> Readiness {
+    if bot.pool.has_ready(&model.provider, &model.model) { Readiness::Ready } else { Readiness::Resting }
 }
 
 /// The model that a person typed: `provider/model`, or the model's name alone where it is one provider's. Otherwise a
 /// sentence with the names that are near.
 pub(super) fn named(bot: &Bot, text: &str) -> Result<ModelRef, String> {
-    let offers: Vec<ModelRef> = all(bot, None).into_iter().map(|offer| offer.model).collect();
+    let offers: Vec<ModelRef> = Offering::of(bot).models(None).map(|offer| offer.model).collect();
     let typed = text.trim();
     if offers.is_empty() {
         return Err(NOTHING.to_owned());
@@ -84,16 +154,16 @@ fn find<'a>(typed: &str, offers: &'a [ModelRef]) -> Option<&'a ModelRef> {
 /// The provider that a person typed; it has to offer something.
 pub(super) fn named_provider(bot: &Bot, text: &str) -> Result<ProviderId, String> {
     let id = super::commands::known_provider(bot, text)?;
-    let served = bot.served();
-    let default = Choice::Provider(id.clone()).model(&served.providers);
-    if !providers(bot).iter().any(|row| row.id == id) {
-        let known: Vec<String> = providers(bot).iter().map(|row| format!("`{}`", row.id)).collect();
+    let offering = Offering::of(bot);
+    let default = Choice::Provider(id.clone()).model(&offering.catalogue);
+    if !offering.present.contains(&id) {
+        let known: Vec<String> = offering.providers().map(|row| format!("`{}`", row.id)).collect();
         let have =
             if known.is_empty() { NOTHING.to_owned() } else { format!("There is {}.", known.join(", ")) };
         return Err(format!("❌ Nobody here has a credential for **{id}**. {have}"));
     }
     match default {
-        Some(model) if served.chat.allowed_models.allows(&model) => Ok(id),
+        Some(model) if offering.served.chat.allowed_models.allows(&model) => Ok(id),
         Some(_) | None => Err(format!(
             "❌ My operators do not offer the default model of **{id}** here; `/settings models provider:{id}` shows what \
              you can choose."
@@ -150,6 +220,38 @@ mod tests {
         assert_eq!(find("openrouter/openai/gpt-5", &offers), Some(&offers[0]));
         assert_eq!(find("gpt-5", &offers), Some(&offers[1]));
         assert_eq!(find("gpt", &offers), None);
+    }
+
+    #[test]
+    fn the_best_fit_comes_first() {
+        let order = |typed: &str, names: &[&str]| {
+            let mut found: Vec<_> = names
+                .iter()
+                .filter_map(|name| Some((fit(typed, name, name.ends_with("mini"))?, *name)))
+                .collect();
+            found.sort_by_key(|(fit, _)| *fit);
+            found.into_iter().map(|(_, name)| name.to_owned()).collect::<Vec<_>>()
+        };
+        let names = [
+            "openrouter/openai/gpt-5-pro",
+            "openai/gpt-4.1",
+            "openai/gpt-5-mini",
+            "openai/gpt-5",
+            "x/egpt-5",
+        ];
+        assert_eq!(
+            order("gpt-5", &names),
+            ["openai/gpt-5", "openrouter/openai/gpt-5-pro", "openai/gpt-5-mini", "x/egpt-5"]
+        );
+        assert_eq!(order("5-pro", &names), ["openrouter/openai/gpt-5-pro"]);
+        assert_eq!(order("gpt mini", &names), ["openai/gpt-5-mini"]);
+        assert_eq!(
+            order("", &names).first().map(String::as_str),
+            Some("openai/gpt-5-mini"),
+            "defaults first"
+        );
+        assert_eq!(order("llama", &names), Vec::<String>::new());
+        assert_eq!(fit("é", "x/caf\u{e9}", false), Some(Fit::Inside));
     }
 
     #[test]

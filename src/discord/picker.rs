@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use super::{
     choices::Spot,
     data::Bot,
-    offers::{self, Offer},
+    offers::{self, Offering},
     reply::cut,
 };
 use crate::{
     chat::settings::{Applied, Layer},
-    provider::{ModelRef, ProviderId},
+    llm::Origin,
+    provider::{Model, ModelRef, ProviderId},
 };
 
 /// Discord's limit for the options of a menu, for a label, and for the value of an option or a button's id.
@@ -21,6 +22,8 @@ const OPTIONS: usize = 25;
 const LABEL: usize = 100;
 /// Models on a page of the list.
 const PAGE: usize = 20;
+/// Providers of a page of which it is said when their list was read: an embed has room for 4096 characters.
+const NOTES: usize = 5;
 /// Characters of a filter that are kept.
 pub(super) const FILTER: usize = 40;
 
@@ -54,8 +57,9 @@ impl Picker {
 
     /// The body that shows it.
     pub(super) fn body(&self, bot: &Bot, spot: &Spot, applied: &Applied, note: &str) -> Value {
-        let rows = offers::providers(bot);
-        if rows.is_empty() || offers::all(bot, None).is_empty() {
+        let offering = Offering::of(bot);
+        let rows: Vec<_> = offering.providers().collect();
+        if offering.models(None).next().is_none() {
             return json!({ "content": offers::NOTHING, "components": [] });
         }
         let now = answering(bot, applied);
@@ -67,7 +71,7 @@ impl Picker {
         let providers = rows.iter().take(OPTIONS).map(|row| {
             json!({ "label": cut(&row.name, LABEL), "value": row.id.as_str(), "default": provider.as_ref() == Some(&row.id) })
         });
-        let models = offers::all(bot, provider.as_ref());
+        let models: Vec<_> = offering.models(provider.as_ref()).collect();
         let pages = models.len().div_ceil(OPTIONS).max(1);
         let page = self.page.min(pages - 1);
         // What answers now may have been chosen elsewhere: only this layer's own choice is not to be picked again.
@@ -82,7 +86,7 @@ impl Picker {
                 json!({
                     "label": cut(&offer.model.model, LABEL),
                     "value": offer.model.to_string(),
-                    "description": offer.readiness.label(),
+                    "description": cut(&described(offers::readiness(bot, &offer.model).label(), offer.about), LABEL),
                     "default": own.as_ref() == Some(&offer.model),
                 })
             })
@@ -145,8 +149,9 @@ impl List {
 
     /// The body that shows it.
     pub(super) fn body(&self, bot: &Bot, applied: &Applied) -> Value {
-        let found: Vec<Offer> = offers::all(bot, self.provider.as_ref())
-            .into_iter()
+        let offering = Offering::of(bot);
+        let found: Vec<_> = offering
+            .models(self.provider.as_ref())
             .filter(|offer| offer.model.to_string().to_lowercase().contains(&self.filter))
             .collect();
         if found.is_empty() {
@@ -164,15 +169,29 @@ impl List {
         let pages = found.len().div_ceil(PAGE);
         let page = self.page.min(pages - 1);
         let now = answering(bot, applied);
-        let lines: Vec<String> = found
+        let mut read = Vec::new();
+        let mut lines: Vec<String> = found
             .iter()
             .skip(page * PAGE)
             .take(PAGE)
             .map(|offer| {
                 let mark = if now.as_ref() == Some(&offer.model) { " **← answers here**" } else { "" };
-                format!("`{}` {}{mark}", cut(&offer.model.to_string(), LABEL), offer.readiness.label())
+                let ready = offers::readiness(bot, &offer.model).label();
+                let origin = match bot.llm.origin_of(offer.row, &offer.about.id) {
+                    Origin::Configured => "configured",
+                    Origin::Listed(at) => {
+                        let note = format!("-# **{}** listed them <t:{}:R>", offer.row.id, at.timestamp());
+                        if !read.contains(&note) && read.len() < NOTES {
+                            read.push(note);
+                        }
+                        "listed"
+                    }
+                };
+                let name = cut(&offer.model.to_string(), LABEL);
+                format!("`{name}` {} · {origin}", described(&format!("{ready}{mark}"), offer.about))
             })
             .collect();
+        lines.append(&mut read);
         let title = self
             .provider
             .as_ref()
@@ -195,6 +214,12 @@ impl List {
     }
 }
 
+/// Whether a model is ready, and what it can.
+fn described(ready: &str, about: &Model) -> String {
+    let abilities = about.abilities();
+    if abilities.is_empty() { ready.to_owned() } else { format!("{ready} · {abilities}") }
+}
+
 /// What applies, in a sentence.
 pub(super) fn standing(bot: &Bot, applied: &Applied) -> String {
     match (answering(bot, applied), &applied.model) {
@@ -213,7 +238,8 @@ fn answering(bot: &Bot, applied: &Applied) -> Option<ModelRef> {
     let chosen = applied.model.as_ref().map(|(model, _)| model);
     let served = bot.served();
     chosen.or(served.chat.default_model.as_ref()).cloned().or_else(|| {
-        let mut rows = served.providers.iter();
+        let providers = bot.providers();
+        let mut rows = providers.iter();
         let ready = rows.find(|row| bot.pool.has_ready(&row.id, &row.default_model))?;
         Some(ModelRef { provider: ready.id.clone(), model: ready.default_model.clone() })
     })

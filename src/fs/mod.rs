@@ -22,6 +22,18 @@ pub use lock::{FileLock, Holder, LockError};
 pub use mounts::is_mount_point;
 pub use partial::{Partial, PartialError, room};
 
+/// Runs what blocks on a blocking thread; a panic there goes on here. For everything in this room, from a task.
+pub async fn at_rest<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down: nothing that is awaited here will be looked at again.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
 /// The name of a path's last part, for messages; never a folder.
 pub fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(|| "a file".to_owned(), |name| name.to_string_lossy().into_owned())

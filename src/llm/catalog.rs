@@ -1,5 +1,7 @@
 //! Which model answers: the wanted one, and what stands for it at the other providers.
 
+use std::collections::HashSet;
+
 use crate::{
     config::ChatSettings,
     provider::{Catalog, ModelRef, Provider, ProviderId},
@@ -28,7 +30,8 @@ pub(super) fn wanted(
     ready.or(rows.first()).map(|row| default_of(row))
 }
 
-/// The wanted model and, for every other provider in order, its equivalent or its default.
+/// The wanted model; what its fallbacks name; and, for every other provider in order, its equivalent or its default. None of
+/// them twice, and none of a provider that is not there.
 pub(super) fn plan(wanted: &ModelRef, settings: &ChatSettings, providers: &Catalog) -> Vec<ModelRef> {
     let row = providers.get(&wanted.provider);
     let known = row.and_then(|row| row.models.iter().find(|model| model.id == wanted.model));
@@ -40,7 +43,11 @@ pub(super) fn plan(wanted: &ModelRef, settings: &ChatSettings, providers: &Catal
             |model| ModelRef { provider: row.id.clone(), model: model.id.clone() },
         )
     });
-    row.map(|_| wanted.clone()).into_iter().chain(stand_ins).collect()
+    let named = settings.fallbacks.get(wanted).into_iter().flatten();
+    let present = named.filter(|model| providers.get(&model.provider).is_some());
+    let all = row.map(|_| wanted.clone()).into_iter().chain(present.cloned()).chain(stand_ins);
+    let mut seen = HashSet::new();
+    all.filter(|model| seen.insert(model.clone())).collect()
 }
 
 fn default_of(row: &Provider) -> ModelRef {
@@ -49,7 +56,10 @@ fn default_of(row: &Provider) -> ModelRef {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
+    use crate::config::Fallbacks;
 
     fn model(text: &str) -> ModelRef {
         text.parse().expect("a model")
@@ -101,6 +111,57 @@ mod tests {
                 "local/default",
             ]
         );
+    }
+
+    #[test]
+    fn what_an_operator_names_comes_before_the_order_of_providers() {
+        let wanted = model("openai/gpt-5");
+        let named = ["anthropic/claude-opus-5", "gone/x", "openai/gpt-4.1"].map(model).to_vec();
+        let fallbacks = [(wanted.clone(), named)].into();
+        let settings = ChatSettings { fallbacks, ..ChatSettings::default() };
+        let plan = plan(&wanted, &settings, &Catalog::builtin());
+        let expected =
+            ["openai/gpt-5", "anthropic/claude-opus-5", "openai/gpt-4.1", "gemini_cli/gemini-2.5-pro"];
+        assert_eq!(texts(&plan)[..4], expected);
+        assert!(
+            plan.contains(&model("anthropic/claude-sonnet-5")),
+            "its turn in the order comes all the same"
+        );
+    }
+
+    /// Any model of the built-in rows.
+    fn known() -> impl Strategy<Value = ModelRef> {
+        let rows = Catalog::builtin();
+        let all: Vec<ModelRef> = rows
+            .iter()
+            .flat_map(|row| {
+                row.models.iter().map(|known| ModelRef { provider: row.id.clone(), model: known.id.clone() })
+            })
+            .collect();
+        proptest::sample::select(all)
+    }
+
+    proptest! {
+        #[test]
+        fn a_plan_begins_with_what_is_wanted_names_nothing_twice_and_ends(
+            wanted in known(),
+            entries in vec((known(), vec(known(), 0..6)), 0..6),
+            order in vec(known(), 0..20),
+        ) {
+            let providers = Catalog::builtin();
+            let fallbacks: Fallbacks = entries.into_iter().collect();
+            let provider_order = order.into_iter().map(|model| model.provider).collect();
+            let settings = ChatSettings { provider_order, fallbacks, ..ChatSettings::default() };
+            let plan = plan(&wanted, &settings, &providers);
+            prop_assert_eq!(plan.first(), Some(&wanted));
+            let once: HashSet<&ModelRef> = plan.iter().collect();
+            prop_assert_eq!(once.len(), plan.len());
+            let named = settings.fallbacks.get(&wanted).map_or(&[][..], Vec::as_slice);
+            prop_assert!(plan.len() <= 1 + named.len() + providers.iter().count());
+            prop_assert!(named.iter().all(|model| plan.contains(model)));
+            let asked: HashSet<&ProviderId> = plan.iter().map(|model| &model.provider).collect();
+            prop_assert_eq!(asked.len(), providers.iter().count(), "every provider has its turn");
+        }
     }
 
     #[test]

@@ -24,10 +24,13 @@ use futures::stream::BoxStream;
 pub use error::{ChatFailure, FailureClass};
 pub use event::{ChatEvent, Finish, Notice, Usage};
 pub use image::{Image, ImageFormat, Unseen};
-pub use listing::ListError;
+pub use listing::{ListError, Origin};
 pub use request::{ChatRequest, Message, Role};
 
-use self::floor::Floors;
+use self::{
+    floor::Floors,
+    listing::{Lists, Shelf},
+};
 use crate::{
     clock::Clock,
     config::ChatSettings,
@@ -63,22 +66,39 @@ pub type ChatStream = BoxStream<'static, Result<ChatEvent, ChatFailure>>;
 /// Chats with whatever credential works. Cheap to clone.
 #[derive(Clone)]
 pub struct Llm {
-    /// As they are now; a chat keeps those that it began with.
-    parts: Arc<RwLock<Arc<LlmParts>>>,
+    state: Arc<RwLock<State>>,
     floors: Arc<Floors>,
+}
+
+struct State {
+    /// As they are now, the rows with what lists add; a chat keeps those that it began with.
+    parts: Arc<LlmParts>,
+    /// What providers list.
+    lists: Lists,
+    /// Where lists are kept; `None`: nowhere.
+    shelf: Option<Shelf>,
 }
 
 impl Llm {
     /// Builds it.
     pub fn new(parts: LlmParts) -> Self {
-        Self { parts: Arc::new(RwLock::new(Arc::new(parts))), floors: Arc::default() }
+        let lists = Lists::new(Arc::clone(&parts.providers));
+        let state = State { parts: Arc::new(parts), lists, shelf: None };
+        Self { state: Arc::new(RwLock::new(state)), floors: Arc::default() }
     }
 
     /// Runs chats with other settings from now on; those under way go on as they began.
     pub fn configure(&self, settings: ChatSettings, providers: Arc<Catalog>) {
-        let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
-        *parts = Arc::new(LlmParts { settings, providers, ..LlmParts::clone(&parts) });
+        self.change(|state| {
+            state.lists.configured = Arc::clone(&providers);
+            state.parts = Arc::new(LlmParts { settings, providers, ..LlmParts::clone(&state.parts) });
+        });
         self.floors.lift();
+    }
+
+    /// The providers, their rows with what their lists add.
+    pub fn providers(&self) -> Arc<Catalog> {
+        Arc::clone(&self.parts().providers)
     }
 
     /// Runs one chat. The stream ends after [`ChatEvent::Finished`] or after one failure.
@@ -93,6 +113,21 @@ impl Llm {
     }
 
     fn parts(&self) -> Arc<LlmParts> {
-        Arc::clone(&self.parts.read().unwrap_or_else(PoisonError::into_inner))
+        self.look(|state| Arc::clone(&state.parts))
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes what the rows are joined from, and joins them anew.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut state);
+        let providers = state.lists.joined();
+        if !Arc::ptr_eq(&providers, &state.parts.providers) {
+            state.parts = Arc::new(LlmParts { providers, ..LlmParts::clone(&state.parts) });
+        }
+        result
     }
 }

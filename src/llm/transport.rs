@@ -97,18 +97,24 @@ pub(super) async fn send(
     Ok(Reply::Refusal { status: status.as_u16(), headers, body })
 }
 
-/// Asks for something that is no chat: the first base, with the row's headers and the credential. Status, headers, and
-/// the body where it is JSON.
+/// Asks for something that is no chat: the first base, with the row's headers and the credential; what has no body is only
+/// looked at. Status, headers, and the body where it is JSON.
 pub(super) async fn fetch(
     http: &Http,
     clock: &dyn Clock,
     provider: &Provider,
     lease: &Lease,
-    suffix: &'static str,
+    call: &Call,
 ) -> Result<(u16, HeaderMap, Value), HttpError> {
     let base = bases(provider, lease).into_iter().next().ok_or(HttpError::Connect)?;
-    let call = Call { suffix: suffix.into(), body: Value::Null };
-    let request = http.request(Method::GET, &address(&base, &call, provider.wire)?)?;
+    let url = address(&base, call, provider.wire)?;
+    let request = match &call.body {
+        Value::Null => http.request(Method::GET, &url)?,
+        body
+        @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_)) => {
+            http.request(Method::POST, &url)?.json(body)
+        }
+    };
     let response =
         authorised(request, clock, provider, lease).header(ACCEPT, "application/json").send().await?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());

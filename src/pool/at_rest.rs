@@ -1,5 +1,6 @@
 //! What the pool does with files: always on a blocking thread, always under the lock.
 
+pub(super) use crate::fs::at_rest;
 use crate::{
     credential::{Credential, Dialect, Guard, LockNotes, OAuthLogin, Place, Saved, StoreError},
     pool::Inner,
@@ -94,17 +95,5 @@ impl Inner {
             }
         })
         .await
-    }
-}
-
-/// Runs what blocks on a blocking thread; a panic there goes on here.
-pub(super) async fn at_rest<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(value) => value,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is going down: nothing that is awaited here will be looked at again.
-            Err(_) => std::future::pending().await,
-        },
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Inner, PoolEvent, RefreshCause, Refused,
-    at_rest::{Look, Written, at_rest},
+    at_rest::{Look, Written},
     cooldown::{FailureClass, refresh_delay},
     entry::{Entry, Origin},
     refresher::{Ended, Errand, INVALID_CLIENT, Report},
@@ -19,6 +19,7 @@ use crate::{
         Credential, CredentialId, Facts, Fingerprint, Guard, LockNotes, LockedFailure, OAuthLogin,
         OtherClient, StoreError, Tokens,
     },
+    fs::at_rest,
     oauth::{Grant, RefreshError},
     provider::Provider,
     telemetry::metrics,

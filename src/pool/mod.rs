@@ -77,7 +77,6 @@ pub use state_store::{Batch, Changes, Forgetful, Item, Line, StateStore, StateSt
 use self::{
     alert::Alerts,
     announce::Told,
-    at_rest::at_rest,
     inquiry::Inquiries,
     ledger::{Ledger, Presence},
     links::Links,
@@ -92,6 +91,7 @@ use crate::{
     clock::Clock,
     config::{CredentialValue, NamedCredential, PoolSettings, WatchMode},
     credential::{CredentialId, Inventory, SourceSpec, Store},
+    fs::at_rest,
     oauth::{Refresh, RefreshError},
     provider::{Catalog, ProviderId},
     secret::Secret,

@@ -12,11 +12,12 @@ use std::{
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Inner, at_rest::at_rest, set::Set, sources};
+use super::{Inner, set::Set, sources};
 use crate::{
     clock,
     config::{CredentialValue, PoolSettings, WatchMode},
     credential::{CredentialId, Inventory, Login, Rejected},
+    fs::at_rest,
 };
 
 /// How often stamps are compared: inotify is silent on some mounts.

@@ -203,6 +203,7 @@ impl Row {
             project: None,
             hosts: self.hosts,
             models: self.models,
+            models_named: false,
             default_model: self.default_model,
             errors: self.errors,
             bare_429: self.bare_429,

@@ -167,6 +167,7 @@ impl OwnRow {
             project: None,
             hosts,
             models,
+            models_named: true,
             default_model,
             errors: self.errors.unwrap_or(errors),
             bare_429: self.bare_429,

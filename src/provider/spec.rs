@@ -308,6 +308,8 @@ pub struct Provider {
     pub hosts: Vec<String>,
     /// Known models, the order being the order of preference.
     pub models: Vec<Model>,
+    /// Whether the operator named them: then they are all that is offered, whatever the provider lists.
+    pub models_named: bool,
     /// The model when nobody chose one.
     pub default_model: String,
     /// How it words errors.

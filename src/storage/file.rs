@@ -14,7 +14,7 @@ use url::Url;
 use super::StorageError;
 use crate::{
     clock::{Clock as _, SystemClock},
-    fs::{Disk, FileLock, Holder, LockError, file_name, folder_of, problem},
+    fs::{Disk, FileLock, Holder, LockError, at_rest, file_name, folder_of, problem},
 };
 
 /// How long another process may take to open it: migrations are short.
@@ -104,16 +104,4 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 fn refused(error: &io::Error) -> StorageError {
     StorageError::NotWritable { problem: problem(error) }
-}
-
-/// Runs what blocks on a blocking thread; a panic there goes on here.
-async fn at_rest<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(value) => value,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is going down: nothing that is awaited here will be looked at again.
-            Err(_) => std::future::pending().await,
-        },
-    }
 }

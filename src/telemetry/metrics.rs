@@ -91,6 +91,8 @@ declare! {
         "Chats by how they ended for the person: answered, or the class of the failure.";
     Histogram FIRST_EVENT = "cortana_first_event_seconds" ["provider"]
         "From the message to the first event of the answer, by the provider that answered.";
+    Counter LISTS = "cortana_model_lists_total" ["provider", "outcome"]
+        "Requests for a provider's list of models: listed or failed.";
     Counter COOLDOWNS = "cortana_cooldowns_total" ["provider", "reason"]
         "Rests that began or were extended, by what the answer was.";
     Counter REFRESHES = "cortana_refreshes_total" ["provider", "cause", "outcome"]

@@ -58,7 +58,7 @@ async fn p32_a_credential_is_picked_from_the_status_and_acted_on() {
         "Expires: Expires in 00:",
         ":f>",
         "Last refresh: Not refreshed",
-        "0 requests, never used",
+        "Use: ",
         &ids[0],
     ] {
         assert!(text.contains(part), "{part}: {text}");

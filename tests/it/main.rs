@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where by its panic")]
 
 mod admin;
+mod catalogue;
 mod chat;
 mod cli;
 mod cli_credentials;

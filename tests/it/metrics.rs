@@ -18,6 +18,13 @@ async fn p36_a_scrape_counts_what_the_providers_counted_and_tells_no_secret() {
     let world = World::new().await.with("ADMIN_ADDR", &address.to_string());
     let bot = world.login("gemini_cli", "ann").login("gemini_cli", "bob").connect().await;
     let vendors = bot.sandbox().vendors();
+    let gemini = ("provider", "gemini_cli");
+    let listed = async {
+        while Scrape::of(address).await.sum("cortana_model_lists_total", &[gemini]) < 1.0 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(SOON, listed).await.expect("the list of models is asked for by itself");
     bot.ask("hello").await;
     vendors.fault("gemini_cli", Fault::chat(Act::google_quota(&Hint::ResetDelay("7200s".to_owned()))));
     bot.ask("and again").await;
@@ -25,7 +32,6 @@ async fn p36_a_scrape_counts_what_the_providers_counted_and_tells_no_secret() {
     bot.slash("/settings oauth-refresh gemini_cli").await;
 
     let scrape = Scrape::of(address).await;
-    let gemini = ("provider", "gemini_cli");
     let counts = vendors.counts_of("gemini_cli");
     assert_eq!(scrape.sum("cortana_requests_total", &[gemini]), as_number(counts.chats));
     assert_eq!(scrape.sum("cortana_requests_total", &[gemini, ("outcome", "success")]), 2.0);
@@ -48,7 +54,8 @@ async fn p36_a_scrape_counts_what_the_providers_counted_and_tells_no_secret() {
     assert_eq!(scrape.sum("cortana_refresh_duration_seconds_count", &[]), 2.0);
     assert_eq!(scrape.series("cortana_credentials", &[]), State::ALL.len());
     assert_eq!(scrape.sum("cortana_credentials", &[("state", "ready")]), 2.0);
-    assert_eq!(scrape.sum("cortana_credential_leases_total", &[gemini]), 3.0);
+    assert_eq!(scrape.sum("cortana_model_lists_total", &[gemini, ("outcome", "listed")]), 1.0);
+    assert_eq!(scrape.sum("cortana_credential_leases_total", &[gemini]), 4.0, "three chats and a list");
     assert_eq!(scrape.sum("cortana_credential_leases_in_flight", &[]), 0.0);
     assert_eq!(scrape.series("cortana_credential_expires_in_seconds", &[gemini]), 2);
     assert!(scrape.sum("cortana_credential_expires_in_seconds", &[]) > 0.0);

@@ -13,11 +13,10 @@ use crate::{
         choices::{Spot, Unkept},
         data::{Bot, correlation_id},
         error::CommandError,
-        offers,
+        offers::{self, Offering},
         picker::{List, Picker, standing},
         reply::Interaction,
     },
-    provider::ProviderId,
 };
 
 /// What is typed, or picked, to take a choice back.
@@ -334,12 +333,17 @@ async fn complete_model(ctx: Context<'_>, partial: &str) -> serenity::CreateAuto
     if !bot.access.serves(&asker(ctx)).await {
         return serenity::CreateAutocompleteResponse::new();
     }
-    let offers = offers::all(bot, None);
-    let models = offers.into_iter().map(|offer| {
-        let name = offer.model.to_string();
-        (format!("{name} · {}", offer.readiness.label()), name)
+    let back = ("default · take the choice back".to_owned(), DEFAULT.to_owned());
+    let may_take_back = matches(partial, &[&back.0]);
+    let fitting = Offering::of(bot).fitting(partial);
+    // Longer names cannot be offered; they can be typed.
+    let short = fitting.into_iter().filter(|model| fits(&model.to_string()));
+    let found = short.take(CHOICES).map(|model| {
+        let name = model.to_string();
+        let label = format!("{name} · {}", offers::readiness(bot, &model).label());
+        (if fits(&label) { label } else { name.clone() }, name)
     });
-    choices(partial, models)
+    choices(found.chain(may_take_back.then_some(back)))
 }
 
 /// Providers that have credentials, for autocomplete, from memory, for whoever is served.
@@ -348,21 +352,18 @@ async fn complete_offering(ctx: Context<'_>, partial: &str) -> serenity::CreateA
     if !bot.access.serves(&asker(ctx)).await {
         return serenity::CreateAutocompleteResponse::new();
     }
-    let rows = offers::providers(bot);
-    let named = |id: &ProviderId, name: &str| (format!("{id} · {name}"), id.to_string());
-    choices(partial, rows.into_iter().map(|row| named(&row.id, &row.name)))
+    let back = ("default · take the choice back".to_owned(), DEFAULT.to_owned());
+    let offering = Offering::of(bot);
+    let named = offering.providers().map(|row| (format!("{} · {}", row.id, row.name), row.id.to_string()));
+    choices(named.chain([back]).filter(|(label, _)| matches(partial, &[label]) && fits(label)))
 }
 
-fn choices(
-    partial: &str,
-    found: impl Iterator<Item = (String, String)>,
-) -> serenity::CreateAutocompleteResponse {
-    let back = ("default · take the choice back".to_owned(), DEFAULT.to_owned());
-    let fits = |text: &str| text.encode_utf16().count() <= LONGEST;
-    let all = found
-        .chain([back])
-        .filter(|(label, value)| matches(partial, &[label]) && fits(label) && fits(value))
-        .take(CHOICES)
-        .map(|(label, value)| serenity::AutocompleteChoice::new(label, value));
+/// Whether Discord takes it for a choice.
+fn fits(text: &str) -> bool {
+    text.encode_utf16().count() <= LONGEST
+}
+
+fn choices(found: impl Iterator<Item = (String, String)>) -> serenity::CreateAutocompleteResponse {
+    let all = found.take(CHOICES).map(|(label, value)| serenity::AutocompleteChoice::new(label, value));
     serenity::CreateAutocompleteResponse::new().set_choices(all.collect())
 }

@@ -33,6 +33,7 @@ impl Run<'_> {
     ) -> Step {
         let missed = |class, code: &str, again| Missed {
             provider: model.provider.clone(),
+            model: None,
             class,
             code: code.to_owned(),
             again,
@@ -40,7 +41,7 @@ impl Run<'_> {
         let Some(row) = self.parts.providers.get(&model.provider) else {
             return Step::Next(missed(FailureClass::UnknownModel, "NO_PROVIDER", Again::No));
         };
-        if let Some(why) = self.given_up.iter().find(|why| why.provider == row.id) {
+        if let Some(why) = self.given_up.iter().find(|why| why.covers(model)) {
             return Step::Next(why.clone());
         }
         if self.floors.holds(row) {
@@ -121,7 +122,10 @@ impl Run<'_> {
                     if fault.code == floor::CODE {
                         self.floors.hold(row);
                     }
-                    return Step::Next(self.give_up(missed(fault.class(), &fault.code, Again::No)));
+                    // Another model of the same provider may have capacity.
+                    let model = (fault.scope == Scope::Capacity).then(|| model.model.clone());
+                    let missed = missed(fault.class(), &fault.code, Again::No);
+                    return Step::Next(self.give_up(Missed { model, ..missed }));
                 }
                 Scope::Unclear => {
                     if unclear.is_some() {
@@ -243,7 +247,7 @@ impl Run<'_> {
 /// Whether a provider that comes after this one in the plan could answer.
 fn is_ready_elsewhere(parts: &LlmParts, given_up: &[Missed], model: &ModelRef, plan: &[ModelRef]) -> bool {
     let next = plan.iter().skip_while(|other| *other != model).skip(1);
-    let mut others = next.filter(|other| given_up.iter().all(|why| why.provider != other.provider));
+    let mut others = next.filter(|other| !given_up.iter().any(|why| why.covers(other)));
     others.any(|other| parts.pool.has_ready(&other.provider, &other.model))
 }
 

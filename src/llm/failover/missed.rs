@@ -2,15 +2,27 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{llm::FailureClass, provider::ProviderId};
+use crate::{
+    llm::FailureClass,
+    provider::{ModelRef, ProviderId},
+};
 
 /// How a provider was left without an answer.
 #[derive(Clone)]
 pub(super) struct Missed {
     pub(super) provider: ProviderId,
+    /// The one model of it that this concerns; `None`: all of them.
+    pub(super) model: Option<String>,
     pub(super) class: FailureClass,
     pub(super) code: String,
     pub(super) again: Again,
+}
+
+impl Missed {
+    /// Whether a model's turn would end in the same way.
+    pub(super) fn covers(&self, other: &ModelRef) -> bool {
+        self.provider == other.provider && self.model.as_ref().is_none_or(|model| *model == other.model)
+    }
 }
 
 /// Whether the same chat may ask a provider again.
@@ -77,7 +89,7 @@ mod tests {
 
     fn missed(provider: &str, class: FailureClass) -> Missed {
         let again = if let FailureClass::Resting { until } = class { Again::At(until) } else { Again::No };
-        Missed { provider: provider.parse().expect("id"), class, code: "X".to_owned(), again }
+        Missed { provider: provider.parse().expect("id"), model: None, class, code: "X".to_owned(), again }
     }
 
     #[test]

@@ -76,7 +76,7 @@ struct Run<'a> {
     request: &'a ChatRequest,
     progress: Progress,
     faults_left: u8,
-    /// Credentials that were asked in this round.
+    /// Credentials that were asked for the model whose turn it is.
     tried: Vec<CredentialId>,
     /// Credentials whose one forced refresh is spent (P31).
     refreshed: Vec<CredentialId>,
@@ -123,11 +123,12 @@ impl Run<'_> {
         let mut openings = pool.openings();
         let mut rounds = 0;
         loop {
-            self.tried.clear();
             openings.mark_unchanged();
             let asked = self.asked;
             let mut missed = Vec::new();
             for model in &plan {
+                // Another model of the same provider may have what this one lacked.
+                self.tried.clear();
                 match self.ask_provider(model, &wanted, &plan).await {
                     Step::Answered => return Ok(()),
                     Step::Stop(failure) => return Err(failure),

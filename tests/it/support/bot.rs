@@ -80,11 +80,20 @@ impl World {
 
     /// Drops a live login into the credentials folder.
     pub(crate) fn login(self, provider: &str, account: &str) -> Self {
+        self.drop_login(provider, account);
+        self
+    }
+
+    fn drop_login(&self, provider: &str, account: &str) {
         let file = self.sandbox.vendors().mint(provider, account).official_file();
         let path = self.home.path().join("credentials").join(format!("{provider}-{account}.json"));
         #[expect(clippy::disallowed_methods, reason = "a person drops a file")]
         std::fs::write(path, file.to_string()).expect("a written file");
-        self
+    }
+
+    /// The emulated providers.
+    pub(crate) fn vendors(&self) -> &Vendors {
+        self.sandbox.vendors()
     }
 
     /// Sets a variable.
@@ -143,6 +152,11 @@ impl World {
 }
 
 impl Bot {
+    /// Drops a live login into the credentials folder while the bot runs.
+    pub(crate) fn add_login(&self, provider: &str, account: &str) {
+        self.world.drop_login(provider, account);
+    }
+
     /// What people do and see.
     pub(crate) fn sandbox(&self) -> &Sandbox {
         &self.world.sandbox
