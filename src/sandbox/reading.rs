@@ -4,7 +4,9 @@ use std::{future::Future, time::Duration};
 
 use super::{
     Sandbox,
-    discord::{Dispatched, Faults, GatewayEntry, Id, Interaction, Message, RecordedRequest, RestFault},
+    discord::{
+        Dispatched, Faults, Fetched, GatewayEntry, Id, Interaction, Message, RecordedRequest, RestFault,
+    },
 };
 
 /// What was waited for did not come.
@@ -134,7 +136,17 @@ impl Sandbox {
         })
     }
 
-    /// Makes REST requests go wrong.
+    /// Requests for attached files, in order.
+    pub fn fetched_files(&self) -> Vec<Fetched> {
+        self.discord.read(|state| state.record.fetched.clone())
+    }
+
+    /// From now on messages say that their files are kept at another origin: what a message says is no proof.
+    pub fn keep_files_at(&self, origin: &str) {
+        self.discord.with(|state| origin.clone_into(&mut state.files_origin));
+    }
+
+    /// Makes REST requests go wrong, and those for files where the path says so (`/attachments/`).
     pub fn fault(&self, fault: RestFault) {
         self.discord.with(|state| state.faults.rest.push(fault));
     }

@@ -21,6 +21,7 @@ mod discord_choosing;
 mod discord_contract;
 mod discord_conversation;
 mod discord_credential;
+mod discord_files;
 mod discord_limits;
 mod discord_settings;
 mod discord_shards;

@@ -1,9 +1,10 @@
 //! What the wires write is taken by providers that judge it, and what those answer is read: for every built-in row.
 
+use bytes::Bytes;
 use cortana::{
     clock,
     llm::{
-        ChatRequest, Finish, Message, Role,
+        ChatRequest, Finish, Image, ImageFormat, Message, Role,
         wire::{Ask, Decoder, Piece, encode},
     },
     provider::{Catalog, ChatAuth},
@@ -78,7 +79,14 @@ async fn every_providers_judge_takes_what_its_wire_writes() {
         } else {
             (served.vendors.mint_key(id), None)
         };
-        for conversation in conversations() {
+        let mut conversations = conversations();
+        if row.sees_images(&row.default_model) {
+            let png = Bytes::from_static(b"\x89PNG\r\n\x1a\nFAKE");
+            let image = Image { format: ImageFormat::Png, bytes: png, unseen: String::new() };
+            let message = Message { images: vec![image], ..said(Role::User, "look") };
+            conversations.push(request("Be kind.", vec![message]));
+        }
+        for conversation in conversations {
             let call = encode(
                 row.wire,
                 Ask {

@@ -1,12 +1,12 @@
 //! Plays a person in a channel and tells what a reader would see.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use super::{Answer, story::Story};
 use crate::{
     cli::failure::Failure,
     sandbox::{
-        Sandbox, ScriptError,
+        File, Sandbox, ScriptError,
         discord::{Id, Message},
     },
 };
@@ -36,10 +36,38 @@ pub(super) fn ask(sandbox: &Sandbox, user: Id, channel: Id, line: &str) -> (Resu
     (sandbox.say(channel, user, &text), format!("@Cortana {line}"))
 }
 
+/// A line without its words like `@picture.png`, and the files that they name. A word without a dot or a slash names somebody.
+fn attached(line: &str) -> Result<(String, Vec<File>), Failure> {
+    if line.starts_with('/') {
+        return Ok((line.to_owned(), Vec::new()));
+    }
+    let (mut words, mut files) = (Vec::new(), Vec::new());
+    for word in line.split(' ') {
+        let Some(path) = word.strip_prefix('@').filter(|path| path.contains(['.', '/'])) else {
+            words.push(word);
+            continue;
+        };
+        let bytes = std::fs::read(path)
+            .map_err(|error| Failure::Failed(anyhow::anyhow!("cannot attach {path}: {error}")))?;
+        let filename = Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // What a file is, its reader finds out by itself.
+        files.push(File { filename, content_type: None, bytes: bytes.into() });
+    }
+    Ok((words.join(" ").trim().to_owned(), files))
+}
+
 /// Says one line as the owner, waits for the answer and tells both.
 pub(super) async fn one(sandbox: &Sandbox, story: &Story, line: &str) -> Result<Answer, Failure> {
     let places = sandbox.discord().landmarks();
-    let (asked, shown) = ask(sandbox, places.owner, places.channel, line);
+    let (line, files) = attached(line)?;
+    let (asked, shown) = if files.is_empty() {
+        ask(sandbox, places.owner, places.channel, &line)
+    } else {
+        let text = format!("{} {line}", sandbox.mention());
+        let names = files.iter().map(|file| format!("\n[file] {}", file.filename)).collect::<String>();
+        let asked = sandbox.say_with(places.channel, places.owner, &text, None, files);
+        (asked, format!("@Cortana {line}{names}"))
+    };
     story.said("You", &shown)?;
     let question = match asked {
         Ok(question) => question,

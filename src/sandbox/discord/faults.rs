@@ -137,6 +137,14 @@ impl Faults {
     }
 }
 
+impl Faults {
+    /// The fault that befalls a request for a file: one that names such paths, since files are not REST.
+    pub(crate) fn take_for_file(&mut self, path: &str) -> Option<RestAction> {
+        let names_it = |fault: &RestFault| fault.path.as_deref().is_some_and(|part| path.contains(part));
+        if self.rest.iter().any(names_it) { self.take("GET", path) } else { None }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

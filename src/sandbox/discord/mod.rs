@@ -7,6 +7,7 @@
 mod commands;
 mod error;
 mod faults;
+mod files;
 mod founding;
 mod frames;
 mod gateway;
@@ -36,15 +37,14 @@ use std::{
 
 use axum::{
     Router,
-    body::Body,
-    extract::{DefaultBodyLimit, Path, Query, State as Extracted, WebSocketUpgrade},
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
+    extract::{DefaultBodyLimit, Query, State as Extracted, WebSocketUpgrade},
+    response::Response,
     routing::{any, get},
 };
 use tokio::sync::watch;
 
 pub use faults::{GatewayFault, RestAction, RestFault, Scope};
+pub use files::Fetched;
 pub use ids::Id;
 pub use interactions::{Answered, Interaction, InteractionKind};
 pub use message::{Attachment, Button, Message, Notified, Revision};
@@ -144,7 +144,7 @@ impl Discord {
             .route("/api/{*path}", any(rest::answer))
             .route("/gateway", get(upgrade))
             .route("/gateway/", get(upgrade))
-            .route("/attachments/{channel}/{id}/{name}", get(file))
+            .route("/attachments/{channel}/{id}/{name}", get(files::answer))
             .layer(DefaultBodyLimit::disable())
             .with_state(self.clone())
     }
@@ -163,31 +163,6 @@ async fn upgrade(
     upgrade.on_upgrade(move |socket| gateway::serve(discord, socket, query))
 }
 
-async fn file(
-    Extracted(discord): Extracted<Discord>,
-    Path(path): Path<(String, String, String)>,
-) -> Response {
-    let found = discord.read(|state| {
-        let id: Id = path.1.parse().ok()?;
-        let bytes = state.files.get(&id)?.clone();
-        let mut attachments = state.messages.values().flat_map(|message| &message.attachments);
-        let content_type = attachments.find(|attachment| attachment.id == id)?.content_type.clone();
-        Some((bytes, content_type.unwrap_or_else(|| "application/octet-stream".to_owned())))
-    });
-    match found {
-        Some((bytes, content_type)) => {
-            // A file is somebody's words: it never runs as a document of this origin.
-            let headers = [
-                (header::CONTENT_TYPE, content_type.as_str()),
-                (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"),
-                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            ];
-            (headers, Body::from(bytes)).into_response()
-        }
-        None => (StatusCode::NOT_FOUND, "This content is no longer available.").into_response(),
-    }
-}
-
 impl State {
     fn new(origin: String, time: timeline::Timeline, ids: ids::Ids, world: world::World) -> Self {
         Self {
@@ -198,6 +173,7 @@ impl State {
             world,
             messages: BTreeMap::new(),
             files: BTreeMap::new(),
+            files_key: uuid::Uuid::new_v4().to_string(),
             interactions: BTreeMap::new(),
             commands: Vec::new(),
             commands_created: 0,

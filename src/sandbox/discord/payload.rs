@@ -310,12 +310,14 @@ fn basic_message(state: &State, message: &Message, sight: Sight) -> Value {
         .attachments
         .iter()
         .map(|attachment| {
+            // Each time that a message is read its addresses are fresh.
+            let url = state.signed(&attachment.url);
             let mut object = json!({
                 "id": attachment.id,
                 "filename": attachment.filename,
                 "size": attachment.size,
-                "url": attachment.url,
-                "proxy_url": attachment.url,
+                "url": url,
+                "proxy_url": url,
             });
             if let Some(content_type) = &attachment.content_type {
                 object["content_type"] = json!(content_type);

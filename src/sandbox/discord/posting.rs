@@ -249,7 +249,11 @@ impl State {
                 size: upload.bytes.len(),
                 content_type: upload.content_type,
                 description: text("description"),
-                url: format!("{}/attachments/{channel}/{id}/{}", self.files_origin, urlish(&filename)),
+                url: self.signed(&format!(
+                    "{}/attachments/{channel}/{id}/{}",
+                    self.files_origin,
+                    urlish(&filename)
+                )),
                 filename,
             });
             self.files.insert(id, upload.bytes);

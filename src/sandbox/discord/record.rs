@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::files::Fetched;
+
 /// One REST request and its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedRequest {
@@ -98,6 +100,8 @@ pub struct Dispatched {
 pub(crate) struct Record {
     pub(crate) requests: Vec<RecordedRequest>,
     pub(crate) gateway: Vec<GatewayEntry>,
+    /// Of attached files.
+    pub(crate) fetched: Vec<Fetched>,
     /// Over all sessions, in order.
     pub(crate) dispatched: Vec<Dispatched>,
 }

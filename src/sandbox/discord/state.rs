@@ -23,6 +23,8 @@ pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) messages: BTreeMap<Id, Message>,
     pub(crate) files: BTreeMap<Id, Bytes>,
+    /// What their addresses are signed with.
+    pub(crate) files_key: String,
     pub(crate) interactions: BTreeMap<Id, Interaction>,
     pub(crate) commands: Vec<Command>,
     /// Commands that were new, today.

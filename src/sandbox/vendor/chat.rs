@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     fault::Act,
+    pictures::{self, Rules},
     record::hex,
     reply::{Reply, words},
     request::Seen,
@@ -31,6 +32,10 @@ pub(super) fn completions(
         Err(problem) => return bad_request(provider.row.chat, problem),
     };
     let model = seen.json.get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let pictures = match pictures::judged(Rules::Openai, &model, &messages) {
+        Ok(pictures) => pictures,
+        Err(problem) => return bad_request(provider.row.chat, &problem),
+    };
     let question = messages
         .iter()
         .rev()
@@ -39,7 +44,7 @@ pub(super) fn completions(
         .unwrap_or_default();
     let turn = messages.iter().filter(|message| message.get("role") == Some(&json!("user"))).count();
     let prompt_tokens: u64 = messages.iter().map(|message| words(&text_of(message))).sum();
-    let reply = provider.next_reply(&model, &question, turn);
+    let reply = provider.next_reply(&model, &question, turn, &pictures);
     let completion = Completion {
         chat: provider.row.chat,
         id: format!("chatcmpl-{}", Uuid::new_v4().simple()),

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{
     fault::Act,
+    pictures::{self, Rules},
     reply::{Reply, words},
     request::Seen,
     rows::Protocol,
@@ -96,10 +97,14 @@ pub(super) fn answer(
     contents: &[Value],
     disturbance: Option<&Act>,
 ) -> Answer {
+    let pictures = match pictures::judged(Rules::Gemini, &model, contents) {
+        Ok(pictures) => pictures,
+        Err(problem) => return bad_request(&problem),
+    };
     let is_users = |content: &&Value| content.get("role") == Some(&json!("user"));
     let question = contents.iter().rev().find(is_users).map(text_of).unwrap_or_default();
     let turn = contents.iter().filter(is_users).count();
-    let reply = provider.next_reply(&model, &question, turn);
+    let reply = provider.next_reply(&model, &question, turn, &pictures);
     let generation = Generation {
         wrapped: provider.row.chat.protocol() == Protocol::CodeAssist,
         model,

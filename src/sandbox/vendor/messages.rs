@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{
     fault::Act,
+    pictures::{self, Rules},
     reply::{Reply, words},
     request::Seen,
     state::Provider,
@@ -21,10 +22,14 @@ pub(super) fn messages(provider: &mut Provider, seen: &Seen, disturbance: Option
         Err(problem) => return error(400, "invalid_request_error", &problem),
     };
     let model = seen.json.get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let pictures = match pictures::judged(Rules::Anthropic, &model, &messages) {
+        Ok(pictures) => pictures,
+        Err(problem) => return error(400, "invalid_request_error", &problem),
+    };
     let is_users = |message: &&Value| message.get("role") == Some(&json!("user"));
     let question = messages.iter().rev().find(is_users).map(text_of).unwrap_or_default();
     let turn = messages.iter().filter(is_users).count();
-    let reply = provider.next_reply(&model, &question, turn);
+    let reply = provider.next_reply(&model, &question, turn, &pictures);
     let message = Message {
         id: format!("msg_FAKE{}", Uuid::new_v4().simple()),
         model,

@@ -16,6 +16,7 @@ mod logins;
 mod messages;
 mod models;
 mod oauth;
+mod pictures;
 mod record;
 mod refusal;
 mod reply;

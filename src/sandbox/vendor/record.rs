@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{fault::Kind, said::Piece};
+use super::{fault::Kind, pictures::shorten, said::Piece};
 
 /// How many requests are kept; older ones are dropped, the counters go on.
 const KEPT: usize = 10_000;
@@ -86,6 +86,7 @@ impl Record {
         let number = self.next;
         self.next += 1;
         request.number = number;
+        shorten(&mut request.body);
         if self.kept.len() == KEPT {
             let dropped = self.kept.pop_front();
             dropped.and_then(|request| self.said.remove(&request.number));

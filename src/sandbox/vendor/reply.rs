@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::pictures::{Picture, said};
+
 /// One answer of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
@@ -82,7 +84,13 @@ fn without_label(question: &str) -> &str {
 ///
 /// A question with the word `code` gets a fenced block, one with `long` a text of several Discord messages: somebody
 /// who tries the sandbox wants to see how these arrive.
-pub(super) fn unscripted(name: &str, model: &str, question: &str, turn: usize) -> Reply {
+pub(super) fn unscripted(
+    name: &str,
+    model: &str,
+    question: &str,
+    turn: usize,
+    pictures: &[Picture],
+) -> Reply {
     let question = without_label(question.trim());
     let mut quoted: String = question.chars().take(160).collect();
     if question.chars().count() > 160 {
@@ -111,7 +119,7 @@ pub(super) fn unscripted(name: &str, model: &str, question: &str, turn: usize) -
             "This is turn {turn} of our conversation, and I answer in small pieces, as the real service would."
         )
     };
-    Reply::text(&format!("Hello! I am the emulated {name} ({model}). {asked} {rest}"))
+    Reply::text(&format!("Hello! I am the emulated {name} ({model}). {asked}{} {rest}", said(pictures)))
 }
 
 /// Two words a piece, white space kept.
@@ -133,9 +141,9 @@ mod tests {
 
     #[test]
     fn the_same_question_gets_the_same_answer() {
-        let answer = || unscripted("Qwen Code", "coder-model", "hello", 1);
+        let answer = || unscripted("Qwen Code", "coder-model", "hello", 1, &[]);
         assert_eq!(answer(), answer());
         assert!(answer().full_text().contains("“hello”"));
-        assert!(unscripted("x", "y", "a long one", 1).full_text().chars().count() > 4_000);
+        assert!(unscripted("x", "y", "a long one", 1, &[]).full_text().chars().count() > 4_000);
     }
 }

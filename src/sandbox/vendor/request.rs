@@ -16,7 +16,7 @@ use super::{
 };
 
 /// The largest body that is taken.
-const LARGEST_BODY: usize = 8 * 1024 * 1024;
+const LARGEST_BODY: usize = 32 * 1024 * 1024;
 
 /// Headers that carry a key: Gemini's and Anthropic's.
 const KEY_HEADERS: &[&str] = &["x-goog-api-key", "x-api-key"];

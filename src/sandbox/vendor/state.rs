@@ -13,6 +13,7 @@ use super::{
     authorize::{Browser, Code},
     device::DeviceLogin,
     fault::{Act, Fault, Kind},
+    pictures::Picture,
     record::Counts,
     reply::{Reply, unscripted},
     rows::{Chat, ROWS, Reuse, Row},
@@ -274,8 +275,15 @@ impl Provider {
     }
 
     /// The next scripted reply, or an unscripted one.
-    pub(super) fn next_reply(&mut self, model: &str, question: &str, turn: usize) -> Reply {
-        self.replies.pop_front().unwrap_or_else(|| unscripted(self.row.name, model, question, turn))
+    pub(super) fn next_reply(
+        &mut self,
+        model: &str,
+        question: &str,
+        turn: usize,
+        pictures: &[Picture],
+    ) -> Reply {
+        let own = || unscripted(self.row.name, model, question, turn, pictures);
+        self.replies.pop_front().unwrap_or_else(own)
     }
 
     /// The pause before each piece of a reply.
