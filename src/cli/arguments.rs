@@ -166,7 +166,8 @@ const SANDBOX_EXAMPLES: &str = "\
 Examples:
   cortana sandbox --say \"hello\" --say \"/settings oauth-status\"
       say each as a person in a channel and print the transcript;
-      exits 0 when every answer is finished, 1 when one failed
+      exits 0 when every answer is finished, 1 when one failed;
+      a word like @cat.png attaches that file
   cortana sandbox --scenario list
   cortana sandbox --scenario one-key-throttled
       play what goes wrong and explain what happens; exits 1 when
