@@ -1,6 +1,6 @@
 //! Files that people attach: pictures, texts and PDFs on their way from Discord to a model.
 
-use std::time::Duration;
+use std::{fmt::Write, time::Duration};
 
 use cortana::sandbox::{
     File,
@@ -135,12 +135,15 @@ fn pdf(text: &str) -> Vec<u8> {
     let mut places = Vec::new();
     for (number, object) in objects.iter().enumerate() {
         places.push(written.len());
-        written.push_str(&format!("{} 0 obj\n{object}\nendobj\n", number + 1));
+        write!(written, "{} 0 obj\n{object}\nendobj\n", number + 1).expect("a string takes all");
     }
     let table = written.len();
     written.push_str("xref\n0 6\n0000000000 65535 f \n");
-    places.iter().for_each(|place| written.push_str(&format!("{place:010} 00000 n \n")));
-    written.push_str(&format!("trailer\n<< /Size 6 /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n"));
+    for place in places {
+        writeln!(written, "{place:010} 00000 n ").expect("a string takes all");
+    }
+    write!(written, "trailer\n<< /Size 6 /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n")
+        .expect("a string takes all");
     written.into_bytes()
 }
 

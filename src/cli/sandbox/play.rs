@@ -64,9 +64,10 @@ pub(super) async fn one(sandbox: &Sandbox, story: &Story, line: &str) -> Result<
         ask(sandbox, places.owner, places.channel, &line)
     } else {
         let text = format!("{} {line}", sandbox.mention());
-        let names = files.iter().map(|file| format!("\n[file] {}", file.filename)).collect::<String>();
+        let mut shown = vec![format!("@Cortana {line}")];
+        shown.extend(files.iter().map(|file| format!("[file] {}", file.filename)));
         let asked = sandbox.say_with(places.channel, places.owner, &text, None, files);
-        (asked, format!("@Cortana {line}{names}"))
+        (asked, shown.join("\n"))
     };
     story.said("You", &shown)?;
     let question = match asked {

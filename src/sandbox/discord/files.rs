@@ -47,7 +47,7 @@ impl State {
             return String::new();
         };
         mac.update(format!("{path}|{expires}|{issued}").as_bytes());
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
     }
 
     /// Whether a query is this path's signature, and still holds.
