@@ -90,7 +90,8 @@ impl Desk {
 
     /// Waits for the end, and finds no secret in anything that was written but in credential files (P33).
     pub(super) async fn ended(&self, mut running: Running) -> Ended {
-        drop(running.stdin.take());
+        // Held open: an end of input is an answer too, and would race with Ctrl-C.
+        let _keyboard = running.stdin.take();
         let mut out = String::new();
         let mut stdout = running.child.stdout.take().expect("piped");
         let Running { child, stderr, heard, .. } = &mut running;
