@@ -27,7 +27,7 @@ use crate::{
     http::Http,
     llm::{Llm, LlmParts},
     oauth::HttpRefresh,
-    pool::{Background, Pool, PoolParts},
+    pool::{Background, Logins, Pool, PoolParts},
     shutdown::{self, Shutdown},
     storage::{OnDamage, Shared},
     telemetry::metrics::{self, Metrics},
@@ -121,6 +121,12 @@ pub async fn run_observed(
     let hub = Hub::new(&settings.hub, &settings.http)
         .inspect_err(|error| tracing::warn!(error = %error, "There is no search of the hub"))
         .ok();
+    let logins = Logins::new(
+        HttpRefresh::new(http.clone(), Arc::clone(&clock)),
+        build_store(&settings, Arc::clone(&clock)),
+        &settings.pool,
+        Arc::clone(&clock),
+    );
     let llm = Llm::new(LlmParts {
         settings: settings.chat.clone(),
         providers: Arc::clone(&settings.providers),
@@ -145,6 +151,7 @@ pub async fn run_observed(
         drop(pool_life.spawn(reload::run(origin, Arc::clone(&storage), pool_life.clone(), apply)));
     }
     let outcome = discord::run(DiscordParts {
+        logins,
         served,
         llm,
         pool,

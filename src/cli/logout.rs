@@ -1,7 +1,5 @@
 //! `cortana logout`: a login is given back to its provider, then removed.
 
-use std::{sync::Arc, time::Duration};
-
 use super::{
     arguments::LogoutOptions,
     credential::{confirm, name, one},
@@ -10,32 +8,18 @@ use super::{
     output::print,
 };
 use crate::{
-    clock::SystemClock,
     config::Settings,
-    credential::{Credential, Guard, Store},
     http::Http,
-    oauth::{HttpRefresh, RefreshError, Revoked},
-    pool,
+    oauth::Revoked,
+    pool::{EndError, Telling},
 };
-
-/// How long a flight of the running bot is waited for.
-const LOCK_WAIT: Duration = Duration::from_secs(20);
 
 pub(super) async fn run(settings: &Settings, options: &LogoutOptions) -> Result<(), Failure> {
     let view = one_shot::with_pool(settings, async |pool| one(settings, pool, &options.which)).await?;
     let who = name(&view);
-    let store = one_shot::store(settings);
-    let sources = pool::sources(&settings.pool);
-    let looked = store.clone();
-    let found = blocking(move || looked.load(&sources).credentials).await?;
-    let credential = found.into_iter().find(|credential| credential.id == view.id).ok_or_else(|| {
-        Failure::Failed(anyhow::anyhow!(
-            "{who} cannot be read; remove its file yourself, see `cortana status`"
-        ))
-    })?;
-    store
-        .removable(&credential, &settings.pool.credentials_dir)
-        .map_err(|what| Failure::Failed(anyhow::anyhow!("{who} was not logged out: {what}")))?;
+    let http = Http::new(&settings.http).map_err(anyhow::Error::new)?;
+    let logins = one_shot::logins(settings, http);
+    let credential = logins.endable(&view.id).await.map_err(|error| not_ended(&who, &error))?;
     let row = settings
         .providers
         .get(&credential.provider)
@@ -52,18 +36,9 @@ pub(super) async fn run(settings: &Settings, options: &LogoutOptions) -> Result<
             format!("Remove {place} with the login of {who}?")
         })?;
     }
-    let mut guard = locked(&store, &credential).await?;
-    let (guard, login) =
-        blocking(move || guard.read().map(|login| (guard, login))).await?.map_err(anyhow::Error::new)?;
-    let revoked = if ends {
-        let http = Http::new(&settings.http).map_err(anyhow::Error::new)?;
-        let exchange = HttpRefresh::new(http, Arc::new(SystemClock));
-        exchange.revoke(row, &login).await.map_err(|error| still_there(&who, &error))?
-    } else {
-        Revoked::NotOffered
-    };
-    blocking(move || guard.remove()).await?.map_err(anyhow::Error::new)?;
     let place = credential.place.label();
+    let telling = if ends { Telling::Provider } else { Telling::Nobody };
+    let revoked = logins.end(row, credential, telling).await.map_err(|error| not_ended(&who, &error))?;
     let ended = match revoked {
         Revoked::Now => format!("ended at {}", row.name),
         Revoked::Before => format!("{} had ended it before", row.name),
@@ -82,19 +57,12 @@ pub(super) async fn run(settings: &Settings, options: &LogoutOptions) -> Result<
     ))
 }
 
-async fn locked(store: &Store, credential: &Credential) -> Result<Guard, Failure> {
-    let (store, credential) = (store.clone(), credential.clone());
-    let guard = blocking(move || store.lock(&credential, LOCK_WAIT)).await?;
-    Ok(guard.map_err(anyhow::Error::new)?)
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
-    Ok(tokio::task::spawn_blocking(work).await.map_err(anyhow::Error::new)?)
-}
-
-fn still_there(who: &str, error: &RefreshError) -> Failure {
-    Failure::Failed(anyhow::anyhow!(
-        "{who} was not logged out ({error}); its file is as it was. Try again later, or remove it without telling the \
-         provider: --no-revoke"
-    ))
+fn not_ended(who: &str, error: &EndError) -> Failure {
+    let next = match error {
+        EndError::Provider(_) => {
+            "; its file is as it was. Try again later, or remove it without telling the provider: --no-revoke"
+        }
+        EndError::Unknown | EndError::NotRemovable(_) | EndError::Store(_) => "",
+    };
+    Failure::Failed(anyhow::anyhow!("{who} was not logged out: {error}{next}"))
 }

@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 use super::{failure::Failure, output::remark};
 use crate::{
     app,
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     config::Settings,
     credential::Store,
     http::Http,
     llm::{Llm, LlmParts},
-    pool::{Background, Pool},
+    oauth::HttpRefresh,
+    pool::{Background, Logins, Pool},
     provider::Catalog,
     shutdown::{self, Shutdown},
     telemetry::{self, metrics::Metrics},
@@ -64,6 +65,12 @@ pub(super) fn llm(
 /// The store as the bot has it, for commands that look at files.
 pub(super) fn store(settings: &Settings) -> Store {
     app::build_store(settings, Arc::new(SystemClock))
+}
+
+/// What makes and ends logins.
+pub(super) fn logins(settings: &Settings, http: Http) -> Logins {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Logins::new(HttpRefresh::new(http, Arc::clone(&clock)), store(settings), &settings.pool, clock)
 }
 
 /// A command's result is not drowned in the log of how it came about: `info` is the bot's default, not a command's.

@@ -167,7 +167,11 @@ fn buttons(credential: &CredentialView) -> Value {
         json!({ "type": 2, "style": style, "label": action.label(), "custom_id": custom_id })
     });
     let list = json!({ "type": 2, "style": 2, "label": "All credentials", "custom_id": "status-all:-:0" });
-    json!({ "type": 1, "components": offered.chain([list]).collect::<Vec<_>>() })
+    let needs_login = credential.provider.as_ref().filter(|_| credential.state == State::NeedsLogin);
+    let again = needs_login.map(|provider| {
+        json!({ "type": 2, "style": 1, "label": "Log in again", "custom_id": format!("connect:{provider}") })
+    });
+    json!({ "type": 1, "components": again.into_iter().chain(offered).chain([list]).collect::<Vec<_>>() })
 }
 
 fn expires(credential: &CredentialView, now: DateTime<Utc>) -> String {

@@ -10,13 +10,16 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{attachments::Attachments, checks::Access, choices::Choices, ground::Found, transport::Rest};
+use super::{
+    attachments::Attachments, checks::Access, choices::Choices, connecting::Connecting, ground::Found,
+    transport::Rest,
+};
 use crate::{
     chat::{Inflight, Pacers},
     clock::{self, Clock},
     config::{ChatSettings, DiscordSettings},
     llm::Llm,
-    pool::Pool,
+    pool::{Logins, Pool},
     provider::Catalog,
     shutdown::Shutdown,
 };
@@ -47,6 +50,10 @@ pub(super) struct Bot {
     /// Hugging Face's hub; none where its client could not be made.
     #[cfg(feature = "hub")]
     pub(super) hub: Option<crate::hub::Hub>,
+    /// What makes and ends logins.
+    pub(super) logins: Logins,
+    /// Logins that wait for their answer.
+    pub(super) connecting: Connecting,
     /// What people chose.
     pub(super) choices: Choices,
     /// The clock.

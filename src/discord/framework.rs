@@ -16,6 +16,7 @@ use super::{
     checks::{Access, Application},
     choices::Choices,
     commands,
+    connecting::Connecting,
     data::{Bot, Exchanges, QuietChannels, Recent, Served, correlation_id},
     error::{CommandError, DiscordError, RestError, describe},
     events,
@@ -28,7 +29,7 @@ use crate::{
     clock::Clock,
     http::Http,
     llm::Llm,
-    pool::Pool,
+    pool::{Logins, Pool},
     secret::Secret,
     shutdown::Shutdown,
     storage::Shared,
@@ -54,6 +55,8 @@ pub struct DiscordParts {
     pub llm: Llm,
     /// The credentials.
     pub pool: Pool,
+    /// What makes and ends logins.
+    pub logins: Logins,
     /// Hugging Face's hub; none where its client could not be made.
     #[cfg(feature = "hub")]
     pub hub: Option<crate::hub::Hub>,
@@ -151,6 +154,8 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
         served: parts.served,
         llm: parts.llm,
         pool: parts.pool,
+        logins: parts.logins,
+        connecting: Connecting::default(),
         #[cfg(feature = "hub")]
         hub: parts.hub,
         choices: Choices::new(parts.storage),

@@ -5,6 +5,7 @@ mod card;
 mod checks;
 mod choices;
 mod commands;
+mod connecting;
 mod data;
 mod embeds;
 mod error;

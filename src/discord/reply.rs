@@ -40,6 +40,11 @@ impl Interaction {
         self.callback(bot, json!({ "type": 7, "data": without_pings(body) })).await
     }
 
+    /// Answers a click with a form.
+    pub(super) async fn form(&self, bot: &Bot, form: Value) -> Result<(), RestError> {
+        self.callback(bot, json!({ "type": 9, "data": form })).await
+    }
+
     /// Acknowledges a click; the message is changed later by [`Interaction::edit`].
     pub(super) async fn acknowledge(&self, bot: &Bot) -> Result<(), RestError> {
         self.callback(bot, json!({ "type": 6 })).await

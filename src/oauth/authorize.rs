@@ -16,6 +16,10 @@ use crate::{
 /// What `state` is made of: 256 bits, as much as the verifier.
 const STATE_BYTES: u32 = 32;
 
+/// The port in an address where nobody listens: the browser fails there, and its address is copied. Of the range that is
+/// nobody's (RFC 6335, section 6).
+const NOBODYS_PORT: u16 = 57_163;
+
 /// The longest answer that is read. Google's codes have some 80 characters; others hold a signed token.
 const LONGEST_ANSWER: usize = 16 * 1024;
 
@@ -156,6 +160,19 @@ impl HttpRefresh {
             reply::without(&sent.into_iter().chain(secret).collect::<Vec<_>>(), error, answer.status)
         })?)
     }
+}
+
+/// Where a browser comes back to when nobody listens: the provider's own page with the code, else this machine's address,
+/// which the browser cannot open and shows.
+pub fn pasted_redirect(spec: &OAuthSpec) -> Url {
+    let consent = &spec.consent;
+    consent.shown_at.clone().unwrap_or_else(|| {
+        let mut redirect = consent.redirect.clone();
+        if redirect.port().is_none() {
+            redirect.set_port(Some(NOBODYS_PORT)).expect("an http address has a port");
+        }
+        redirect
+    })
 }
 
 /// Which of the scopes that are asked for were not granted. Google grants `email` under a longer name, and has several

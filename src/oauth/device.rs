@@ -129,7 +129,7 @@ impl HttpRefresh {
         patience: Duration,
     ) -> Result<NewLogin, LoginError> {
         let patience = patience.min(login.lives);
-        poll_until(login.interval, patience, async || self.poll_device(provider, login).await).await
+        poll_until(login.interval, patience, || self.poll_device(provider, login)).await
     }
 
     /// One poll.
@@ -182,10 +182,10 @@ fn read(provider: &Provider, login: &DeviceLogin, answer: &Answer) -> Result<Pol
 
 /// Polls with the pauses of RFC 8628, section 3.5: the interval, five seconds more for good after each `slow_down`, twice
 /// as long after a trouble, until there is an answer or `patience` ends.
-async fn poll_until(
+async fn poll_until<F: Future<Output = Result<Polled, LoginError>>>(
     interval: Duration,
     patience: Duration,
-    poll: impl AsyncFn() -> Result<Polled, LoginError>,
+    poll: impl Fn() -> F,
 ) -> Result<NewLogin, LoginError> {
     let until = instant() + patience;
     let (mut interval, mut trouble) = (interval, Duration::ZERO);
@@ -244,7 +244,7 @@ mod tests {
         let began = instant();
         let answers = Mutex::new(answers.into_iter());
         let at = Mutex::new(Vec::new());
-        let end = poll_until(Duration::from_secs(5), Duration::from_secs(patience), async || {
+        let end = poll_until(Duration::from_secs(5), Duration::from_secs(patience), || async {
             at.lock().unwrap().push(began.elapsed().as_secs());
             let next = answers.lock().unwrap().next();
             next.unwrap_or(Ok(Polled::Pending))

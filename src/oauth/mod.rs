@@ -18,7 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-pub use authorize::{Authorization, missing_scopes};
+pub use authorize::{Authorization, missing_scopes, pasted_redirect};
 pub use client::client_of;
 pub use device::DeviceLogin;
 pub use error::RefreshError;

@@ -18,6 +18,7 @@ mod credentials_guard;
 mod credentials_writes;
 mod discord_bot;
 mod discord_choosing;
+mod discord_connect;
 mod discord_contract;
 mod discord_conversation;
 mod discord_credential;

@@ -5,29 +5,20 @@ mod outcome;
 mod pasted;
 mod progress;
 
-use std::{sync::Arc, time::Duration};
-
-use url::Url;
+use std::time::Duration;
 
 use super::{arguments::LoginOptions, failure::Failure, one_shot, output::remark};
 use crate::{
-    clock::{Clock as _, SystemClock},
     config::{Settings, nearest},
-    credential::{FreshLogin, OAuthLogin, Tokens},
     http::Http,
-    oauth::{self, Authorization, HttpRefresh, LoginError, Loopback, NewLogin, Refresh as _, RefreshError},
-    pool,
-    provider::{AfterGrant, GrantKind, OAuthClient, OAuthSpec, Provider},
+    oauth::{self, Authorization, HttpRefresh, LoginError, Loopback, NewLogin},
+    provider::{GrantKind, OAuthSpec, Provider},
     secret::Secret,
     shutdown,
 };
 
 /// How long a person may take.
 const PATIENCE: Duration = Duration::from_mins(5);
-
-/// The port in an address where nobody listens: the browser fails there, and its address is copied. Of the range that is
-/// nobody's (RFC 6335, section 6).
-const NOBODYS_PORT: u16 = 57_163;
 
 /// How the consent comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,18 +44,14 @@ pub(super) async fn run(settings: &Settings, options: &LoginOptions) -> Result<(
         )));
     }
     // Without a client nothing can be asked for, and who is told so after the browser has consented for nothing.
-    let client = oauth::client_of(row).map_err(|error| {
+    oauth::client_of(row).map_err(|error| {
         Failure::Usage(format!("{error}; docs/providers.md says where a client comes from"))
     })?;
-    let store = one_shot::store(settings);
-    let folder = &settings.pool.credentials_dir;
-    store
-        .prove_folder(folder)
-        .map_err(|error| Failure::Failed(anyhow::anyhow!("{error}; nobody was asked")))?;
-    outcome::foretell(row);
     let http = Http::new(&settings.http).map_err(anyhow::Error::new)?;
-    let exchange = HttpRefresh::new(http, Arc::new(SystemClock));
-
+    let logins = one_shot::logins(settings, http);
+    logins.prove().await.map_err(|error| Failure::Failed(anyhow::anyhow!("{error}; nobody was asked")))?;
+    outcome::foretell(row);
+    let exchange = logins.exchange();
     let interrupted =
         |signal: &str| Failure::Failed(anyhow::anyhow!("interrupted by {signal}; nothing was kept"));
     let told = |error: LoginError| outcome::told(row, &error);
@@ -73,7 +60,7 @@ pub(super) async fn run(settings: &Settings, options: &LoginOptions) -> Result<(
         Way::Device => tokio::select! {
             biased;
             signal = shutdown::signal() => return Err(interrupted(signal)),
-            new = on_a_device(&exchange, row, options) => new.map_err(told)?,
+            new = on_a_device(exchange, row, options) => new.map_err(told)?,
         },
         Way::Browser | Way::Pasted => {
             let consented = tokio::select! {
@@ -86,15 +73,8 @@ pub(super) async fn run(settings: &Settings, options: &LoginOptions) -> Result<(
             exchange.redeem(row, &authorization, &code).await.map_err(told)?
         }
     };
-    let (fresh, remarks) = fresh(&exchange, row, spec, client, new).await;
-    let sources = pool::sources(&settings.pool);
-    let keeping = (store.clone(), fresh.clone(), folder.clone(), options.name.clone());
-    let kept = tokio::task::spawn_blocking(move || {
-        let (store, fresh, folder, name) = keeping;
-        store.keep(&fresh, &sources, &folder, name.as_deref())
-    });
-    let kept = kept.await.map_err(anyhow::Error::new)?.map_err(anyhow::Error::new)?;
-    outcome::show(row, &fresh, &kept, &remarks, options)
+    let taken = logins.take(row, new, options.name.clone()).await.map_err(anyhow::Error::new)?;
+    outcome::show(row, &taken, options)
 }
 
 fn row<'a>(settings: &'a Settings, options: &LoginOptions) -> Result<&'a Provider, Failure> {
@@ -156,7 +136,7 @@ fn is_name(name: &str) -> bool {
 /// Sends a browser to the provider and waits for the code that it comes back with.
 async fn consent(row: &Provider, spec: &OAuthSpec, way: Way) -> Result<(Authorization, Secret), LoginError> {
     if way == Way::Pasted {
-        let authorization = Authorization::begin(row, &pasted_redirect(spec))?;
+        let authorization = Authorization::begin(row, &oauth::pasted_redirect(spec))?;
         remark(&format!(
             "Open this address in any browser and log in at {}:\n\n{}\n",
             row.name, authorization.address
@@ -178,19 +158,6 @@ async fn consent(row: &Provider, spec: &OAuthSpec, way: Way) -> Result<(Authoriz
     Ok((authorization, code))
 }
 
-/// Where the browser goes when nobody listens: the provider's own page with the code, else this machine's address, which it
-/// cannot open and shows.
-fn pasted_redirect(spec: &OAuthSpec) -> Url {
-    let consent = &spec.consent;
-    consent.shown_at.clone().unwrap_or_else(|| {
-        let mut redirect = consent.redirect.clone();
-        if redirect.port().is_none() {
-            redirect.set_port(Some(NOBODYS_PORT)).expect("an http address has a port");
-        }
-        redirect
-    })
-}
-
 async fn on_a_device(
     exchange: &HttpRefresh,
     row: &Provider,
@@ -210,53 +177,4 @@ async fn on_a_device(
     let waited =
         progress::waiting("Waiting for the confirmation", PATIENCE + Duration::from_secs(1), waited).await;
     waited.unwrap_or(Err(LoginError::Expired { within: PATIENCE }))
-}
-
-/// The new login with whose it is, and what an operator should know about it.
-async fn fresh(
-    exchange: &HttpRefresh,
-    row: &Provider,
-    spec: &OAuthSpec,
-    client: OAuthClient,
-    new: NewLogin,
-) -> (FreshLogin, Vec<String>) {
-    let mut remarks = Vec::new();
-    let NewLogin { grant, scopes, account } = new;
-    let mut facts = grant.facts;
-    facts.account = account;
-    match spec.after_grant {
-        AfterGrant::IflowApiKey => match exchange.after_grant(row, &grant.access, &facts).await {
-            Ok(found) => {
-                facts.api_key = found.api_key;
-                facts.account = found.account.or(facts.account);
-            }
-            Err(error) => remarks.push(format!(
-                "The key that chats are authorised with could not be fetched ({error}); the bot asks for it with its next refresh."
-            )),
-        },
-        // Qwen's address came with the grant; projects are found by the running bot, which has the time.
-        AfterGrant::Nothing
-        | AfterGrant::CodeAssistProject
-        | AfterGrant::QwenResourceUrl
-        | AfterGrant::VertexProject => {}
-    }
-    if facts.account.is_none() {
-        match exchange.account(row, &grant.access).await {
-            Ok(account) => facts.account = account,
-            Err(error) => remarks.push(format!("Whose account it is could not be asked ({error}).")),
-        }
-    }
-    if let Some(host) = grant.foreign_host {
-        let error = RefreshError::ForeignEndpoint { host };
-        remarks.push(format!("The reply named a {error}."));
-    }
-    let tokens = Tokens {
-        access: Some(grant.access),
-        refresh: grant.refresh,
-        expires_at: grant.lifetime.map(|lifetime| SystemClock.now() + lifetime),
-        lifetime: grant.lifetime,
-    };
-    let login = OAuthLogin { tokens, client: Some(client), facts, ..OAuthLogin::default() };
-    let scopes = scopes.unwrap_or_else(|| spec.scopes.clone());
-    (FreshLogin { provider: row.id.clone(), login, scopes }, remarks)
 }

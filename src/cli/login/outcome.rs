@@ -8,9 +8,10 @@ use crate::{
         failure::Failure,
         output::{print, print_json, remark},
     },
-    credential::{FreshLogin, Kept, KeptAs},
+    credential::KeptAs,
     fs,
     oauth::{LoginError, RefreshError, missing_scopes},
+    pool::Taken,
     provider::Provider,
 };
 
@@ -76,20 +77,15 @@ struct Shown<'a> {
 }
 
 /// Shows a login that is kept: whose it is, what it may, where it is, and what is still to be done.
-pub(super) fn show(
-    row: &Provider,
-    fresh: &FreshLogin,
-    kept: &Kept,
-    remarks: &[String],
-    options: &LoginOptions,
-) -> Result<(), Failure> {
+pub(super) fn show(row: &Provider, taken: &Taken, options: &LoginOptions) -> Result<(), Failure> {
+    let Taken { fresh, kept, remarks } = taken;
     let missing = row.oauth().map(|spec| missing_scopes(spec, &fresh.scopes)).unwrap_or_default();
     let tokens = &fresh.login.tokens;
     let account = match &fresh.login.facts.account {
         Some(_) => kept.credential.account(),
         None => "an account that the provider does not name".to_owned(),
     };
-    let mut notes: Vec<String> = remarks.to_vec();
+    let mut notes: Vec<String> = remarks.clone();
     if let KeptAs::Beside(why) = &kept.how {
         notes.push(format!("The account has another login: {why}."));
     }

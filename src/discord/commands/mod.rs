@@ -5,6 +5,8 @@ mod help;
 #[cfg(feature = "hub")]
 mod hub;
 mod model;
+mod oauth_connect;
+mod oauth_disconnect;
 mod oauth_refresh;
 mod oauth_status;
 mod report;
@@ -30,6 +32,8 @@ use crate::{
 
 pub(super) use credential::{pressed, show};
 pub(super) use model::{Chooser, Pick, listed, picked};
+pub(super) use oauth_connect::{again, answered, asked_for_form, written};
+pub(super) use oauth_disconnect::disconnected;
 pub(super) use oauth_refresh::{confirmed, refresh_now};
 pub(super) use report::apology;
 

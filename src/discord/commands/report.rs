@@ -126,8 +126,8 @@ fn all_tips(reports: &[RefreshReport]) -> Vec<String> {
 fn tips(report: &RefreshReport) -> Vec<String> {
     let login = || {
         format!(
-            "Log in again: `cortana login {}` on the host, or the provider's own program, whose new file goes into the \
-             credentials folder. It counts within two seconds, without a restart.",
+            "Log in again: `/settings oauth-connect {0}` here, `cortana login {0}` on the host, or the provider's own program, \
+             whose new file goes into the credentials folder. It counts within two seconds, without a restart.",
             report.provider
         )
     };

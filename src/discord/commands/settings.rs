@@ -8,6 +8,8 @@ use super::{
     credential::credential,
     defer, demand_served,
     model::{Chooser, model, models, provider},
+    oauth_connect::oauth_connect,
+    oauth_disconnect::oauth_disconnect,
     oauth_refresh::oauth_refresh,
     oauth_status::oauth_status,
 };
@@ -19,7 +21,17 @@ use crate::{
 /// Models and credentials of this bot
 #[poise::command(
     slash_command,
-    subcommands("status", "model", "provider", "models", "oauth_status", "oauth_refresh", "credential"),
+    subcommands(
+        "status",
+        "model",
+        "provider",
+        "models",
+        "oauth_status",
+        "oauth_refresh",
+        "oauth_connect",
+        "oauth_disconnect",
+        "credential"
+    ),
     subcommand_required,
     install_context = "Guild",
     interaction_context = "Guild|BotDm"

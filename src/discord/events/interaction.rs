@@ -18,6 +18,7 @@ use crate::{
         reply::{Interaction, cut},
         sink::{self, EMBED_LIMIT, MESSAGE_LIMIT},
     },
+    provider::ProviderId,
 };
 
 /// A button's meaning, from its `custom_id`.
@@ -35,6 +36,12 @@ enum Button {
     Show(CredentialId),
     /// Do something about one credential.
     Act(Action, CredentialId),
+    /// Log in again at this provider.
+    Connect(ProviderId),
+    /// Open the form for what a login ended with.
+    Paste(String),
+    /// End this login.
+    Disconnect(CredentialId),
     /// Another page of the models.
     Models(List),
     /// Something of the picker of models.
@@ -51,6 +58,9 @@ impl Button {
             "refresh" => Self::Refresh(View::parse(rest)?),
             "confirm" => Self::Confirm(CredentialId::new(rest)),
             "card" => Self::Show(CredentialId::new(rest)),
+            "connect" => Self::Connect(rest.parse().ok()?),
+            "connect-paste" => Self::Paste(rest.to_owned()),
+            "disconnect" => Self::Disconnect(CredentialId::new(rest)),
             "pick" => Self::Show(CredentialId::new(chosen?)),
             "models-back" | "models-next" => Self::Models(List::parse(rest)?),
             action if action.starts_with("choose-") => Self::Pick(Pick::parse(action, rest, chosen)?),
@@ -81,6 +91,30 @@ pub(super) fn clicked(bot: &Arc<Bot>, click: &serenity::ComponentInteraction) {
     bot.shutdown.spawn(task);
 }
 
+/// Somebody sent one of our forms.
+pub(super) fn sent(bot: &Arc<Bot>, form: &serenity::ModalInteraction) {
+    if !bot.is_new(form.id.get()) {
+        return;
+    }
+    let (bot, form) = (Arc::clone(bot), form.clone());
+    let life = bot.shutdown.clone();
+    drop(life.spawn(async move {
+        let interaction = Interaction::new(&bot, form.id.get(), &form.token);
+        let user = form.user.id.get();
+        let Some(id) = form.data.custom_id.strip_prefix("connect:") else { return };
+        let answered = if bot.access.is_operator(user) {
+            commands::answered(&bot, &interaction, user, id, commands::written(&form)).await
+        } else {
+            interaction.whisper(&bot, OPERATORS_ONLY).await.map_err(CommandError::from)
+        };
+        if let Err(error) = answered {
+            let id = correlation_id();
+            tracing::error!(request.id = id, error = %error, "A form could not be answered");
+            drop(interaction.edit(&bot, json!({ "content": apology(&id) })).await);
+        }
+    }));
+}
+
 async fn answer(
     bot: &Arc<Bot>,
     click: &serenity::ComponentInteraction,
@@ -100,9 +134,14 @@ async fn answer(
     let chooser = Chooser::clicked(click);
     let is_operators = match &button {
         Button::Stop(_) | Button::Models(_) | Button::Pick(_) => false,
-        Button::Status(_) | Button::Refresh(_) | Button::Confirm(_) | Button::Show(_) | Button::Act(..) => {
-            true
-        }
+        Button::Status(_)
+        | Button::Refresh(_)
+        | Button::Confirm(_)
+        | Button::Show(_)
+        | Button::Connect(_)
+        | Button::Paste(_)
+        | Button::Disconnect(_)
+        | Button::Act(..) => true,
     };
     if is_operators && !bot.access.is_operator(user) {
         interaction.whisper(bot, OPERATORS_ONLY).await?;
@@ -118,6 +157,13 @@ async fn answer(
         }
         Button::Refresh(view) => commands::refresh_now(bot, interaction, user, &view).await,
         Button::Confirm(credential) => commands::confirmed(bot, interaction, user, credential).await,
+        Button::Connect(provider) => {
+            // The wait for a code outlives this click's own answer.
+            let own = Interaction::new(bot, click.id.get(), &click.token);
+            commands::again(bot, own, user, &provider).await
+        }
+        Button::Paste(id) => commands::asked_for_form(bot, interaction, user, &id).await,
+        Button::Disconnect(credential) => commands::disconnected(bot, interaction, user, &credential).await,
         Button::Show(credential) => commands::show(bot, interaction, &credential).await,
         Button::Act(action, credential) => {
             commands::pressed(bot, interaction, user, (action, credential)).await

@@ -30,6 +30,9 @@ pub(super) async fn handle(
         serenity::FullEvent::InteractionCreate { interaction: serenity::Interaction::Component(click) } => {
             interaction::clicked(bot, click);
         }
+        serenity::FullEvent::InteractionCreate { interaction: serenity::Interaction::Modal(form) } => {
+            interaction::sent(bot, form);
+        }
         serenity::FullEvent::Ready { data_about_bot } => ready::ready(context, bot, data_about_bot),
         serenity::FullEvent::ShardStageUpdate { event } => ready::stage(bot, event),
         _ => {}
