@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use chrono_tz::Tz;
+
 use super::{
+    Persona,
     fallbacks::{self, Fallbacks},
     file::Section,
-    names, providers,
+    names, personas, providers,
     reader::Reader,
 };
 use crate::provider::{Catalog, ModelRef, ProviderId};
@@ -29,6 +32,10 @@ pub struct ChatSettings {
     pub stream_max: Duration,
     /// The text of `SYSTEM_PROMPT_FILE`, or the built-in one.
     pub system_prompt: String,
+    /// `TIME_ZONE`: what the model is told the time in.
+    pub time_zone: Tz,
+    /// The personas of `PERSONAS_DIR`.
+    pub personas: Vec<Persona>,
     /// `CONVERSATION_TTL_SECS`: after this silence a conversation starts afresh.
     pub conversation_ttl: Duration,
     /// `CONVERSATION_MESSAGES`: messages of a conversation that are read, the question among them.
@@ -111,6 +118,8 @@ impl Default for ChatSettings {
                 "You are Cortana, a helpful assistant in a Discord chat. Answer in Discord's Markdown, \
                             briefly unless asked for more."
                     .to_owned(),
+            time_zone: Tz::UTC,
+            personas: Vec::new(),
             conversation_ttl: Duration::from_mins(30),
             most_messages: 100,
         }
@@ -132,6 +141,8 @@ impl ChatSettings {
             system_prompt: prompt
                 .and_then(|path| reader.file("SYSTEM_PROMPT_FILE", &path))
                 .unwrap_or(default.system_prompt),
+            time_zone: time_zone(reader, default.time_zone),
+            personas: personas::read(reader),
             conversation_ttl: reader.seconds(
                 "CONVERSATION_TTL_SECS",
                 default.conversation_ttl,
@@ -144,4 +155,14 @@ impl ChatSettings {
         }
         settings
     }
+}
+
+fn time_zone(reader: &mut Reader<'_>, default: Tz) -> Tz {
+    const NAME: &str = "TIME_ZONE";
+    let Some(text) = reader.text(NAME) else { return default };
+    text.parse().unwrap_or_else(|_| {
+        let near = names::suggestion(&text, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
+        reader.mistake(NAME, &text, format!("expected a time zone's name, such as Europe/Berlin{near}"));
+        default
+    })
 }

@@ -26,6 +26,7 @@ const AT_ONCE: &[&str] = &[
     "DEFAULT_MODEL",
     "GUILD_MODELS",
     "OPERATOR_IDS",
+    "PERSONAS_DIR",
     "PROVIDER_ORDER",
     "REPLY_STYLE",
     "REQUEST_DEADLINE_SECS",
@@ -33,6 +34,7 @@ const AT_ONCE: &[&str] = &[
     "STREAM_IDLE_SECS",
     "STREAM_MAX_SECS",
     "SYSTEM_PROMPT_FILE",
+    "TIME_ZONE",
     "USER_MESSAGES_PER_HOUR",
 ];
 

@@ -266,6 +266,13 @@ pub const VARIABLES: &[Variable] = &[
     ),
     plain(
         Section::Chat,
+        "PERSONAS_DIR",
+        "personas",
+        "A folder of Markdown files, each a persona to choose with `/settings persona` (docs/conversation.md)",
+    ),
+    plain(Section::Chat, "TIME_ZONE", "UTC", "What the model is told the time in, such as Europe/Berlin"),
+    plain(
+        Section::Chat,
         "CONVERSATION_TTL_SECS",
         "1800",
         "After this silence a conversation starts afresh; a reply continues it all the same",
@@ -445,8 +452,6 @@ const OF_A_LATER_VERSION: &[&str] = &[
     "CREDENTIALS_IDENTITY_FILE",
     "CREDENTIALS_PASSPHRASE_FILE",
     "DISCORD_SHARDS",
-    "PERSONAS_DIR",
-    "TIME_ZONE",
     "USER_TOKENS_PER_DAY",
 ];
 

@@ -2,6 +2,7 @@
 //! for it.
 
 use std::{
+    str::FromStr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -11,15 +12,24 @@ use tokio::time::{Instant, timeout};
 
 use super::data::{Bot, Recent};
 use crate::{
-    chat::settings::{self, Applied, Choice, Layer},
+    chat::{
+        PersonaRef, Shelf,
+        settings::{self, Applied, Choice, Layer},
+    },
     clock,
     storage::{Setting, Shared, StorageError, Subject},
 };
 
-/// The setting's name in the database.
+/// The settings' names in the database.
 const MODEL: &str = "model";
+const PERSONA: &str = "persona";
+const AFRESH: &str = "afresh";
+/// The scope of what holds for one person in one channel.
+const CONVERSATION: &str = "conversation";
 /// How long a chat waits for the database before it goes on with what was read last.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// The same where nothing was read before: going on without would be going on with something else.
+const FIRST: Duration = Duration::from_secs(3);
 /// How long a person who chooses waits for it.
 const LONGEST: Duration = Duration::from_secs(5);
 /// How often a database that cannot be read is complained about.
@@ -80,6 +90,20 @@ impl Spot {
         id.map(|id| Subject { scope: layer.name(), id: id.to_string() })
     }
 
+    /// Who owns the personas of a shelf here; nobody those of files.
+    pub(super) fn owner(&self, of: Shelf) -> Option<Subject> {
+        match of {
+            Shelf::File => None,
+            Shelf::Server => self.subject(Layer::Server),
+            Shelf::Person => self.subject(Layer::Person),
+        }
+    }
+
+    /// The conversation of this person here.
+    fn conversation(&self) -> Subject {
+        Subject { scope: CONVERSATION, id: format!("{}:{}", self.channel, self.person) }
+    }
+
     fn subjects(&self) -> Vec<(Layer, Subject)> {
         Layer::ALL.into_iter().filter_map(|layer| Some((layer, self.subject(layer)?))).collect()
     }
@@ -104,7 +128,7 @@ pub(super) enum Unkept {
 pub(super) struct Choices {
     storage: Arc<Shared>,
     /// As read or set last.
-    known: Mutex<Recent<Subject, Option<Choice>>>,
+    known: Mutex<Recent<(&'static str, Subject), Option<String>>>,
     complained_at: Mutex<Option<Instant>>,
 }
 
@@ -114,18 +138,47 @@ impl Choices {
         Self { storage, known: Mutex::new(Recent::new(REMEMBERED)), complained_at: Mutex::default() }
     }
 
-    /// The choices that were made for where somebody speaks, the nearest first.
+    /// The choices of models that were made for where somebody speaks, the nearest first.
     pub(super) async fn of(&self, spot: &Spot) -> Vec<(Layer, Choice)> {
-        let subjects = spot.subjects();
-        let asked: Vec<Subject> = subjects.iter().map(|(_, subject)| subject.clone()).collect();
-        let read = timeout(PATIENCE, async { self.storage.open().await?.settings(MODEL, &asked).await });
+        self.chosen(MODEL, spot).await
+    }
+
+    /// The same of personas.
+    pub(super) async fn personas(&self, spot: &Spot) -> Vec<(Layer, PersonaRef)> {
+        self.chosen(PERSONA, spot).await
+    }
+
+    /// What only a later version understands does not apply.
+    async fn chosen<T: FromStr>(&self, name: &'static str, spot: &Spot) -> Vec<(Layer, T)> {
+        let (layers, subjects): (Vec<_>, Vec<_>) = spot.subjects().into_iter().unzip();
+        let values = self.read(name, &subjects).await;
+        layers
+            .into_iter()
+            .zip(values)
+            .filter_map(|(layer, value)| Some((layer, value?.parse().ok()?)))
+            .collect()
+    }
+
+    /// With which id a person began afresh where they speak; 0 for never.
+    pub(super) async fn afresh(&self, spot: &Spot) -> u64 {
+        let values = self.read(AFRESH, &[spot.conversation()]).await;
+        values.into_iter().flatten().find_map(|value| value.parse().ok()).unwrap_or_default()
+    }
+
+    /// The values of a setting for these subjects, each in its place.
+    async fn read(&self, name: &'static str, subjects: &[Subject]) -> Vec<Option<String>> {
+        let is_known = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            subjects.iter().all(|subject| known.get(&(name, subject.clone())).is_some())
+        };
+        let patience = if is_known { PATIENCE } else { FIRST };
+        let read = timeout(patience, async { self.storage.open().await?.settings(name, subjects).await });
         let problem = match read.await {
             Ok(Ok(found)) => {
                 let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-                for (_, subject) in &subjects {
+                for subject in subjects {
                     let value = found.iter().find(|(of, _)| of == subject);
-                    // What only a later version understands does not apply.
-                    known.insert(subject.clone(), value.and_then(|(_, value)| value.parse().ok()));
+                    known.insert((name, subject.clone()), value.map(|(_, value)| value.clone()));
                 }
                 None
             }
@@ -133,17 +186,16 @@ impl Choices {
                 self.storage.failed(&error).await;
                 Some(error.to_string())
             }
-            Err(_) => Some(format!("no answer within {} ms", PATIENCE.as_millis())),
+            Err(_) => Some(format!("no answer within {} ms", patience.as_millis())),
         };
         if let Some(problem) = problem {
             self.complain(&problem);
         }
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let choice = |subject| known.get(subject).cloned().flatten();
-        subjects.iter().filter_map(|(layer, subject)| Some((*layer, choice(subject)?))).collect()
+        subjects.iter().map(|subject| known.get(&(name, subject.clone())).cloned().flatten()).collect()
     }
 
-    /// Keeps a choice; `None` takes it back.
+    /// Keeps a choice of a model; `None` takes it back.
     pub(super) async fn put(
         &self,
         spot: &Spot,
@@ -152,17 +204,45 @@ impl Choices {
         now: chrono::DateTime<chrono::Utc>,
     ) -> Result<(), Unkept> {
         let subject = spot.subject(layer).ok_or(Unkept::Nowhere(layer))?;
+        self.keep((MODEL, subject), choice.map(ToString::to_string), spot, now).await
+    }
+
+    /// Keeps a choice of a persona; `None` takes it back.
+    pub(super) async fn put_persona(
+        &self,
+        spot: &Spot,
+        layer: Layer,
+        choice: Option<&PersonaRef>,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<(), Unkept> {
+        let subject = spot.subject(layer).ok_or(Unkept::Nowhere(layer))?;
+        self.keep((PERSONA, subject), choice.map(ToString::to_string), spot, now).await
+    }
+
+    /// A person begins afresh where they speak, with this id.
+    pub(super) async fn begin_afresh(
+        &self,
+        spot: &Spot,
+        id: u64,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<(), Unkept> {
+        self.keep((AFRESH, spot.conversation()), Some(id.to_string()), spot, now).await
+    }
+
+    async fn keep(
+        &self,
+        (name, subject): (&'static str, Subject),
+        value: Option<String>,
+        by: &Spot,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<(), Unkept> {
         let write = async {
             let storage = self.storage.open().await?;
-            match choice {
-                None => storage.unset(&subject, MODEL).await.map(drop),
-                Some(choice) => {
-                    let setting = Setting {
-                        name: MODEL,
-                        value: choice.to_string(),
-                        set_by: spot.person.to_string(),
-                        set_at: now.timestamp_millis(),
-                    };
+            match &value {
+                None => storage.unset(&subject, name).await.map(drop),
+                Some(value) => {
+                    let (value, set_by) = (value.clone(), by.person.to_string());
+                    let setting = Setting { name, value, set_by, set_at: now.timestamp_millis() };
                     storage.set(&subject, &setting).await
                 }
             }
@@ -175,7 +255,7 @@ impl Choices {
             }
             Ok(Ok(())) => {}
         }
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(subject, choice.cloned());
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert((name, subject), value);
         Ok(())
     }
 
@@ -186,7 +266,7 @@ impl Choices {
             *last = Some(now);
             tracing::warn!(
                 problem,
-                "Choices of models cannot be read; those that were read last apply. See DATABASE_URL, `cortana doctor`"
+                "What people chose cannot be read; those that were read last apply. See DATABASE_URL, `cortana doctor`"
             );
         }
     }

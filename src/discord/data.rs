@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     attachments::Attachments, checks::Access, choices::Choices, connecting::Connecting, ground::Found,
+    personas::Personas,
     transport::Rest,
 };
 use crate::{
@@ -56,6 +57,8 @@ pub(super) struct Bot {
     pub(super) connecting: Connecting,
     /// What people chose.
     pub(super) choices: Choices,
+    /// The personas that they typed.
+    pub(super) personas: Personas,
     /// The clock.
     pub(super) clock: Arc<dyn Clock>,
     /// Requests.

@@ -20,6 +20,7 @@ use super::{
     data::{Bot, Exchanges, QuietChannels, Recent, Served, correlation_id},
     error::{CommandError, DiscordError, RestError, describe},
     events,
+    personas::Personas,
     register::{self, Registration},
     reply::Interaction,
     transport::Rest,
@@ -158,7 +159,8 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
         connecting: Connecting::default(),
         #[cfg(feature = "hub")]
         hub: parts.hub,
-        choices: Choices::new(parts.storage),
+        choices: Choices::new(Arc::clone(&parts.storage)),
+        personas: Personas::new(parts.storage),
         clock: parts.clock,
         rest,
         application: identity.application.id.parse().unwrap_or(identity.user),

@@ -35,6 +35,8 @@ pub(super) struct Where {
     pub(super) place: Place,
     /// For what was chosen there.
     pub(super) spot: Spot,
+    /// The language of the server; `None`: its default, which nobody may have chosen.
+    pub(super) locale: Option<String>,
     /// To a conversation.
     pub(super) ground: Ground,
     /// What the author may read there.
@@ -115,6 +117,7 @@ impl Where {
         let parent = found.parent.map(serenity::ChannelId::new);
         Self {
             place: place(cache, message),
+            locale: locale(cache, message),
             spot: Spot::new(message.author.id, message.guild_id, message.channel_id, parent),
             sight: sight(cache, message, parent.unwrap_or(message.channel_id)),
             ground: found.ground,
@@ -134,6 +137,12 @@ fn place(cache: &serenity::Cache, message: &serenity::Message) -> Place {
         channel: channel.map(|channel| channel.name.clone()).unwrap_or_default(),
         topic: channel.and_then(|channel| channel.topic.clone()),
     }
+}
+
+fn locale(cache: &serenity::Cache, message: &serenity::Message) -> Option<String> {
+    const DEFAULT: &str = "en-US";
+    let guild = cache.guild(message.guild_id?)?;
+    (guild.preferred_locale != DEFAULT).then(|| guild.preferred_locale.clone())
 }
 
 /// Whether the author may read back in a channel; a thread has its channel's permissions. What is not known is not

@@ -14,6 +14,7 @@ mod framework;
 mod ground;
 mod history;
 mod offers;
+mod personas;
 mod picker;
 mod register;
 mod reply;

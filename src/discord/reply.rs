@@ -40,7 +40,7 @@ impl Interaction {
         self.callback(bot, json!({ "type": 7, "data": without_pings(body) })).await
     }
 
-    /// Answers a click with a form.
+    /// Answers a click or a command with a form.
     pub(super) async fn form(&self, bot: &Bot, form: Value) -> Result<(), RestError> {
         self.callback(bot, json!({ "type": 9, "data": form })).await
     }
@@ -48,6 +48,11 @@ impl Interaction {
     /// Acknowledges a click; the message is changed later by [`Interaction::edit`].
     pub(super) async fn acknowledge(&self, bot: &Bot) -> Result<(), RestError> {
         self.callback(bot, json!({ "type": 6 })).await
+    }
+
+    /// Promises an answer that only the person sees; [`Interaction::edit`] gives it.
+    pub(super) async fn defer(&self, bot: &Bot) -> Result<(), RestError> {
+        self.callback(bot, json!({ "type": 5, "data": { "flags": EPHEMERAL } })).await
     }
 
     /// Changes the answer: the end of every deferred one. A follow-up would be another message.

@@ -4,10 +4,12 @@
 //! statement stands for both databases (`$1` for parameters; text, whole numbers, `ON CONFLICT`), times are
 //! milliseconds since 1970 in UTC. Errors carry codes, never the address or a row.
 
+mod conversations;
 mod error;
 mod file;
 mod ledger;
 mod migrations;
+mod personas;
 mod settings;
 mod shared;
 
@@ -18,8 +20,10 @@ use sqlx::{
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
+pub use conversations::Beginning;
 pub use error::StorageError;
 pub use ledger::{Batch, Merge, Page, Row};
+pub use personas::Named;
 pub use settings::{Setting, Subject};
 pub use shared::Shared;
 

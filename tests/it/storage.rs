@@ -16,7 +16,7 @@ use cortana::{
         SwitchedOff, Value,
     },
     secret::Secret,
-    storage::{OnDamage, Setting, Storage, StorageError, Subject},
+    storage::{Beginning, Named, OnDamage, Setting, Storage, StorageError, Subject},
 };
 use futures::future::join_all;
 use tempfile::TempDir;
@@ -367,5 +367,52 @@ async fn settings_are_kept_replaced_and_taken_back() {
         assert!(!storage.unset(&person, "model").await.unwrap(), "it is gone");
         assert_eq!(storage.settings("model", &asked).await.unwrap().len(), 1);
         storage.close().await;
+    }
+}
+
+#[tokio::test]
+async fn personas_are_kept_by_owner_and_name() {
+    for place in places().await {
+        let storage = Storage::open(&place.settings, OnDamage::Report).await.unwrap();
+        let owner = |id: &str| Subject { scope: "server", id: id.to_owned() };
+        let named = |name: &str, body: &str| Named { name: name.to_owned(), body: body.to_owned() };
+        for (id, persona) in [("1", named("b", "old")), ("1", named("a", "x")), ("2", named("b", "other"))] {
+            storage.keep_persona(&owner(id), &persona, "7", 1).await.unwrap();
+        }
+        storage.keep_persona(&owner("1"), &named("b", "new"), "7", 2).await.unwrap();
+        assert_eq!(storage.personas(&owner("1")).await.unwrap(), [named("a", "x"), named("b", "new")]);
+        assert!(storage.drop_persona(&owner("1"), "a").await.unwrap());
+        assert!(!storage.drop_persona(&owner("1"), "a").await.unwrap());
+        assert_eq!(storage.personas(&owner("1")).await.unwrap(), [named("b", "new")]);
+        assert_eq!(storage.personas(&owner("2")).await.unwrap(), [named("b", "other")]);
+    }
+}
+
+#[tokio::test]
+async fn d12_a_beginning_is_forgotten_with_any_message_that_went_into_it() {
+    for place in places().await {
+        let storage = Storage::open(&place.settings, OnDamage::Report).await.unwrap();
+        let beginning = |newest, summary: &str| Beginning { newest, summary: summary.to_owned() };
+        let (first, second) = (beginning(3, "one"), beginning(6, "two"));
+        storage.keep_beginning(9, &first, &[1, 2, 3], None, 10).await.unwrap();
+        storage.keep_beginning(9, &second, &[4, 5, 6], Some(3), 20).await.unwrap();
+        storage.keep_beginning(8, &first, &[13, 3], None, 30).await.unwrap();
+        assert_eq!(storage.beginnings(9, &[3, 5, 6]).await.unwrap().len(), 2);
+        assert_eq!(storage.beginnings(9, &[5]).await.unwrap(), []);
+        assert_eq!(storage.forget_message(5).await.unwrap(), 1, "the newer one alone");
+        assert_eq!(storage.beginnings(9, &[3, 6]).await.unwrap(), [first.clone()]);
+        storage.keep_beginning(9, &second, &[4, 5, 6], Some(3), 40).await.unwrap();
+        assert_eq!(storage.forget_message(2).await.unwrap(), 2, "it went into both");
+        assert_eq!(storage.forget_message(2).await.unwrap(), 0);
+        assert_eq!(storage.beginnings(8, &[3]).await.unwrap(), [first.clone()], "another channel's");
+        storage.forget_beginnings_before(31).await.unwrap();
+        assert_eq!(storage.beginnings(8, &[3]).await.unwrap(), []);
+        // A channel keeps its newest.
+        let numbers: Vec<u64> = (100..160).collect();
+        for (at, newest) in numbers.iter().enumerate() {
+            let at = i64::try_from(at).unwrap();
+            storage.keep_beginning(9, &beginning(*newest, "x"), &[*newest], None, at).await.unwrap();
+        }
+        assert_eq!(storage.beginnings(9, &numbers).await.unwrap().len(), 50);
     }
 }

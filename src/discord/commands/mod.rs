@@ -9,7 +9,9 @@ mod oauth_connect;
 mod oauth_disconnect;
 mod oauth_refresh;
 mod oauth_status;
+mod persona;
 mod report;
+mod reset;
 mod settings;
 
 use std::sync::Arc;
@@ -35,6 +37,7 @@ pub(super) use model::{Chooser, Pick, listed, picked};
 pub(super) use oauth_connect::{again, answered, asked_for_form, written};
 pub(super) use oauth_disconnect::disconnected;
 pub(super) use oauth_refresh::{confirmed, refresh_now};
+pub(super) use persona::{form_of, submitted};
 pub(super) use report::apology;
 
 /// What a command is called with.
@@ -51,7 +54,7 @@ pub(super) fn all() -> Vec<poise::Command<Arc<Bot>, CommandError>> {
     for command in settings.subcommands.iter_mut().filter(|command| command.name == "models") {
         command.parameters.retain(|parameter| parameter.name != model::HUB);
     }
-    vec![settings, help::help()]
+    vec![settings, reset::reset(), help::help()]
 }
 
 /// Acknowledges, so that nothing below races Discord's three seconds. Whether others see the answer is fixed here:

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What is typed, or picked, to take a choice back.
-const DEFAULT: &str = "default";
+pub(super) const DEFAULT: &str = "default";
 /// The option of `/settings models` that a build without the hub does not register.
 #[cfg(not(feature = "hub"))]
 pub(super) const HUB: &str = "hub";
@@ -29,7 +29,7 @@ const LONGEST: usize = 100;
 
 /// For whom it is chosen
 #[derive(Debug, Clone, Copy, PartialEq, Eq, poise::ChoiceParameter)]
-enum For {
+pub(super) enum For {
     /// See [`Layer::Person`].
     #[name = "me, everywhere"]
     Me,
@@ -45,7 +45,7 @@ enum For {
 }
 
 impl For {
-    fn layer(chosen: Option<Self>) -> Layer {
+    pub(super) fn layer(chosen: Option<Self>) -> Layer {
         match chosen {
             Some(Self::Me) | None => Layer::Person,
             Some(Self::Thread) => Layer::Thread,
@@ -59,7 +59,7 @@ impl For {
 #[derive(Debug, Clone)]
 pub(in crate::discord) struct Chooser {
     /// The same, for whether they are served.
-    asker: Asker,
+    pub(super) asker: Asker,
     /// Where they speak.
     pub(in crate::discord) spot: Spot,
     /// What the server lets them do here.
@@ -81,6 +81,23 @@ impl Chooser {
         }
     }
 
+    /// Whoever filled a modal in.
+    pub(in crate::discord) fn submitted(modal: &serenity::ModalInteraction) -> Self {
+        let (channel, member) = (modal.channel.as_ref(), modal.member.as_ref());
+        Self {
+            asker: Asker {
+                user: modal.user.id.get(),
+                guild: modal.guild_id.map(serenity::GuildId::get),
+                channel: modal.channel_id.get(),
+                roles: member
+                    .map(|member| member.roles.iter().map(|role| role.get()).collect())
+                    .unwrap_or_default(),
+            },
+            spot: Spot::of_interaction(modal.user.id, modal.guild_id, modal.channel_id, channel),
+            permissions: member.and_then(|member| member.permissions),
+        }
+    }
+
     /// Whoever clicked.
     pub(in crate::discord) fn clicked(click: &serenity::ComponentInteraction) -> Self {
         let channel = click.channel.as_ref();
@@ -97,6 +114,26 @@ impl Chooser {
             spot: Spot::of_interaction(click.user.id, click.guild_id, click.channel_id, channel),
             permissions: member.and_then(|member| member.permissions),
         }
+    }
+
+    /// Why they cannot choose for a layer here, in a sentence.
+    pub(super) fn refusal(&self, bot: &Bot, layer: Layer) -> Option<String> {
+        if !self.spot.has(layer) {
+            let why = match layer {
+                Layer::Thread => "❌ This is no thread; choose for the channel, or for yourself.",
+                Layer::Person | Layer::Channel | Layer::Server => {
+                    "❌ In direct messages you can choose for yourself alone."
+                }
+            };
+            return Some(why.to_owned());
+        }
+        (!self.may(bot, layer)).then(|| {
+            format!(
+                "❌ Choosing for {} needs the permission to manage the server. You can choose for yourself: leave out \
+                 `for`.",
+                layer.for_whom()
+            )
+        })
     }
 
     /// Whether they may choose for a layer: everybody for themselves, Manage Server for everything else.
@@ -213,31 +250,11 @@ fn wanted(text: &str, named: impl Fn(&str) -> Result<Choice, String>) -> Result<
 /// Keeps a choice, or takes one back, and says what applies now.
 async fn choose(bot: &Bot, chooser: &Chooser, layer: Layer, choice: Option<Choice>) -> String {
     let Chooser { spot, .. } = chooser;
-    if !spot.has(layer) {
-        return match layer {
-            Layer::Thread => "❌ This is no thread; choose for the channel, or for yourself.".to_owned(),
-            Layer::Person | Layer::Channel | Layer::Server => {
-                "❌ In direct messages you can choose for yourself alone.".to_owned()
-            }
-        };
-    }
-    if !chooser.may(bot, layer) {
-        return format!(
-            "❌ Choosing for {} needs the permission to manage the server. You can choose for yourself: leave out \
-             `for`.",
-            layer.for_whom()
-        );
+    if let Some(why) = chooser.refusal(bot, layer) {
+        return why;
     }
     if let Err(error) = bot.choices.put(spot, layer, choice.as_ref(), bot.clock.now()).await {
-        let id = correlation_id();
-        tracing::error!(request.id = id, error = %error, "A choice could not be kept");
-        let outcome = match error {
-            Unkept::Slow => "may not have been saved: `/settings status` shows in a while whether it holds",
-            Unkept::Storage(_) | Unkept::Nowhere(_) => "could not be saved, and nothing changed",
-        };
-        return format!(
-            "❌ Your choice {outcome}. Try again in a minute; if it stays so, tell an operator the id `{id}`."
-        );
+        return unkept(&error);
     }
     tracing::info!(
         discord.user = spot.person,
@@ -254,6 +271,19 @@ async fn choose(bot: &Bot, chooser: &Chooser, layer: Layer, choice: Option<Choic
         Some(choice) => format!("✅ Chose `{choice}` for {whom}. {}", standing(bot, &applied)),
         None => format!("✅ There is no choice for {whom} any more. {}", standing(bot, &applied)),
     }
+}
+
+/// A choice could not be kept: what a person is told, with the id that the log has.
+pub(super) fn unkept(error: &Unkept) -> String {
+    let id = correlation_id();
+    tracing::error!(request.id = id, error = %error, "A choice could not be kept");
+    let outcome = match error {
+        Unkept::Slow => "may not have been saved: `/settings status` shows in a while whether it holds",
+        Unkept::Storage(_) | Unkept::Nowhere(_) => "could not be saved, and nothing changed",
+    };
+    format!(
+        "❌ Your choice {outcome}. Try again in a minute; if it stays so, tell an operator the id `{id}`."
+    )
 }
 
 /// What a component of the picker does.
@@ -359,11 +389,11 @@ async fn complete_offering(ctx: Context<'_>, partial: &str) -> serenity::CreateA
 }
 
 /// Whether Discord takes it for a choice.
-fn fits(text: &str) -> bool {
+pub(super) fn fits(text: &str) -> bool {
     text.encode_utf16().count() <= LONGEST
 }
 
-fn choices(found: impl Iterator<Item = (String, String)>) -> serenity::CreateAutocompleteResponse {
+pub(super) fn choices(found: impl Iterator<Item = (String, String)>) -> serenity::CreateAutocompleteResponse {
     let all = found.take(CHOICES).map(|(label, value)| serenity::AutocompleteChoice::new(label, value));
     serenity::CreateAutocompleteResponse::new().set_choices(all.collect())
 }

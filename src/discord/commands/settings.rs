@@ -12,13 +12,14 @@ use super::{
     oauth_disconnect::oauth_disconnect,
     oauth_refresh::oauth_refresh,
     oauth_status::oauth_status,
+    persona::{self, persona},
 };
 use crate::{
     chat::settings::{Choice, Layer, Passed},
     discord::{embeds, error::CommandError, picker::standing},
 };
 
-/// Models and credentials of this bot
+/// Models, personas and credentials of this bot
 #[poise::command(
     slash_command,
     subcommands(
@@ -26,6 +27,7 @@ use crate::{
         "model",
         "provider",
         "models",
+        "persona",
         "oauth_status",
         "oauth_refresh",
         "oauth_connect",
@@ -41,7 +43,7 @@ pub(super) async fn settings(_: Context<'_>) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Show which model answers here and how the bot is doing
+/// Show which model and persona answer here and how the bot is doing
 #[poise::command(slash_command)]
 async fn status(ctx: Context<'_>) -> Result<(), CommandError> {
     let interaction = defer(ctx).await?;
@@ -54,6 +56,11 @@ async fn status(ctx: Context<'_>) -> Result<(), CommandError> {
     let applied = bot.applied(&Chooser::of(ctx).spot).await;
     let mut lines = vec![standing(bot, &applied)];
     lines.extend(applied.passed.iter().map(|(layer, choice, why)| passed_over(*layer, choice, *why)));
+    let personas = bot.applied_persona(&Chooser::of(ctx).spot).await;
+    lines.push(persona::standing(&personas));
+    lines.extend(
+        personas.passed.iter().map(|(layer, choice, why)| persona::passed_over(*layer, choice, *why)),
+    );
     lines.push(if credentials.is_empty() {
         "No OAuth credentials configured.".to_owned()
     } else {

@@ -37,6 +37,8 @@ pub(super) struct Question {
     pub(super) asker: Asker,
     /// Where it was asked.
     pub(super) place: Place,
+    /// The language there, where that is known.
+    pub(super) locale: Option<String>,
     /// The same, for what was chosen there.
     pub(super) spot: Spot,
     /// When it arrived.
@@ -112,13 +114,24 @@ async fn queue(
 
 /// Reads the conversation and asks the model.
 async fn ask(bot: Arc<Bot>, asked: Question, asides: Asides) -> ChatStream {
-    let history = history::before(&bot, &asked.message, &asked.setting, asked.received_at);
-    let (mut turns, applied) = tokio::join!(history, bot.applied(&asked.spot));
+    let history = async {
+        let afresh = bot.choices.afresh(&asked.spot).await;
+        history::before(&bot, &asked.message, &asked.setting, afresh, asked.received_at).await
+    };
+    let (mut turns, applied, persona) =
+        tokio::join!(history, bot.applied(&asked.spot), bot.applied_persona(&asked.spot));
     let question = Turn::person(asked.asker.user, asked.message.name, asked.text);
     turns.push(Turn { files: asked.message.files, ..question });
     read_files(&bot, &mut turns, asked.received_at, &asides).await;
-    let scene = Scene { place: asked.place, now: bot.clock.now() };
-    let composed = compose(&bot.served().chat.system_prompt, &turns, &scene, &Budget::default());
+    let served = bot.served();
+    let scene = Scene {
+        place: asked.place,
+        now: bot.clock.now(),
+        time_zone: served.chat.time_zone,
+        locale: asked.locale,
+        persona: persona.persona.map(|(persona, ..)| persona),
+    };
+    let composed = compose(&served.chat.system_prompt, &turns, &scene, &Budget::default());
     bot.llm.chat(ChatRequest {
         id: asked.to.exchange,
         model: applied.model.map(|(model, _)| model),

@@ -100,19 +100,33 @@ pub(super) fn sent(bot: &Arc<Bot>, form: &serenity::ModalInteraction) {
     let life = bot.shutdown.clone();
     drop(life.spawn(async move {
         let interaction = Interaction::new(&bot, form.id.get(), &form.token);
-        let user = form.user.id.get();
-        let Some(id) = form.data.custom_id.strip_prefix("connect:") else { return };
-        let answered = if bot.access.is_operator(user) {
-            commands::answered(&bot, &interaction, user, id, commands::written(&form)).await
-        } else {
-            interaction.whisper(&bot, OPERATORS_ONLY).await.map_err(CommandError::from)
-        };
+        let answered = submit(&bot, &interaction, &form).await;
         if let Err(error) = answered {
             let id = correlation_id();
             tracing::error!(request.id = id, error = %error, "A form could not be answered");
             drop(interaction.edit(&bot, json!({ "content": apology(&id) })).await);
         }
     }));
+}
+
+async fn submit(
+    bot: &Arc<Bot>,
+    interaction: &Interaction,
+    form: &serenity::ModalInteraction,
+) -> Result<(), CommandError> {
+    let user = form.user.id.get();
+    if let Some(layer) = commands::form_of(&form.data.custom_id) {
+        return commands::submitted(bot, interaction, form, layer).await;
+    }
+    let Some(id) = form.data.custom_id.strip_prefix("connect:") else {
+        let text = "This form is from an older version of me; please open it again.";
+        return Ok(interaction.whisper(bot, text).await?);
+    };
+    if bot.access.is_operator(user) {
+        commands::answered(bot, interaction, user, id, commands::written(form)).await
+    } else {
+        Ok(interaction.whisper(bot, OPERATORS_ONLY).await?)
+    }
 }
 
 async fn answer(

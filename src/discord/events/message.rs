@@ -125,13 +125,11 @@ async fn take(bot: Arc<Bot>, message: &serenity::Message, asked_in: Where, recei
     {
         to = Destination { channel: thread, replies: Replies::None, ..to };
     }
-    let Where { place, spot, ground, sight } = asked_in;
-    let setting = Setting { channel, ground, sight, afresh: 0 };
-    exchange::run(
-        &bot,
-        exchange::Question { to, setting, message: question, text, asker, place, spot, received_at },
-    )
-    .await;
+    let Where { place, locale, spot, ground, sight } = asked_in;
+    let setting = Setting { channel, ground, sight };
+    let question =
+        exchange::Question { to, setting, message: question, text, asker, place, locale, spot, received_at };
+    exchange::run(&bot, question).await;
 }
 
 /// Whether so many bots spoke here in a row that another answer would only feed them.

@@ -45,19 +45,24 @@ pub(super) struct Setting {
     pub(super) ground: Ground,
     /// What the asker may read of it.
     pub(super) sight: Sight,
-    /// The asker began afresh here with this id, of an interaction or a message; 0 for never.
-    pub(super) afresh: u64,
 }
 
-/// What came before a question that arrived at `received_at`, oldest first. Nothing, with a warning, when Discord is
+/// What came before a question that arrived at `received_at`, oldest first. The asker began afresh here with the id
+/// `afresh`, of an interaction; 0 for never. Nothing, with a warning, when Discord is
 /// too slow: an answer without its history is better than none before the deadline.
-pub(super) async fn before(bot: &Bot, question: &Seen, setting: &Setting, received_at: Instant) -> Vec<Turn> {
+pub(super) async fn before(
+    bot: &Bot,
+    question: &Seen,
+    setting: &Setting,
+    afresh: u64,
+    received_at: Instant,
+) -> Vec<Turn> {
     if setting.sight == Sight::Now {
         return Vec::new();
     }
     let served = bot.served();
     let until = received_at + PATIENCE.min(served.chat.deadline / 4);
-    let manners = Manners { bot: bot.user, silence: served.chat.conversation_ttl, afresh: setting.afresh };
+    let manners = Manners { bot: bot.user, silence: served.chat.conversation_ttl, afresh };
     let most = served.chat.most_messages.saturating_sub(1);
     let mut archive =
         Archive { bot, channel: setting.channel, until: question.id, pages: Vec::new(), reads: 0 };

@@ -16,6 +16,13 @@ pub(crate) fn last_asked(bot: &Bot) -> Vec<String> {
     chats(bot).last().map(messages).expect("a chat")
 }
 
+/// The system prompt of the newest chat.
+pub(crate) fn last_system(bot: &Bot) -> String {
+    let chats = chats(bot);
+    let system = chats.last().expect("a chat").pointer("/request/systemInstruction/parts/0/text");
+    system.and_then(Value::as_str).expect("a system prompt").to_owned()
+}
+
 /// The bodies of the chats so far, on Code Assist's wire.
 pub(crate) fn chats(bot: &Bot) -> Vec<Value> {
     let all = bot.sandbox().vendors().requests();
@@ -58,6 +65,12 @@ impl<'b> Scene<'b> {
     /// The same names in another place.
     pub(crate) fn moved(&self, channel: Id) -> Self {
         Self { bot: self.bot, channel, ids: self.ids.clone() }
+    }
+
+    /// With names for what was written before.
+    pub(crate) fn knowing(mut self, names: &[(&str, Id)]) -> Self {
+        self.ids.extend(names.iter().map(|(name, id)| ((*name).to_owned(), *id)));
+        self
     }
 
     /// A message by its name.

@@ -1,0 +1,252 @@
+//! `/settings persona`: how the bot speaks, for whom; one that is there by its name, or a new one in a form.
+
+use std::sync::Arc;
+
+use poise::serenity_prelude as serenity;
+use serde_json::{Value, json};
+
+use super::{
+    Context, answer, asker, defer, demand_served,
+    matches,
+    model::{Chooser, DEFAULT, For, choices, fits, unkept},
+    refusal,
+};
+use crate::{
+    chat::{
+        AppliedPersona, PersonaRef, Shelf,
+        settings::{Layer, Passed},
+    },
+    config::{is_persona_name, nearest},
+    discord::{
+        data::Bot,
+        error::CommandError,
+        personas::{MOST, Room},
+        reply::Interaction,
+    },
+    storage::Named,
+};
+
+/// The form, and its fields.
+const FORM: &str = "persona";
+const NAME: &str = "name";
+const TEXT: &str = "text";
+/// Discord's limit for a field.
+const LONGEST: usize = 4000;
+
+/// Choose how I speak; without a name, write a persona of your own
+#[poise::command(slash_command)]
+pub(super) async fn persona(
+    ctx: Context<'_>,
+    #[description = "Which; \"default\" takes a choice back; nothing opens a form to write one"]
+    #[autocomplete = "complete_persona"]
+    persona: Option<String>,
+    #[description = "For whom; you alone without it"]
+    #[rename = "for"]
+    whom: Option<For>,
+) -> Result<(), CommandError> {
+    let (bot, chooser, layer) = (ctx.framework.user_data, Chooser::of(ctx), For::layer(whom));
+    let Some(text) = persona else { return open_form(ctx, &chooser, layer).await };
+    let interaction = defer(ctx).await?;
+    if !demand_served(ctx, &interaction).await? {
+        return Ok(());
+    }
+    let said = if text.trim().eq_ignore_ascii_case(DEFAULT) {
+        choose(bot, &chooser, layer, None).await
+    } else {
+        match named(bot, &chooser, layer, text.trim()).await {
+            Ok(found) => choose(bot, &chooser, layer, Some(&found)).await,
+            Err(sentence) => sentence,
+        }
+    };
+    answer(ctx, &interaction, &said).await
+}
+
+/// Opens the form. It has to be the first answer, within three seconds, so nothing slow goes before it.
+async fn open_form(ctx: Context<'_>, chooser: &Chooser, layer: Layer) -> Result<(), CommandError> {
+    let bot = ctx.framework.user_data;
+    let interaction = Interaction::new(bot, ctx.interaction.id.get(), &ctx.interaction.token);
+    if !bot.access.serves(&chooser.asker).await {
+        return Ok(interaction.whisper(bot, "I am not available to you here.").await?);
+    }
+    if let Some(why) = chooser.refusal(bot, layer) {
+        return Ok(interaction.whisper(bot, &why).await?);
+    }
+    Ok(interaction.form(bot, form(layer)).await?)
+}
+
+/// The form, for a layer.
+fn form(layer: Layer) -> Value {
+    let row = |input: Value| json!({ "type": 1, "components": [input] });
+    json!({
+        "custom_id": format!("{FORM}:{}", layer.name()),
+        "title": format!("A persona for {}", layer.for_whom()),
+        "components": [
+            row(json!({
+                "type": 4, "custom_id": NAME, "style": 1, "label": "Name", "placeholder": "pirate", "max_length": 40,
+                "required": true,
+            })),
+            row(json!({
+                "type": 4, "custom_id": TEXT, "style": 2, "label": "How shall I speak? Empty: delete it",
+                "placeholder": "You are a pirate captain. Answer in verse.", "max_length": LONGEST, "required": false,
+            })),
+        ],
+    })
+}
+
+/// The layer that a form is for, by its id. `None`: another form.
+pub(in crate::discord) fn form_of(id: &str) -> Option<Layer> {
+    id.strip_prefix(FORM)?.strip_prefix(':')?.parse().ok()
+}
+
+/// A form was filled in: the persona is kept, and chosen.
+pub(in crate::discord) async fn submitted(
+    bot: &Arc<Bot>,
+    interaction: &Interaction,
+    modal: &serenity::ModalInteraction,
+    layer: Layer,
+) -> Result<(), CommandError> {
+    interaction.defer(bot).await?;
+    let chooser = Chooser::submitted(modal);
+    let said = match refusal(bot, &chooser.asker).await.or_else(|| chooser.refusal(bot, layer)) {
+        Some(why) => why,
+        None => keep(bot, &chooser, layer, &field(modal, NAME), field(modal, TEXT)).await,
+    };
+    Ok(interaction.edit(bot, json!({ "content": said })).await?)
+}
+
+fn field(modal: &serenity::ModalInteraction, id: &str) -> String {
+    let inputs = modal.data.components.iter().flat_map(|row| &row.components);
+    let value = inputs.filter_map(|input| {
+        let serenity::ActionRowComponent::InputText(input) = input else { return None };
+        (input.custom_id == id).then(|| input.value.clone()).flatten()
+    });
+    value.map(|value| value.trim().to_owned()).next().unwrap_or_default()
+}
+
+async fn keep(bot: &Bot, chooser: &Chooser, layer: Layer, name: &str, text: String) -> String {
+    if !is_persona_name(name) {
+        return "❌ A persona's name is 1 to 40 ordinary characters on one line, and not `default`."
+            .to_owned();
+    }
+    let shelf = match layer {
+        Layer::Person => Shelf::Person,
+        Layer::Thread | Layer::Channel | Layer::Server => Shelf::Server,
+    };
+    let Some(owner) = chooser.spot.owner(shelf) else {
+        return "❌ In direct messages you can write personas for yourself alone.".to_owned();
+    };
+    let is_gone = text.is_empty();
+    let kept = Named { name: name.to_owned(), body: text.chars().take(LONGEST).collect() };
+    match bot.personas.put(&owner, &kept, &chooser.spot, bot.clock.now().timestamp_millis()).await {
+        Err(error) => unkept(&error),
+        Ok(Room::Full) => {
+            format!(
+                "❌ There are {MOST} personas ({}) already. Delete one: its name, and no text.",
+                shelf.whose()
+            )
+        }
+        Ok(Room::Enough) if is_gone => {
+            let applied = bot.applied_persona(&chooser.spot).await;
+            format!("✅ There is no persona `{name}` ({}) any more. {}", shelf.whose(), standing(&applied))
+        }
+        Ok(Room::Enough) => {
+            let written = PersonaRef { shelf, name: name.to_owned() };
+            choose(bot, chooser, layer, Some(&written)).await
+        }
+    }
+}
+
+/// The persona that a person named: by its full name, or by its bare one where that is the only such.
+async fn named(bot: &Bot, chooser: &Chooser, layer: Layer, text: &str) -> Result<PersonaRef, String> {
+    // What a person may change alone is chosen for that person alone.
+    let may = |found: &PersonaRef| layer == Layer::Person || found.shelf != Shelf::Person;
+    let there: Vec<PersonaRef> =
+        bot.personas_at(&chooser.spot).await.into_iter().map(|(found, _)| found).filter(may).collect();
+    if let Some(found) = there.iter().find(|found| found.to_string() == text) {
+        return Ok(found.clone());
+    }
+    // The nearest shelf first: one's own before the server's before the bot's.
+    let same = there.iter().rev().find(|found| found.name.to_lowercase() == text.to_lowercase());
+    same.cloned().ok_or_else(|| {
+        let near = nearest(text, there.iter().map(|found| found.name.as_str()));
+        let meant = near.map_or_else(String::new, |near| format!(" Did you mean `{near}`?"));
+        let typed: String = text.chars().filter(|c| *c != '`' && !c.is_control()).take(40).collect();
+        format!("❌ There is no persona `{typed}` to choose here.{meant} Leave the name out to write one.")
+    })
+}
+
+async fn choose(bot: &Bot, chooser: &Chooser, layer: Layer, choice: Option<&PersonaRef>) -> String {
+    let Chooser { spot, .. } = chooser;
+    if let Some(why) = chooser.refusal(bot, layer) {
+        return why;
+    }
+    if let Err(error) = bot.choices.put_persona(spot, layer, choice, bot.clock.now()).await {
+        return unkept(&error);
+    }
+    tracing::info!(discord.user = spot.person, layer = layer.name(), "Somebody chose a persona");
+    let done = choice.map_or_else(
+        || format!("✅ There is no persona for {} any more.", layer.for_whom()),
+        |choice| format!("✅ Chose the persona `{}` for {}.", choice.name, layer.for_whom()),
+    );
+    format!("{done} {}", standing(&bot.applied_persona(spot).await))
+}
+
+/// Which persona applies, in a sentence.
+pub(super) fn standing(applied: &AppliedPersona) -> String {
+    applied.persona.as_ref().map_or_else(
+        || "I speak as myself here: no persona is chosen.".to_owned(),
+        |(_, found, layer)| {
+            format!(
+                "I speak as `{}` ({}) here, because that was chosen for {}.",
+                found.name,
+                found.shelf.whose(),
+                layer.for_whom()
+            )
+        },
+    )
+}
+
+/// A choice that does not apply, as a small line.
+pub(super) fn passed_over(layer: Layer, choice: &PersonaRef, why: Passed) -> String {
+    let because = match why {
+        Passed::Nearer => "what stands above is nearer to you",
+        Passed::NotAllowed | Passed::Gone => {
+            "there is no such persona here; choose another with `/settings persona`"
+        }
+    };
+    format!("-# Persona chosen for {}, without effect here: `{}` — {because}.", layer.for_whom(), choice.name)
+}
+
+/// Personas for autocomplete, for whoever is served: their own, the server's, the bot's.
+async fn complete_persona(ctx: Context<'_>, partial: &str) -> serenity::CreateAutocompleteResponse {
+    let bot = ctx.framework.user_data;
+    if !bot.access.serves(&asker(ctx)).await {
+        return serenity::CreateAutocompleteResponse::new();
+    }
+    let there = bot.personas_at(&Chooser::of(ctx).spot).await;
+    let labelled = there.into_iter().rev().map(|(found, persona)| {
+        let title = persona.title.map(|title| format!(" · {title}")).unwrap_or_default();
+        (format!("{}{title} · {}", found.name, found.shelf.whose()), found.to_string())
+    });
+    let back = ("default · take the choice back".to_owned(), DEFAULT.to_owned());
+    choices(labelled.chain([back]).filter(|(label, value)| matches(partial, &[label]) && fits(label) && fits(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_for_the_layer_in_its_id_and_within_discords_limits() {
+        for layer in Layer::ALL {
+            let form = form(layer);
+            assert_eq!(form_of(form["custom_id"].as_str().unwrap()), Some(layer));
+            assert!(form["title"].as_str().unwrap().chars().count() <= 45);
+            for row in form["components"].as_array().unwrap() {
+                assert!(row["components"][0]["label"].as_str().unwrap().chars().count() <= 45);
+            }
+        }
+        assert_eq!(form_of("persona"), None);
+        assert_eq!(form_of("persona:everybody"), None);
+    }
+}
