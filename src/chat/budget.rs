@@ -9,6 +9,8 @@ use super::{
 
 /// What a turn costs beside its text: role, label, separators.
 const TURN_OVERHEAD: usize = 8;
+/// Tokens that are kept free for an answer; of a small limit, a quarter.
+const ANSWER: usize = 8192;
 /// Stands where a question was cut.
 const CUT: &str = "\n[the rest was too long and is left out]";
 
@@ -35,7 +37,8 @@ pub fn estimate(text: &str) -> usize {
     ascii.div_ceil(4) + other
 }
 
-fn cost(turn: &Turn) -> usize {
+/// What a turn costs.
+pub(super) fn cost(turn: &Turn) -> usize {
     let files: usize = turn.files.iter().map(cost_of_file).sum();
     estimate(&turn.text) + files + TURN_OVERHEAD
 }
@@ -50,6 +53,13 @@ fn cost_of_file(file: &File) -> usize {
 }
 
 impl Budget {
+    /// As much as a model reads at most, in tokens, with room for its answer; `None`: its limit is not known.
+    pub fn within(context: Option<u32>, turns: usize) -> Self {
+        let known = context.and_then(|context| usize::try_from(context).ok());
+        let tokens = known.map_or(Self::default().tokens, |context| context - (context / 4).min(ANSWER));
+        Self { turns, tokens }
+    }
+
     /// The newest turns that fit, oldest first. The last one, the question, always stays; when it does not fit
     /// alone, its files are cut first and then its end.
     pub(super) fn fit(&self, turns: &[Turn]) -> Vec<Turn> {

@@ -4,6 +4,7 @@
 
 mod answer;
 mod budget;
+mod compaction;
 mod conversation;
 mod file;
 #[cfg(any(test, fuzzing))]
@@ -12,8 +13,8 @@ pub mod fuzz;
 mod inflight;
 mod pacer;
 mod pdf;
-mod reading;
 mod persona;
+mod reading;
 mod responder;
 pub mod sentence;
 pub mod settings;
@@ -24,6 +25,7 @@ mod turn;
 
 pub use answer::{Answer, MOST_MESSAGES, without_file};
 pub use budget::{Budget, estimate};
+pub use compaction::{ask_for_summary, shorten_summary, turns_to_summarise};
 pub use conversation::{Composed, Place, Scene, compose};
 pub use file::{Content, File, Offer, Picture, Unread};
 pub use inflight::{Inflight, MOST_AT_ONCE, Permit, Ticket};

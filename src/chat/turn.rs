@@ -131,7 +131,7 @@ impl Labels {
 }
 
 /// A remark of ours in the place of something.
-fn note(remark: &str) -> String {
+pub(super) fn note(remark: &str) -> String {
     format!("{OPENING}{remark}{CLOSING}")
 }
 

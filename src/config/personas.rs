@@ -1,6 +1,9 @@
 //! `PERSONAS_DIR`: a folder of Markdown files, each a persona that people may choose.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use super::reader::{Reader, problem};
 use crate::fs::read_text;
@@ -94,7 +97,10 @@ fn one(file: &Path) -> Result<Persona, String> {
     let name = name.ok_or_else(|| {
         format!("its name has to be 1 to {LONGEST_NAME} ordinary characters, and not \"default\"")
     })?;
-    let text = read_text(file, LONGEST).map_err(|error| problem(&error))?;
+    let text = read_text(file, LONGEST).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => format!("it has to be text in UTF-8, of at most {} KiB", LONGEST / 1024),
+        _ => problem(&error),
+    })?;
     let persona = Persona::of(name, &text);
     if persona.text.is_empty() { Err("it says nothing".to_owned()) } else { Ok(persona) }
 }
@@ -135,7 +141,7 @@ mod tests {
         let warnings = settings.warnings.join("\n");
         for expected in [
             "empty.md is left out: it says nothing",
-            "long.md is left out: too large",
+            "long.md is left out: it has to be text",
             "default.md is left out",
         ] {
             assert!(warnings.contains(expected), "{expected} in {warnings}");

@@ -11,7 +11,7 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    attachments::Attachments, checks::Access, choices::Choices, connecting::Connecting, ground::Found,
+    attachments::Attachments, beginnings::Beginnings, checks::Access, choices::Choices, connecting::Connecting, ground::Found,
     personas::Personas,
     transport::Rest,
 };
@@ -57,6 +57,8 @@ pub(super) struct Bot {
     pub(super) connecting: Connecting,
     /// What people chose.
     pub(super) choices: Choices,
+    /// What is left of the beginning of long conversations.
+    pub(super) beginnings: Beginnings,
     /// The personas that they typed.
     pub(super) personas: Personas,
     /// The clock.

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::{
     attachments::Attachments,
+    beginnings::Beginnings,
     checks::{Access, Application},
     choices::Choices,
     commands,
@@ -160,6 +161,7 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
         #[cfg(feature = "hub")]
         hub: parts.hub,
         choices: Choices::new(Arc::clone(&parts.storage)),
+        beginnings: Beginnings::new(Arc::clone(&parts.storage)),
         personas: Personas::new(parts.storage),
         clock: parts.clock,
         rest,

@@ -234,7 +234,7 @@ pub(super) fn standing(bot: &Bot, applied: &Applied) -> String {
 }
 
 /// The model that answers: the one that was chosen, else the default one.
-fn answering(bot: &Bot, applied: &Applied) -> Option<ModelRef> {
+pub(super) fn answering(bot: &Bot, applied: &Applied) -> Option<ModelRef> {
     let chosen = applied.model.as_ref().map(|(model, _)| model);
     let served = bot.served();
     chosen.or(served.chat.default_model.as_ref()).cloned().or_else(|| {

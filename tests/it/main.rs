@@ -24,6 +24,7 @@ mod discord_conversation;
 mod discord_credential;
 mod discord_files;
 mod discord_limits;
+mod discord_memory;
 mod discord_personas;
 mod discord_settings;
 mod discord_shards;

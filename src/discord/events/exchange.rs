@@ -1,6 +1,6 @@
 //! One exchange: the conversation is read, the model answers, the sink shows it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
@@ -9,15 +9,17 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     chat::{
         Asides, Budget, Ended, Ending, Exchange, File, Payload, Permit, Place, Reader, ReplySink, Scene,
-        Ticket, Turn, compose, sentence,
+        Ticket, Turn, compose, sentence, turns_to_summarise,
     },
     clock,
     discord::{
         attachments,
+        beginnings::{self, Overflow},
         checks::Asker,
         choices::Spot,
         data::{Bot, Exchanges, Running},
         history::{self, Seen, Setting},
+        picker::answering,
         sink::{Destination, MessageSink},
     },
     llm::{ChatRequest, ChatStream},
@@ -77,13 +79,19 @@ pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question) {
     };
     // Reading the history is part of the stream: typing shows meanwhile, and a stop or a shutdown ends it too.
     // The exchange drops its events before it writes the last state: from then on it is finishing.
-    let events = stream::once(Box::pin(ask(Arc::clone(bot), asked, asides))).flatten().inspect(move |_| {
+    let overflow = Arc::new(Mutex::new(None));
+    let asking = ask(Arc::clone(bot), asked, asides, Arc::clone(&overflow));
+    let events = stream::once(Box::pin(asking)).flatten().inspect(move |_| {
         let _ = &is_over;
     });
     let ended = exchange.run(events).await;
     drop(permit);
     drop(registered);
     log(&id, user, channel, &ended);
+    let overflow = overflow.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let (Some(overflow), Ending::Finished(_)) = (overflow, &ended.ending) {
+        bot.shutdown.spawn(beginnings::summarise(Arc::clone(bot), overflow));
+    }
 }
 
 /// Waits for a turn in the channel, visibly and with a stop button. `None`: stopped, or the process ends.
@@ -112,29 +120,53 @@ async fn queue(
     None
 }
 
-/// Reads the conversation and asks the model.
-async fn ask(bot: Arc<Bot>, asked: Question, asides: Asides) -> ChatStream {
+/// Reads the conversation and asks the model. What of it grows too long is left in `overflow`.
+async fn ask(
+    bot: Arc<Bot>,
+    asked: Question,
+    asides: Asides,
+    overflow: Arc<Mutex<Option<Overflow>>>,
+) -> ChatStream {
+    let channel = asked.setting.channel;
     let history = async {
         let afresh = bot.choices.afresh(&asked.spot).await;
-        history::before(&bot, &asked.message, &asked.setting, afresh, asked.received_at).await
+        let past = history::before(&bot, &asked.message, &asked.setting, afresh, asked.received_at).await;
+        let (mut ids, mut turns): (Vec<u64>, Vec<Turn>) = past.into_iter().unzip();
+        let earlier = bot.beginnings.find(channel, &ids).await;
+        let end = earlier.as_ref().and_then(|earlier| ids.iter().position(|id| *id == earlier.newest));
+        if let Some(end) = end {
+            ids.drain(..=end);
+            turns.drain(..=end);
+        }
+        (ids, turns, earlier)
     };
-    let (mut turns, applied, persona) =
+    let ((ids, mut turns, earlier), applied, persona) =
         tokio::join!(history, bot.applied(&asked.spot), bot.applied_persona(&asked.spot));
     let question = Turn::person(asked.asker.user, asked.message.name, asked.text);
     turns.push(Turn { files: asked.message.files, ..question });
     read_files(&bot, &mut turns, asked.received_at, &asides).await;
     let served = bot.served();
+    let context = answering(&bot, &applied).and_then(|model| bot.llm.context_of(&model));
+    let budget = Budget::within(context, served.chat.most_messages);
     let scene = Scene {
         place: asked.place,
         now: bot.clock.now(),
         time_zone: served.chat.time_zone,
         locale: asked.locale,
         persona: persona.persona.map(|(persona, ..)| persona),
+        summary: earlier.as_ref().map(|earlier| earlier.summary.clone()),
     };
-    let composed = compose(&served.chat.system_prompt, &turns, &scene, &Budget::default());
+    let composed = compose(&served.chat.system_prompt, &turns, &scene, &budget);
+    let model = applied.model.map(|(model, _)| model);
+    if let Some(older) = turns_to_summarise(&turns, scene.summary.as_deref(), &budget) {
+        let messages = ids.into_iter().take(older).collect();
+        let turns = turns.into_iter().take(older).collect();
+        let found = Overflow { channel, earlier, messages, turns, model: model.clone(), budget };
+        *overflow.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+    }
     bot.llm.chat(ChatRequest {
         id: asked.to.exchange,
-        model: applied.model.map(|(model, _)| model),
+        model,
         system: composed.system,
         messages: composed.messages,
         conversation: format!("channel:{}", asked.to.channel),

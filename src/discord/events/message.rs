@@ -57,11 +57,19 @@ pub(super) fn created(context: &serenity::Context, bot: &Arc<Bot>, message: &ser
     });
 }
 
-/// A message was deleted: if it was a question, its answer is not wanted any more.
-pub(super) fn deleted(bot: &Arc<Bot>, message: u64) {
-    if let Some(running) = bot.exchanges.answering(message) {
+/// Messages were deleted: if one was a question, its answer is not wanted any more, and what was kept of any is forgotten
+/// (D12).
+pub(super) fn deleted(bot: &Arc<Bot>, messages: &[u64]) {
+    for running in messages.iter().filter_map(|message| bot.exchanges.answering(*message)) {
         running.stop.cancel();
     }
+    let (bot, messages) = (Arc::clone(bot), messages.to_vec());
+    let life = bot.shutdown.clone();
+    life.spawn(async move {
+        for message in messages {
+            bot.beginnings.forget(message).await;
+        }
+    });
 }
 
 /// Whether it may be a question at all: a person's words, or, within `ALLOW_BOTS`, another bot's. System messages ("Ann

@@ -25,7 +25,11 @@ pub(super) async fn handle(
     match event {
         serenity::FullEvent::Message { new_message } => message::created(context, bot, new_message),
         serenity::FullEvent::MessageDelete { deleted_message_id, .. } => {
-            message::deleted(bot, deleted_message_id.get());
+            message::deleted(bot, &[deleted_message_id.get()]);
+        }
+        serenity::FullEvent::MessageDeleteBulk { multiple_deleted_messages_ids, .. } => {
+            let deleted: Vec<u64> = multiple_deleted_messages_ids.iter().map(|id| id.get()).collect();
+            message::deleted(bot, &deleted);
         }
         serenity::FullEvent::InteractionCreate { interaction: serenity::Interaction::Component(click) } => {
             interaction::clicked(bot, click);

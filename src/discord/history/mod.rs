@@ -47,16 +47,16 @@ pub(super) struct Setting {
     pub(super) sight: Sight,
 }
 
-/// What came before a question that arrived at `received_at`, oldest first. The asker began afresh here with the id
-/// `afresh`, of an interaction; 0 for never. Nothing, with a warning, when Discord is
-/// too slow: an answer without its history is better than none before the deadline.
+/// What came before a question that arrived at `received_at`, oldest first, with the messages' ids. The asker began afresh
+/// here with the id `afresh`, of an interaction; 0 for never. Nothing, with a warning, when Discord is too slow: an answer
+/// without its history is better than none before the deadline.
 pub(super) async fn before(
     bot: &Bot,
     question: &Seen,
     setting: &Setting,
     afresh: u64,
     received_at: Instant,
-) -> Vec<Turn> {
+) -> Vec<(u64, Turn)> {
     if setting.sight == Sight::Now {
         return Vec::new();
     }
@@ -122,9 +122,9 @@ impl Archive<'_> {
         setting: &Setting,
         manners: &Manners,
         most: usize,
-    ) -> Vec<Turn> {
+    ) -> Vec<(u64, Turn)> {
         let mut ground = setting.ground.clone();
-        let mut turns: Vec<Turn> = Vec::new();
+        let mut turns: Vec<(u64, Turn)> = Vec::new();
         let mut passed = HashSet::from([question.id]);
         let mut here = question.clone();
         // What says nothing does not count, so the steps are bounded apart.
@@ -141,7 +141,7 @@ impl Archive<'_> {
                     let answered = self.find(id).await;
                     // Somebody who answers the beginning of a long answer has read it all.
                     for piece in answered.iter().flat_map(|answered| self.continuations(answered)).rev() {
-                        turns.extend(passed.insert(piece.id).then(|| piece.turn(self.bot.user)).flatten());
+                        turns.extend(passed.insert(piece.id).then(|| self.turn(&piece)).flatten());
                     }
                     answered
                 }
@@ -154,12 +154,16 @@ impl Archive<'_> {
                 }
             };
             let Some(next) = next.filter(|next| passed.insert(next.id)) else { break };
-            turns.extend(next.turn(self.bot.user));
+            turns.extend(self.turn(&next));
             here = next;
         }
         turns.truncate(most);
         turns.reverse();
         turns
+    }
+
+    fn turn(&self, seen: &Seen) -> Option<(u64, Turn)> {
+        Some((seen.id, seen.turn(self.bot.user)?))
     }
 
     /// The message before another.

@@ -1,0 +1,170 @@
+//! What is left of the beginning of long conversations: found before an answer, written after it, dropped with any
+//! message that went into it (D12).
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::StreamExt;
+use tokio::time::timeout;
+
+use super::data::{Bot, correlation_id};
+use crate::{
+    chat::{Budget, Turn, ask_for_summary, shorten_summary},
+    clock,
+    llm::{ChatEvent, ChatRequest},
+    provider::ModelRef,
+    storage::{Beginning, Shared, StorageError},
+};
+
+/// How long a chat waits for the database before it goes on without.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How long writing may take, after the answer.
+const LONGEST: Duration = Duration::from_secs(5);
+/// How long a summary may take, through waits and failover.
+const SUMMARY: Duration = Duration::from_mins(1);
+/// Fewer messages than these never had a beginning to leave out.
+const SHORT: usize = 7;
+/// For how long one is kept, in milliseconds: 30 days.
+const KEPT: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// The beginnings of conversations.
+#[derive(Debug)]
+pub(super) struct Beginnings {
+    storage: Arc<Shared>,
+    /// Channels in which one is being written.
+    writing: Mutex<BTreeSet<u64>>,
+}
+
+/// Older turns that are to be summarised once the answer is there.
+#[derive(Debug, Clone)]
+pub(super) struct Overflow {
+    /// Where.
+    pub(super) channel: u64,
+    /// What stood for what is even older.
+    pub(super) earlier: Option<Beginning>,
+    /// The messages, the newest last; a beginning is kept under it.
+    pub(super) messages: Vec<u64>,
+    /// The same as turns.
+    pub(super) turns: Vec<Turn>,
+    /// Who summarises.
+    pub(super) model: Option<ModelRef>,
+    /// What it reads at most.
+    pub(super) budget: Budget,
+}
+
+impl Beginnings {
+    /// What stands in this database.
+    pub(super) fn new(storage: Arc<Shared>) -> Self {
+        Self { storage, writing: Mutex::default() }
+    }
+
+    /// The one that stands for the most of a conversation of these messages, oldest first.
+    pub(super) async fn find(&self, channel: u64, messages: &[u64]) -> Option<Beginning> {
+        if messages.len() < SHORT {
+            return None;
+        }
+        let read = async { self.storage.open().await?.beginnings(channel, messages).await };
+        let found = match timeout(PATIENCE, read).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => {
+                self.storage.failed(&error).await;
+                tracing::debug!(error = %error, "The beginning of a conversation cannot be read");
+                return None;
+            }
+            Err(_) => return None,
+        };
+        let place = |beginning: &Beginning| messages.iter().position(|id| *id == beginning.newest);
+        found.into_iter().max_by_key(place)
+    }
+
+    async fn keep(&self, overflow: &Overflow, summary: String, now: i64) -> Result<(), StorageError> {
+        let Some(newest) = overflow.messages.last() else { return Ok(()) };
+        let beginning = Beginning { newest: *newest, summary };
+        let earlier = overflow.earlier.as_ref().map(|earlier| earlier.newest);
+        let storage = self.storage.open().await?;
+        storage.keep_beginning(overflow.channel, &beginning, &overflow.messages, earlier, now).await?;
+        storage.forget_beginnings_before(now - KEPT).await
+    }
+
+    /// Drops whatever a message went into.
+    pub(super) async fn forget(&self, message: u64) {
+        let forget = async { self.storage.open().await?.forget_message(message).await };
+        match timeout(LONGEST, forget).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(dropped)) => {
+                tracing::info!(dropped, "Forgot what was left of a conversation with a deleted message");
+            }
+            Ok(Err(error)) => {
+                self.storage.failed(&error).await;
+                tracing::warn!(error = %error, "What was left of a deleted message could not be forgotten");
+            }
+            Err(_) => tracing::warn!("What was left of a deleted message could not be forgotten in time"),
+        }
+    }
+}
+
+/// Summarises what overflows, in a request of its own; one at a time in a channel. A failure leaves everything as it was:
+/// what does not fit is left out.
+pub(super) async fn summarise(bot: Arc<Bot>, overflow: Overflow) {
+    let writing = || bot.beginnings.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    if !writing().insert(overflow.channel) {
+        return;
+    }
+    tokio::select! {
+        () = bot.shutdown.token().cancelled() => {}
+        () = write(&bot, &overflow) => {}
+    }
+    writing().remove(&overflow.channel);
+}
+
+async fn write(bot: &Bot, overflow: &Overflow) {
+    let (id, channel) = (correlation_id(), overflow.channel);
+    let earlier = overflow.earlier.as_ref().map(|earlier| earlier.summary.as_str());
+    let (system, messages) = ask_for_summary(earlier, &overflow.turns, &overflow.budget);
+    let request = ChatRequest {
+        id: id.clone(),
+        model: overflow.model.clone(),
+        system,
+        messages,
+        conversation: format!("channel:{channel}"),
+        received_at: clock::instant(),
+    };
+    let Ok(Some(summary)) = timeout(SUMMARY, whole(bot, request)).await else {
+        tracing::warn!(request.id = id, discord.channel = channel, "A long conversation could not be summarised");
+        return;
+    };
+    let kept = bot.beginnings.keep(overflow, summary, bot.clock.now().timestamp_millis());
+    match timeout(LONGEST, kept).await {
+        Ok(Ok(())) => tracing::info!(
+            request.id = id,
+            discord.channel = channel,
+            messages = overflow.messages.len(),
+            "Summarised the beginning of a long conversation"
+        ),
+        Ok(Err(error)) => {
+            bot.beginnings.storage.failed(&error).await;
+            tracing::warn!(request.id = id, error = %error, "The summary of a conversation could not be kept");
+        }
+        Err(_) => tracing::warn!(request.id = id, "The summary of a conversation could not be kept in time"),
+    }
+}
+
+/// The whole text of an answer; nothing where it fails or says nothing.
+async fn whole(bot: &Bot, request: ChatRequest) -> Option<String> {
+    let mut events = bot.llm.chat(request);
+    let mut text = String::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(ChatEvent::Text(piece)) => text.push_str(&piece),
+            Ok(ChatEvent::Notice(_) | ChatEvent::Reasoning) => {}
+            Ok(ChatEvent::Finished { .. }) => {
+                return Some(shorten_summary(&text)).filter(|text| !text.is_empty());
+            }
+            Err(_) => return None,
+        }
+    }
+    None
+}
