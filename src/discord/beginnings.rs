@@ -133,7 +133,11 @@ async fn write(bot: &Bot, overflow: &Overflow) {
         received_at: clock::instant(),
     };
     let Ok(Some(summary)) = timeout(SUMMARY, whole(bot, request)).await else {
-        tracing::warn!(request.id = id, discord.channel = channel, "A long conversation could not be summarised");
+        tracing::warn!(
+            request.id = id,
+            discord.channel = channel,
+            "A long conversation could not be summarised"
+        );
         return;
     };
     let kept = bot.beginnings.keep(overflow, summary, bot.clock.now().timestamp_millis());
