@@ -137,7 +137,8 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn a_summary_is_bounded_in_bytes(text in "[a-z漢😀 ]{0,9000}") {
+        fn a_summary_is_bounded_in_bytes(text in "[a-z漢😀 ]{0,40}", times in 0usize..400) {
+            let text = text.repeat(times);
             let kept = shorten_summary(&text);
             prop_assert!(kept.len() <= LONGEST);
             prop_assert!(text.trim().starts_with(&kept));

@@ -97,9 +97,12 @@ fn one(file: &Path) -> Result<Persona, String> {
     let name = name.ok_or_else(|| {
         format!("its name has to be 1 to {LONGEST_NAME} ordinary characters, and not \"default\"")
     })?;
-    let text = read_text(file, LONGEST).map_err(|error| match error.kind() {
-        ErrorKind::InvalidData => format!("it has to be text in UTF-8, of at most {} KiB", LONGEST / 1024),
-        _ => problem(&error),
+    let text = read_text(file, LONGEST).map_err(|error| {
+        if error.kind() == ErrorKind::InvalidData {
+            format!("it has to be text in UTF-8, of at most {} KiB", LONGEST / 1024)
+        } else {
+            problem(&error)
+        }
     })?;
     let persona = Persona::of(name, &text);
     if persona.text.is_empty() { Err("it says nothing".to_owned()) } else { Ok(persona) }
