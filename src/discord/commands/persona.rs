@@ -6,8 +6,7 @@ use poise::serenity_prelude as serenity;
 use serde_json::{Value, json};
 
 use super::{
-    Context, answer, asker, defer, demand_served,
-    matches,
+    Context, answer, asker, defer, demand_served, matches,
     model::{Chooser, DEFAULT, For, choices, fits, unkept},
     refusal,
 };
@@ -229,7 +228,11 @@ async fn complete_persona(ctx: Context<'_>, partial: &str) -> serenity::CreateAu
         (format!("{}{title} · {}", found.name, found.shelf.whose()), found.to_string())
     });
     let back = ("default · take the choice back".to_owned(), DEFAULT.to_owned());
-    choices(labelled.chain([back]).filter(|(label, value)| matches(partial, &[label]) && fits(label) && fits(value)))
+    choices(
+        labelled
+            .chain([back])
+            .filter(|(label, value)| matches(partial, &[label]) && fits(label) && fits(value)),
+    )
 }
 
 #[cfg(test)]
