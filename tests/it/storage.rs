@@ -400,11 +400,11 @@ async fn d12_a_beginning_is_forgotten_with_any_message_that_went_into_it() {
         assert_eq!(storage.beginnings(9, &[3, 5, 6]).await.unwrap().len(), 2);
         assert_eq!(storage.beginnings(9, &[5]).await.unwrap(), []);
         assert_eq!(storage.forget_message(5).await.unwrap(), 1, "the newer one alone");
-        assert_eq!(storage.beginnings(9, &[3, 6]).await.unwrap(), [first.clone()]);
+        assert_eq!(storage.beginnings(9, &[3, 6]).await.unwrap(), vec![first.clone()]);
         storage.keep_beginning(9, &second, &[4, 5, 6], Some(3), 40).await.unwrap();
         assert_eq!(storage.forget_message(2).await.unwrap(), 2, "it went into both");
         assert_eq!(storage.forget_message(2).await.unwrap(), 0);
-        assert_eq!(storage.beginnings(8, &[3]).await.unwrap(), [first.clone()], "another channel's");
+        assert_eq!(storage.beginnings(8, &[3]).await.unwrap(), vec![first.clone()], "another channel's");
         storage.forget_beginnings_before(31).await.unwrap();
         assert_eq!(storage.beginnings(8, &[3]).await.unwrap(), []);
         // A channel keeps its newest.
