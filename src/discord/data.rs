@@ -11,9 +11,8 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    attachments::Attachments, beginnings::Beginnings, checks::Access, choices::Choices, connecting::Connecting, ground::Found,
-    personas::Personas,
-    transport::Rest,
+    attachments::Attachments, beginnings::Beginnings, checks::Access, choices::Choices,
+    connecting::Connecting, ground::Found, personas::Personas, transport::Rest,
 };
 use crate::{
     chat::{Inflight, Pacers},
