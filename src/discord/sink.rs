@@ -383,7 +383,8 @@ mod tests {
         assert_eq!(body(false).get("content"), None);
         let long = edit(&to(), Clothes::Cut, &payload(&"x".repeat(EMBED_LIMIT), false));
         let content = long["content"].as_str().unwrap();
-        assert!(content.len() <= MESSAGE_LIMIT && content.ends_with(NO_EMBEDS), "{}", content.len());
+        let units = content.encode_utf16().count();
+        assert!(units <= MESSAGE_LIMIT && content.ends_with(NO_EMBEDS), "{units}");
     }
 
     #[test]
