@@ -51,6 +51,16 @@ pub enum ReplyStyle {
     Embed,
 }
 
+/// Whether operators hear of alerts in a direct message (`ALERT_OPERATORS`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AlertOperators {
+    /// Each in theirs.
+    #[default]
+    DirectMessage,
+    /// The log has them alone.
+    Off,
+}
+
 /// Discord's side of the settings.
 #[derive(Debug, Clone, Default)]
 pub struct DiscordSettings {
@@ -78,6 +88,8 @@ pub struct DiscordSettings {
     pub auto_threads: AutoThreads,
     /// `REPLY_STYLE`.
     pub reply_style: ReplyStyle,
+    /// `ALERT_OPERATORS`.
+    pub alert_operators: AlertOperators,
 }
 
 impl DiscordSettings {
@@ -106,6 +118,11 @@ impl DiscordSettings {
                 "REPLY_STYLE",
                 ReplyStyle::default(),
                 &[("plain", ReplyStyle::Plain), ("embed", ReplyStyle::Embed)],
+            ),
+            alert_operators: reader.choice(
+                "ALERT_OPERATORS",
+                AlertOperators::default(),
+                &[("dm", AlertOperators::DirectMessage), ("off", AlertOperators::Off)],
             ),
         }
     }

@@ -23,7 +23,7 @@ pub mod variables;
 use std::{fmt, sync::Arc};
 
 pub use chat::{AllowedModel, AllowedModels, ChatSettings};
-pub use discord::{Audience, AutoThreads, DiscordSettings, GuildPolicy, ReplyStyle};
+pub use discord::{AlertOperators, Audience, AutoThreads, DiscordSettings, GuildPolicy, ReplyStyle};
 pub use environment::{Environment, environment};
 pub use fallbacks::Fallbacks;
 pub use file::Document;

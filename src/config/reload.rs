@@ -14,6 +14,7 @@ use crate::fs::read_text;
 /// Variables whose change holds for the next question; every other one needs a restart.
 const AT_ONCE: &[&str] = &[
     "ALERT_MIN_HEALTHY",
+    "ALERT_OPERATORS",
     "ALLOWED_CHANNEL_IDS",
     "ALLOWED_GUILD_IDS",
     "ALLOWED_ROLE_IDS",

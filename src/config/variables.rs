@@ -324,7 +324,13 @@ pub const VARIABLES: &[Variable] = &[
         Section::Operation,
         "ALERT_MIN_HEALTHY",
         "1",
-        "Fewer credentials than this that can be lent raise an alert in the log; 0 for never",
+        "Fewer credentials than this that can be lent raise an alert; 0 for never",
+    ),
+    plain(
+        Section::Operation,
+        "ALERT_OPERATORS",
+        "dm",
+        "dm: the bot tells its operators of alerts in direct messages; off: the log has them alone",
     ),
     plain(Section::Operation, "LOG_FORMAT", "pretty", "pretty, or json: one object a line"),
     plain(

@@ -154,7 +154,8 @@ impl Access {
         self.all_operators().len()
     }
 
-    fn all_operators(&self) -> BTreeSet<u64> {
+    /// Whoever may touch credentials.
+    pub(super) fn all_operators(&self) -> BTreeSet<u64> {
         self.operators.union(&self.served.borrow().settings.operator_ids).copied().collect()
     }
 

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -90,6 +91,8 @@ pub(super) struct Bot {
     pub(super) shutdown: Shutdown,
     /// Whether the gateway is connected.
     pub(super) connected: watch::Sender<bool>,
+    /// Since when Discord refuses the content intent (D16).
+    pub(super) intent_refused_at: watch::Sender<Option<DateTime<Utc>>>,
 }
 
 impl Bot {

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::{
+    alerts,
     attachments::Attachments,
     beginnings::Beginnings,
     checks::{Access, Application},
@@ -88,7 +89,7 @@ pub async fn run(parts: DiscordParts) -> Result<(), DiscordError> {
         identity = identify(&rest) => identity?,
         () = shutdown.token().cancelled() => return Ok(()),
     };
-    let http = parts.http.clone();
+    let (http, storage) = (parts.http.clone(), Arc::clone(&parts.storage));
     let bot = Arc::new(assemble(parts, rest, &identity));
     if bot.access.operators() == 0 {
         tracing::warn!(
@@ -99,6 +100,7 @@ pub async fn run(parts: DiscordParts) -> Result<(), DiscordError> {
         () = register_commands(&bot) => {}
         () = shutdown.token().cancelled() => return Ok(()),
     }
+    alerts::start(&bot, storage);
     let ended = serve(&bot, &token, api_base.as_ref(), &http).await;
     bot.connected.send_replace(false);
     ended
@@ -177,6 +179,7 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
         exchanges: Exchanges::new(),
         shutdown: parts.shutdown,
         connected: parts.connected,
+        intent_refused_at: watch::Sender::new(None),
     }
 }
 
@@ -235,6 +238,7 @@ async fn serve(
                 if intents.contains(GatewayIntents::MESSAGE_CONTENT) =>
             {
                 intents.remove(GatewayIntents::MESSAGE_CONTENT);
+                bot.intent_refused_at.send_replace(Some(bot.clock.now()));
                 tracing::warn!(
                     "Discord refuses the Message Content intent; going on without it: mentions, replies with a ping and \
                      direct messages are answered. To have it, switch it on under \"Bot\" at \

@@ -1,5 +1,6 @@
 //! The bot on Discord: events in, messages and slash commands out. The only room that names serenity and poise.
 
+mod alerts;
 mod attachments;
 mod beginnings;
 mod card;

@@ -1,7 +1,7 @@
 //! Alerts (P34): what an operator should hear of without asking, once when it begins and once when it is over.
 //!
 //! They follow from looks at the pool as it stands, not from its news: a listener that falls behind, or news that is lost,
-//! costs no alert. Delivering them is somebody else's; here they are logged, counted and published.
+//! costs no alert. Delivering them is somebody else's; here they are logged, counted and published, both as news and as what holds.
 
 use std::{
     collections::BTreeMap,
@@ -184,6 +184,11 @@ impl Alerts {
         said
     }
 
+    /// Those that hold.
+    fn standing(&self) -> Vec<Alert> {
+        self.raised.values().map(|raised| raised.alert.clone()).collect()
+    }
+
     /// How many of a kind hold.
     fn count(&self, kind: AlertKind) -> u32 {
         let count = self.raised.keys().filter(|(raised, _)| *raised == kind).count();
@@ -232,11 +237,17 @@ pub(super) async fn run(inner: Arc<Inner>, alerts: Arc<Mutex<Alerts>>) {
             () = something(&mut events, metrics) => tokio::time::sleep(SETTLE).await,
         }
         let snapshot = inner.snapshot();
-        let (news, active) = {
+        let (news, active, standing) = {
             let mut alerts = alerts.lock().unwrap_or_else(PoisonError::into_inner);
             alerts.min_healthy = inner.settings().alert_min_healthy;
-            (alerts.look(&snapshot), AlertKind::ALL.map(|kind| (kind, alerts.count(kind))))
+            let news = alerts.look(&snapshot);
+            (news, AlertKind::ALL.map(|kind| (kind, alerts.count(kind))), alerts.standing())
         };
+        inner.alerts.send_if_modified(|known| {
+            let is_other = known.as_ref() != Some(&standing);
+            *known = Some(standing);
+            is_other
+        });
         for alert in news {
             alert.log();
             if alert.cleared_at.is_none() {

@@ -151,6 +151,8 @@ struct Inner {
     set: Mutex<Set>,
     stamps: Stamps,
     events: broadcast::Sender<PoolEvent>,
+    /// The alerts that hold; `None` before the first look.
+    alerts: watch::Sender<Option<Vec<Alert>>>,
     /// Wakes the schedule.
     wake: Notify,
     /// Counts the ends of requests that kept others away from what had rested, and what operators changed.
@@ -185,6 +187,7 @@ impl Pool {
             set: Mutex::new(set),
             stamps: Stamps::default(),
             events,
+            alerts: watch::Sender::new(None),
             wake: Notify::new(),
             openings,
             ledger: tokio::sync::Mutex::new(Ledger::new(uuid::Uuid::new_v4().to_string(), presence)),
@@ -301,6 +304,12 @@ impl Pool {
     /// Everything that can be shown.
     pub fn snapshot(&self) -> Snapshot {
         self.inner.snapshot()
+    }
+
+    /// The alerts that hold (P34); `None` until the pool has looked for the first time. Whoever compares them with what was
+    /// said before misses none, however far it falls behind.
+    pub fn alerts(&self) -> watch::Receiver<Option<Vec<Alert>>> {
+        self.inner.alerts.subscribe()
     }
 
     /// News from now on.
