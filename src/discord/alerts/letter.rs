@@ -35,19 +35,21 @@ pub(super) fn written(
             text.push('\n');
         }
     }
-    if left_out > 0 {
-        text.push_str(&format!("… and {left_out} more: `/settings oauth-status` shows all.\n"));
-    }
-    text.push_str("-# For operators; `ALERT_OPERATORS=off` ends these messages.");
-    text
+    let more = match left_out {
+        0 => String::new(),
+        left_out => format!("… and {left_out} more: `/settings oauth-status` shows all.\n"),
+    };
+    text + &more + "-# For operators; `ALERT_OPERATORS=off` ends these messages."
 }
 
 fn begun(trouble: &Trouble, link: &impl Fn(&CredentialId) -> Option<Secret>) -> String {
     match trouble {
-        Trouble::ContentIntent { .. } => "⚠️ Discord refuses me the Message Content intent: I answer mentions, replies with a \
+        Trouble::ContentIntent { .. } => {
+            "⚠️ Discord refuses me the Message Content intent: I answer mentions, replies with a \
              ping and direct messages alone.\nNext: switch it on under \"Bot\" at \
              <https://discord.com/developers/applications>, and restart me."
-            .to_owned(),
+                .to_owned()
+        }
         Trouble::Pool(alert) => format!("⚠️ {}\nNext: {}", cut(&alert.sentence(), WHAT), next(alert, link)),
     }
 }
@@ -79,7 +81,8 @@ fn next(alert: &Alert, link: &impl Fn(&CredentialId) -> Option<Secret>) -> Strin
 /// Whether a link stays whole, and itself, between angle brackets.
 fn fits(link: &Secret) -> bool {
     let text = link.expose();
-    text.len() <= LINK && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '<' || c == '>')
+    text.len() <= LINK
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '<' || c == '>')
 }
 
 fn over(topic: &Topic, since: DateTime<Utc>, snapshot: &Snapshot) -> String {
@@ -118,7 +121,8 @@ mod tests {
 
     #[test]
     fn p34_an_operator_reads_what_is_wrong_and_what_to_do() {
-        let text = letter(&[alert(AlertKind::NeedsLogin, Some("c0ffee"))], Vec::new(), Some("https://canary"));
+        let text =
+            letter(&[alert(AlertKind::NeedsLogin, Some("c0ffee"))], Vec::new(), Some("https://canary"));
         let expected = "⚠️ qwen_code an…@example.com (c0ffee) needs a login: the refresh token was refused: run `cortana \
                         login qwen_code`\nNext: log in as it says; `/settings credential c0ffee` shows it, with its \
                         buttons.\n";

@@ -21,7 +21,11 @@ use self::{
     person::Person,
     told::{Told, Trouble},
 };
-use super::{data::Bot, error::RestError, transport::without_pings};
+use super::{
+    data::{Bot, Busy},
+    error::RestError,
+    transport::without_pings,
+};
 use crate::{
     clock,
     config::AlertOperators,
@@ -47,58 +51,62 @@ const SUPPRESS_EMBEDS: u64 = 1 << 2;
 /// Tells operators until the bot ends.
 pub(super) fn start(bot: &Arc<Bot>, storage: Arc<Shared>) {
     let told = Arc::clone(bot);
-    bot.shutdown.keep("alerts to operators", move || {
-        let (bot, storage) = (Arc::clone(&told), Arc::clone(&storage));
-        async move {
-            let ending = bot.shutdown.token().clone();
-            tokio::select! {
-                () = ending.cancelled() => {}
-                () = run(&bot, &storage) => {}
-            }
-        }
-    });
+    bot.shutdown.keep("alerts to operators", move || run(Arc::clone(&told), Arc::clone(&storage)));
 }
 
 /// Begins once the connection shows what Discord refuses, and the pool has looked at itself.
-async fn run(bot: &Bot, storage: &Shared) {
+async fn run(bot: Arc<Bot>, storage: Arc<Shared>) {
+    let ending = bot.shutdown.token().clone();
     let (mut connected, mut alerts) = (bot.connected.subscribe(), bot.pool.alerts());
-    let mut served = bot.served.clone();
-    let mut intent = bot.intent_refused_at.subscribe();
-    let is_connected = connected.wait_for(|is_connected| *is_connected).await.is_ok();
-    let has_looked = alerts.wait_for(Option::is_some).await.is_ok();
-    if !is_connected || !has_looked {
-        return;
-    }
+    let (mut served, mut intent) = (bot.served.clone(), bot.intent_refused_at.subscribe());
+    let can_begin = async {
+        let is_connected = connected.wait_for(|is_connected| *is_connected).await.is_ok();
+        is_connected && alerts.wait_for(Option::is_some).await.is_ok()
+    };
+    let begins = tokio::select! {
+        begins = can_begin => begins,
+        () = ending.cancelled() => false,
+    };
     let mut people: BTreeMap<u64, Person> = BTreeMap::new();
-    loop {
-        sleep(TOGETHER).await;
+    let mut goes_on = begins;
+    while goes_on {
+        tokio::select! {
+            () = sleep(TOGETHER) => {}
+            () = ending.cancelled() => return,
+        }
         let refused_at = *intent.borrow_and_update();
         let standing = alerts.borrow_and_update().clone().unwrap_or_default();
         let holds = holds(refused_at.map(|since| Trouble::ContentIntent { since }), standing);
         let how = served.borrow_and_update().settings.alert_operators;
-        let operators = match how {
-            AlertOperators::DirectMessage => bot.access.all_operators(),
-            AlertOperators::Off => std::collections::BTreeSet::new(),
-        };
-        for operator in operators {
-            let person = match people.entry(operator) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => {
-                    let told = recall(bot, storage, operator, &holds).await;
-                    new.insert(Person::new(operator, told))
-                }
-            };
-            tell(bot, storage, person, &holds).await;
+        match how {
+            AlertOperators::DirectMessage => tell_all(&bot, &storage, &mut people, &holds).await,
+            AlertOperators::Off => {}
         }
-        let goes_on = tokio::select! {
+        goes_on = tokio::select! {
             changed = alerts.changed() => changed.is_ok(),
             changed = intent.changed() => changed.is_ok(),
             changed = served.changed() => changed.is_ok(),
             () = sleep(AGAIN) => true,
+            () = ending.cancelled() => false,
         };
-        if !goes_on {
+    }
+}
+
+/// One after the other. The drain waits for it: what was said is to be remembered.
+async fn tell_all(bot: &Arc<Bot>, storage: &Shared, people: &mut BTreeMap<u64, Person>, holds: &[Trouble]) {
+    let _busy = Busy::begin(bot);
+    for operator in bot.access.all_operators() {
+        if bot.shutdown.is_ending() {
             return;
         }
+        let person = match people.entry(operator) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let told = recall(bot, storage, operator, holds).await;
+                new.insert(Person::new(operator, told))
+            }
+        };
+        tell(bot, storage, person, holds).await;
     }
 }
 
@@ -138,14 +146,13 @@ async fn tell(bot: &Bot, storage: &Shared, person: &mut Person, holds: &[Trouble
 
 /// One direct message. The same text to the same operator is one message, however often it is sent within minutes (D25).
 async fn send(bot: &Bot, person: &mut Person, text: &str) -> Result<(), RestError> {
-    let channel = match person.channel {
-        Some(channel) => channel,
-        None => {
-            let wanted = json!({ "recipient_id": person.id.to_string() });
-            let opened = bot.rest.call(Method::POST, "users/@me/channels", Some(&wanted)).await?;
-            let id = opened.body.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok());
-            *person.channel.insert(id.ok_or(RestError::Malformed)?)
-        }
+    let channel = if let Some(channel) = person.channel {
+        channel
+    } else {
+        let wanted = json!({ "recipient_id": person.id.to_string() });
+        let opened = bot.rest.call(Method::POST, "users/@me/channels", Some(&wanted)).await?;
+        let id = opened.body.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        *person.channel.insert(id.ok_or(RestError::Malformed)?)
     };
     let nonce = Fingerprint::of_bytes(format!("{}\n{text}", person.id).as_bytes()).to_string();
     let body = without_pings(json!({

@@ -94,7 +94,11 @@ impl Told {
     /// over the same database may have others.
     pub(super) fn of(mut self, holds: &[Trouble], snapshot: &Snapshot) -> Self {
         self.0.retain(|topic, _| match topic {
-            Topic::Pool(_, Some(id)) if snapshot.credentials.iter().any(|credential| credential.id == *id) => true,
+            Topic::Pool(_, Some(id))
+                if snapshot.credentials.iter().any(|credential| credential.id == *id) =>
+            {
+                true
+            }
             Topic::ContentIntent => true,
             Topic::Pool(..) => holds.iter().any(|trouble| trouble.topic() == *topic),
         });
@@ -119,7 +123,9 @@ impl fmt::Display for Told {
         for (topic, since) in &self.0 {
             let (kind, whose) = match topic {
                 Topic::ContentIntent => (CONTENT_INTENT, NOBODY),
-                Topic::Pool(kind, whose) => (kind.name(), whose.as_ref().map_or(NOBODY, CredentialId::as_str)),
+                Topic::Pool(kind, whose) => {
+                    (kind.name(), whose.as_ref().map_or(NOBODY, CredentialId::as_str))
+                }
             };
             writeln!(formatter, "{kind} {whose} {}", since.timestamp_millis())?;
         }
@@ -213,7 +219,11 @@ pub(super) mod tests {
         let over = Told::parse(&text).of(&[], &snapshot(&["c0ffee"]));
         assert_eq!(over.news(&[]).over.len(), 2, "the pool's own may be another process's");
         let elsewhere = Told::parse(&text).of(&[], &snapshot(&["0ther"]));
-        assert_eq!(elsewhere.news(&[]).over, [(Topic::ContentIntent, at(1))], "another's credential is not ours");
+        assert_eq!(
+            elsewhere.news(&[]).over,
+            [(Topic::ContentIntent, at(1))],
+            "another's credential is not ours"
+        );
         assert!(Told::parse(&text).still(&[]).news(&[]).is_empty());
     }
 }
