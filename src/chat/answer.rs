@@ -92,7 +92,7 @@ pub fn without_file(payload: &Payload) -> Payload {
         Some((text, below)) => format!("{text}{FILE_REFUSED}{below}"),
         None => payload.text.clone(),
     };
-    Payload { text, streaming: payload.streaming, attachment: None }
+    Payload { text, attachment: None, ..payload.clone() }
 }
 
 /// Discord trims messages and refuses blank ones, so a blank piece is not shown.

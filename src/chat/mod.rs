@@ -34,6 +34,6 @@ pub use persona::{AppliedPersona, NoPersona, PersonaRef, Shelf, resolve_persona}
 pub use reading::FileReader;
 pub use responder::{Asides, Ended, Ending, Exchange};
 pub use sentence::Reader;
-pub use sink::{Learned, Payload, RateKey, ReplySink, SinkError};
+pub use sink::{Learned, Next, Payload, RateKey, ReplySink, SinkError};
 pub use splitter::{Bound, Piece, Splitter, units};
 pub use turn::{Speaker, Turn};

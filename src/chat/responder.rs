@@ -9,7 +9,7 @@ use futures::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Answer, Pacers, Payload, Reply, ReplySink, SinkError,
+    Answer, Next, Pacers, Payload, Reply, ReplySink, SinkError,
     sentence::{self, Reader},
 };
 use crate::{
@@ -30,6 +30,8 @@ pub struct Exchange {
     pub pacers: Pacers,
     /// Whom failures are told to.
     pub reader: Reader,
+    /// How long nothing may be seen of it before a line with a stop button stands in; for ever without.
+    pub patience: Option<Duration>,
     /// Small lines that whoever prepares the question wants below the answer.
     pub asides: Asides,
     /// Cancelled when somebody stops the answer.
@@ -111,12 +113,20 @@ impl Exchange {
     {
         let mut events = std::pin::pin!(events);
         let mut typing = std::pin::pin!(keep_typing(self.sink.as_ref()));
+        let mut patience = std::pin::pin!(run_out(self.patience));
+        let mut is_patient = true;
         loop {
             let event = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Ending::Stopped,
                 reason = reply.ended() => return Ending::Unreachable(reason),
                 () = self.drain.cancelled() => return Ending::Drained,
+                () = &mut patience, if is_patient => {
+                    is_patient = false;
+                    progress.wait(sentence::thinking());
+                    progress.show(reply);
+                    continue;
+                }
                 event = events.next() => event,
                 () = &mut typing, if progress.answer.is_blank() => continue,
             };
@@ -161,6 +171,14 @@ impl Exchange {
     }
 }
 
+/// Resolves when patience runs out; without any, it never does.
+async fn run_out(patience: Option<Duration>) {
+    match patience {
+        Some(patience) => tokio::time::sleep(patience).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Shows typing for as long as it is polled.
 async fn keep_typing(sink: &dyn ReplySink) {
     loop {
@@ -198,10 +216,15 @@ impl Progress {
         }
     }
 
+    /// Says something in the answer's place, unless something is said already.
+    fn wait(&mut self, line: String) {
+        self.waiting.get_or_insert(line);
+    }
+
     fn show(&self, reply: &Reply) {
         let mut payloads = self.answer.growing();
         if let (true, Some(text)) = (payloads.is_empty(), &self.waiting) {
-            payloads.push(Payload { text: text.clone(), streaming: true, attachment: None });
+            payloads.push(Payload { text: text.clone(), streaming: true, ..Payload::default() });
         }
         if !payloads.is_empty() {
             reply.update(payloads);
@@ -219,6 +242,22 @@ impl Progress {
             Ending::Drained => below.push(sentence::drained()),
             Ending::Unreachable(_) => {}
         }
-        self.answer.finished(&below)
+        let mut payloads = self.answer.finished(&below);
+        if let Some(last) = payloads.last_mut() {
+            last.next = self.next(ending);
+        }
+        payloads
+    }
+
+    /// What the person may want then.
+    fn next(&self, ending: &Ending) -> Next {
+        match ending {
+            Ending::Finished(Finish::Stop | Finish::Filtered(_) | Finish::Other(_)) => Next::Regenerate,
+            Ending::Failed(_) | Ending::Stopped | Ending::Drained if self.answer.is_blank() => Next::Retry,
+            Ending::Finished(Finish::Length) | Ending::Failed(_) | Ending::Stopped | Ending::Drained => {
+                Next::Continue
+            }
+            Ending::Unreachable(_) => Next::Nothing,
+        }
     }
 }

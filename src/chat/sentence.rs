@@ -87,7 +87,7 @@ fn sentence(class: &FailureClass, reader: Reader) -> String {
             "The model did not begin to answer in time. Please try again.".to_owned()
         }
         (FailureClass::Interrupted, _) => {
-            "The answer broke off here. Please ask me to continue, or ask again.".to_owned()
+            "The answer broke off here. Please let me continue, or ask again.".to_owned()
         }
         (FailureClass::Malformed, _) => {
             "The provider sent an answer that I could not read. Please try again.".to_owned()
@@ -153,12 +153,19 @@ pub(super) fn why_unread(why: Unread) -> String {
 pub fn ending(finish: &Finish) -> Option<String> {
     match finish {
         Finish::Stop => None,
-        Finish::Length => Some("-# The answer reached the length limit. Ask me to continue.".to_owned()),
+        Finish::Length => {
+            Some("-# The answer reached the length limit. Continue, or ask for something shorter.".to_owned())
+        }
         Finish::Filtered(code) => {
             Some(format!("-# The provider's safety filter ended the answer here ({}).", reason_code(code)))
         }
         Finish::Other(code) => Some(format!("-# The answer ended early ({}).", reason_code(code))),
     }
+}
+
+/// The line that stands in for an answer that has not begun.
+pub fn thinking() -> String {
+    "-# 💭 Thinking…".to_owned()
 }
 
 /// The mark of an answer that somebody stopped.

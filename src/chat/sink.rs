@@ -8,6 +8,20 @@ use async_trait::async_trait;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RateKey(pub String);
 
+/// What a person may want after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Next {
+    /// Nothing: more is coming, or it stands in another message.
+    #[default]
+    Nothing,
+    /// Another answer in its place.
+    Regenerate,
+    /// The rest of it, or another one.
+    Continue,
+    /// An answer, since there is none.
+    Retry,
+}
+
 /// What a message shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Payload {
@@ -15,6 +29,8 @@ pub struct Payload {
     pub text: String,
     /// Still being written: a "stop" button rides on it.
     pub streaming: bool,
+    /// What is offered below it, once it is complete.
+    pub next: Next,
     /// A file to attach (D8): name and content. On creates and final edits only.
     pub attachment: Option<(String, Vec<u8>)>,
 }

@@ -258,6 +258,8 @@ pub(super) struct Running {
 pub(super) struct Registered {
     busy: Busy,
     id: String,
+    /// What is listed.
+    pub(super) running: Running,
 }
 
 impl Exchanges {
@@ -267,12 +269,17 @@ impl Exchanges {
         Self { running: Mutex::new(HashMap::new()), ended, busy: watch::Sender::new(0) }
     }
 
-    /// Lists an exchange until the value is dropped.
-    pub(super) fn register(bot: &Arc<Bot>, id: &str, running: Running) -> Registered {
+    /// Lists an exchange until the value is dropped. `None`: this question is being answered.
+    pub(super) fn register(bot: &Arc<Bot>, id: &str, asker: u64, question: u64) -> Option<Registered> {
+        let running =
+            Running { asker, question, stop: CancellationToken::new(), finishing: CancellationToken::new() };
         let mut map = bot.exchanges.running.lock().unwrap_or_else(PoisonError::into_inner);
-        map.insert(id.to_owned(), running);
+        if map.values().any(|other| other.question == question && !other.finishing.is_cancelled()) {
+            return None;
+        }
+        map.insert(id.to_owned(), running.clone());
         drop(map);
-        Registered { busy: Busy::begin(bot), id: id.to_owned() }
+        Some(Registered { busy: Busy::begin(bot), id: id.to_owned(), running })
     }
 
     /// An exchange that runs.

@@ -1,6 +1,7 @@
 //! The bot on Discord: events in, messages and slash commands out. The only room that names serenity and poise.
 
 mod alerts;
+mod asked;
 mod attachments;
 mod beginnings;
 mod card;

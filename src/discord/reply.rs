@@ -71,7 +71,7 @@ impl Interaction {
 pub(super) async fn say(bot: &Bot, to: &Destination, text: &str) -> Result<(), RestError> {
     let mut body = without_pings(json!({
         "content": cut(text, MESSAGE_LIMIT),
-        "nonce": format!("{}-0", to.question),
+        "nonce": format!("{}-0", to.occasion),
         "enforce_nonce": true,
     }));
     if let Some(answered) = to.reference() {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::{
+    asked::{Asked, buttons},
     data::QuietChannels,
     error::RestError,
     reply::cut,
@@ -35,7 +36,9 @@ pub(super) struct Destination {
     /// The channel, thread or DM channel.
     pub(super) channel: u64,
     /// The message that is answered.
-    pub(super) question: u64,
+    pub(super) asked: Asked,
+    /// What the answer is given for, the question or a later click: once for each (D25).
+    pub(super) occasion: u64,
     /// Whether the first message shows what it answers.
     pub(super) replies: Replies,
     /// The exchange's id, for the stop button.
@@ -47,6 +50,8 @@ pub(super) struct Destination {
 pub(super) enum Replies {
     /// To the question.
     ToTheQuestion,
+    /// To what it continues.
+    To(u64),
     /// To nothing: the question stands in another channel, where no reply reaches.
     None,
 }
@@ -55,7 +60,8 @@ impl Destination {
     /// What the first message replies to.
     pub(super) fn reference(&self) -> Option<u64> {
         match self.replies {
-            Replies::ToTheQuestion => Some(self.question),
+            Replies::ToTheQuestion => Some(self.asked.message),
+            Replies::To(message) => Some(message),
             Replies::None => None,
         }
     }
@@ -70,6 +76,8 @@ pub(super) struct MessageSink {
     style: ReplyStyle,
     /// The messages so far. Held across a create, so that one index is never created twice.
     made: Mutex<Vec<Slot>>,
+    /// The message of an earlier answer that this one takes the place of.
+    replaced: Option<u64>,
 }
 
 /// One message of a reply, as far as its creation is known.
@@ -93,7 +101,14 @@ impl MessageSink {
         wanted: ReplyStyle,
     ) -> Self {
         let style = if quiet.lacks_embeds(to.channel) { ReplyStyle::Plain } else { wanted };
-        Self { rest, to, quiet, style, made: Mutex::new(Vec::new()) }
+        Self { rest, to, quiet, style, made: Mutex::new(Vec::new()), replaced: None }
+    }
+
+    /// The same, in the place of an earlier answer's first message.
+    pub(super) fn in_place_of(mut self, message: Option<u64>) -> Self {
+        self.made = Mutex::new(message.map(Slot::Made).into_iter().collect());
+        self.replaced = message;
+        self
     }
 
     /// How a message's text is written now.
@@ -147,7 +162,12 @@ impl MessageSink {
 
     async fn edit(&self, id: u64, payload: &Payload) -> Result<Learned, SinkError> {
         let path = format!("channels/{}/messages/{id}", self.to.channel);
-        Ok(self.write(Method::PATCH, &path, payload, edit(&self.to, self.clothes(), payload)).await?.learned)
+        let clothes = self.clothes();
+        let mut body = edit(&self.to, clothes, payload);
+        if self.replaced == Some(id) {
+            clothes.clear(&mut body);
+        }
+        Ok(self.write(Method::PATCH, &path, payload, body).await?.learned)
     }
 }
 
@@ -231,6 +251,17 @@ pub(super) fn embedded(text: &str) -> Value {
 }
 
 impl Clothes {
+    /// Takes away what is left of another answer: its files, and its text where that was written otherwise.
+    fn clear(self, body: &mut Value) {
+        if body.get("attachments").is_none() {
+            body["attachments"] = json!([]);
+        }
+        match self {
+            Self::Plain | Self::Cut => body["embeds"] = json!([]),
+            Self::Embed => body["content"] = "".into(),
+        }
+    }
+
     fn put_on(self, body: &mut Value, payload: &Payload) {
         let colour = if payload.streaming { GROWING } else { COMPLETE };
         match self {
@@ -245,17 +276,6 @@ impl Clothes {
     }
 }
 
-/// The stop button, while there is something to stop.
-fn buttons(exchange: &str, payload: &Payload) -> Value {
-    if payload.streaming {
-        json!([{ "type": 1, "components": [
-            { "type": 2, "style": 2, "label": "Stop", "custom_id": format!("stop:{exchange}") },
-        ] }])
-    } else {
-        json!([])
-    }
-}
-
 /// Attachments in the form of the "Uploading Files" section: index in the form, and name.
 fn files(payload: &Payload) -> Option<Value> {
     payload.attachment.as_ref().map(|(name, _)| json!([{ "id": 0, "filename": name }]))
@@ -263,7 +283,7 @@ fn files(payload: &Payload) -> Option<Value> {
 
 /// A message to create.
 ///
-/// The nonce is made of the question's id: whoever answers the same question again within minutes, be it after a
+/// The nonce is made of the question's id, or a later click's: whoever answers the same question again within minutes, be it after a
 /// duplicated event or a retry of a create whose answer was lost, gets the message that exists (D25). The first
 /// message replies to the question, where that is in the same channel, and each later one to the message before it, so that a reply to any of them leads
 /// back to the question, also after a restart.
@@ -275,8 +295,8 @@ fn create(
     payload: &Payload,
 ) -> Value {
     let mut body = json!({
-        "components": buttons(&to.exchange, payload),
-        "nonce": format!("{}-{index}", to.question),
+        "components": buttons(to, payload),
+        "nonce": format!("{}-{index}", to.occasion),
         "enforce_nonce": true,
     });
     clothes.put_on(&mut body, payload);
@@ -292,7 +312,7 @@ fn create(
 
 /// An edit of a message of ours.
 fn edit(to: &Destination, clothes: Clothes, payload: &Payload) -> Value {
-    let mut body = json!({ "components": buttons(&to.exchange, payload) });
+    let mut body = json!({ "components": buttons(to, payload) });
     clothes.put_on(&mut body, payload);
     if let Some(files) = files(payload) {
         body["attachments"] = files;
@@ -321,18 +341,20 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::discord::history::Sight;
 
     fn to() -> Destination {
         Destination {
             channel: 7,
-            question: 1_234_567_890_123_456_789,
+            asked: Asked { channel: 7, message: 1_234_567_890_123_456_789, person: 5, sight: Sight::Whole },
+            occasion: 1_234_567_890_123_456_789,
             replies: Replies::ToTheQuestion,
             exchange: "0badcafe".to_owned(),
         }
     }
 
     fn payload(text: &str, streaming: bool) -> Payload {
-        Payload { text: text.to_owned(), streaming, attachment: None }
+        Payload { text: text.to_owned(), streaming, ..Payload::default() }
     }
 
     #[test]

@@ -17,7 +17,7 @@ const NOT_ALLOWED: &str = "-# I would open a thread for each conversation here, 
 
 /// Opens a thread from a question; its id. `None`: none could be opened, and the answer belongs in the channel.
 pub(super) async fn open(bot: &Bot, to: &Destination, text: &str) -> Option<u64> {
-    let path = format!("channels/{}/messages/{}/threads", to.channel, to.question);
+    let path = format!("channels/{}/messages/{}/threads", to.channel, to.asked.message);
     let opened = bot.rest.call(Method::POST, &path, Some(&json!({ "name": name(text) }))).await;
     let error = match opened {
         Ok(answer) => return answer.body.get("id").and_then(Value::as_str)?.parse().ok(),

@@ -21,6 +21,7 @@ mod discord_bot;
 mod discord_choosing;
 mod discord_connect;
 mod discord_contract;
+mod discord_control;
 mod discord_conversation;
 mod discord_credential;
 mod discord_files;

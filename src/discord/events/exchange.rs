@@ -1,6 +1,9 @@
 //! One exchange: the conversation is read, the model answers, the sink shows it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
@@ -8,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     chat::{
-        Asides, Budget, Ended, Ending, Exchange, File, Payload, Permit, Place, Reader, ReplySink, Scene,
-        Ticket, Turn, compose, sentence, turns_to_summarise,
+        Asides, Budget, Ended, Ending, Exchange, File, Next, Payload, Permit, Place, Reader, ReplySink,
+        Scene, Ticket, Turn, compose, sentence, turns_to_summarise,
     },
     clock,
     discord::{
@@ -17,7 +20,7 @@ use crate::{
         beginnings::{self, Overflow},
         checks::Asker,
         choices::Spot,
-        data::{Bot, Exchanges, Running},
+        data::{Bot, Registered},
         history::{self, Seen, Setting},
         picker::answering,
         sink::{Destination, MessageSink},
@@ -29,6 +32,8 @@ use crate::{
 pub(super) struct Question {
     /// Where the answer goes.
     pub(super) to: Destination,
+    /// The message of an earlier answer that it takes the place of.
+    pub(super) instead: Option<u64>,
     /// Where it was asked, for what came before it.
     pub(super) setting: Setting,
     /// The message.
@@ -47,18 +52,15 @@ pub(super) struct Question {
     pub(super) received_at: Instant,
 }
 
-/// Answers a question.
-pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question) {
+/// Answers a question that is registered.
+pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question, registered: Registered) {
     let id = asked.to.exchange.clone();
     let (user, channel) = (asked.asker.user, asked.to.channel);
-    let stop = CancellationToken::new();
-    let finishing = CancellationToken::new();
-    let is_over = finishing.clone().drop_guard();
-    let running = Running { asker: user, question: asked.to.question, stop: stop.clone(), finishing };
-    let registered = Exchanges::register(bot, &id, running);
+    let stop = registered.running.stop.clone();
+    let is_over = registered.running.finishing.clone().drop_guard();
     let style = bot.served().settings.reply_style;
     let sink = MessageSink::new(Arc::clone(&bot.rest), asked.to.clone(), Arc::clone(&bot.quiet), style);
-    let sink: Arc<dyn ReplySink> = Arc::new(sink);
+    let sink: Arc<dyn ReplySink> = Arc::new(sink.in_place_of(asked.instead));
     let ticket = bot.inflight.enter(channel, user);
     let waited = ticket.position() > 0;
     let Some(permit) = queue(bot, ticket, &sink, &stop).await else { return };
@@ -72,6 +74,8 @@ pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question) {
         id: id.clone(),
         sink,
         pacers: bot.pacers.clone(),
+        // What stands there is no answer any more.
+        patience: asked.instead.map(|_| Duration::ZERO),
         asides: asides.clone(),
         reader: if is_operator { Reader::Operator } else { Reader::Person },
         stop,
@@ -102,19 +106,21 @@ async fn queue(
     stop: &CancellationToken,
 ) -> Option<Permit> {
     const QUEUED: &str = "⏳ Waiting: other answers are being written here, yours comes next.";
-    let say = |text: String, streaming| vec![Payload { text, streaming, attachment: None }];
+    let waiting = Payload { text: QUEUED.to_owned(), streaming: true, ..Payload::default() };
     if ticket.position() == 0 {
         return Some(ticket.turn().await);
     }
     let reply = bot.pacers.open(Arc::clone(sink));
-    reply.update(say(QUEUED.to_owned(), true));
+    reply.update(vec![waiting]);
     let end = tokio::select! {
         biased;
         () = stop.cancelled() => sentence::stopped(),
         () = bot.shutdown.token().cancelled() => sentence::drained(),
         permit = ticket.turn() => return Some(permit),
     };
-    if let Err(error) = reply.finish(say(end, false)).await {
+    if let Err(error) =
+        reply.finish(vec![Payload { text: end, next: Next::Retry, ..Payload::default() }]).await
+    {
         tracing::warn!(error = %error, "The end of a waiting answer could not be shown");
     }
     None
@@ -142,7 +148,7 @@ async fn ask(
     };
     let ((ids, mut turns, earlier), applied, persona) =
         tokio::join!(history, bot.applied(&asked.spot), bot.applied_persona(&asked.spot));
-    let question = Turn::person(asked.asker.user, asked.message.name, asked.text);
+    let question = Turn::person(asked.message.author, asked.message.name, asked.text);
     turns.push(Turn { files: asked.message.files, ..question });
     read_files(&bot, &mut turns, asked.received_at, &asides).await;
     let served = bot.served();

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use poise::serenity_prelude as serenity;
 use serde_json::json;
 
+use super::again;
 use crate::{
     chat::sentence,
     credential::CredentialId,
     discord::{
+        asked::{Asked, Wish},
         card::Action,
         commands::{self, Chooser, OPERATORS_ONLY, Pick, apology},
         data::{Bot, correlation_id},
@@ -26,6 +28,8 @@ use crate::{
 enum Button {
     /// Stop this exchange.
     Stop(String),
+    /// Something more of an answer that has ended.
+    Wish(Wish, Asked),
     /// Another page of the status.
     Status(View),
     /// Refresh what the status shows.
@@ -54,6 +58,8 @@ impl Button {
         let (action, rest) = id.split_once(':')?;
         Some(match action {
             "stop" => Self::Stop(rest.to_owned()),
+            "again" => Self::Wish(Wish::Again, Asked::parse(rest)?),
+            "go-on" => Self::Wish(Wish::GoOn, Asked::parse(rest)?),
             "status-back" | "status-next" | "status-all" => Self::Status(View::parse(rest)?),
             "refresh" => Self::Refresh(View::parse(rest)?),
             "confirm" => Self::Confirm(CredentialId::new(rest)),
@@ -70,15 +76,15 @@ impl Button {
 }
 
 /// Somebody clicked on one of our messages.
-pub(super) fn clicked(bot: &Arc<Bot>, click: &serenity::ComponentInteraction) {
+pub(super) fn clicked(context: &serenity::Context, bot: &Arc<Bot>, click: &serenity::ComponentInteraction) {
     if !bot.is_new(click.id.get()) {
         return;
     }
     let task = {
-        let (bot, click) = (Arc::clone(bot), click.clone());
+        let (cache, bot, click) = (Arc::clone(&context.cache), Arc::clone(bot), click.clone());
         async move {
             let interaction = Interaction::new(&bot, click.id.get(), &click.token);
-            if let Err(error) = answer(&bot, &click, &interaction).await {
+            if let Err(error) = answer(&cache, &bot, &click, &interaction).await {
                 let id = correlation_id();
                 tracing::error!(request.id = id, error = %error, "A click could not be answered");
                 // Whether the click was acknowledged is not known here; one of the two answers is the right one.
@@ -130,6 +136,7 @@ async fn submit(
 }
 
 async fn answer(
+    cache: &Arc<serenity::Cache>,
     bot: &Arc<Bot>,
     click: &serenity::ComponentInteraction,
     interaction: &Interaction,
@@ -147,7 +154,7 @@ async fn answer(
     };
     let chooser = Chooser::clicked(click);
     let is_operators = match &button {
-        Button::Stop(_) | Button::Models(_) | Button::Pick(_) => false,
+        Button::Stop(_) | Button::Wish(..) | Button::Models(_) | Button::Pick(_) => false,
         Button::Status(_)
         | Button::Refresh(_)
         | Button::Confirm(_)
@@ -163,6 +170,7 @@ async fn answer(
     }
     match button {
         Button::Stop(exchange) => stop(bot, click, interaction, &exchange).await,
+        Button::Wish(wish, asked) => again::wished(cache, bot, click, interaction, (wish, asked)).await,
         Button::Models(list) => commands::listed(bot, interaction, &chooser, &list).await,
         Button::Pick(pick) => commands::picked(bot, interaction, &chooser, pick).await,
         Button::Status(view) => {
@@ -194,13 +202,7 @@ async fn stop(
 ) -> Result<(), CommandError> {
     let user = click.user.id.get();
     let running = bot.exchanges.get(exchange);
-    let may_manage = click
-        .member
-        .as_ref()
-        .and_then(|member| member.permissions)
-        .is_some_and(serenity::Permissions::manage_messages);
-    let is_asker = running.as_ref().is_some_and(|running| running.asker == user);
-    if running.is_some() && !is_asker && !may_manage && !bot.access.is_operator(user) {
+    if running.as_ref().is_some_and(|running| !may_decide(bot, click, running.asker)) {
         let text =
             "Only the person who asked, whoever may manage messages here, and my operators can stop this.";
         return Ok(interaction.whisper(bot, text).await?);
@@ -220,6 +222,15 @@ async fn stop(
         None => INTERRUPTED.to_owned(),
     };
     Ok(interaction.update(bot, stopped(&click.message, &mark)).await?)
+}
+
+/// Whether whoever clicked decides about an answer: whoever asked, whoever may manage messages, and operators.
+pub(super) fn may_decide(bot: &Bot, click: &serenity::ComponentInteraction, asker: u64) -> bool {
+    let user = click.user.id.get();
+    let permissions = click.member.as_ref().and_then(|member| member.permissions);
+    user == asker
+        || permissions.is_some_and(|all| all.manage_messages() || all.administrator())
+        || bot.access.is_operator(user)
 }
 
 /// The message of a click as it is left, in the style that it has.

@@ -10,8 +10,9 @@ use crate::{
     clock,
     config::AutoThreads,
     discord::{
+        asked::Asked,
         checks::{Asker, Ruling},
-        data::{Bot, correlation_id},
+        data::{Bot, Exchanges, correlation_id},
         embeds::relative,
         ground::{Found, Where},
         history::{self, Ground, Seen, Setting},
@@ -105,7 +106,13 @@ async fn take(bot: Arc<Bot>, message: &serenity::Message, asked_in: Where, recei
     let channel = message.channel_id.get();
     let mut to = Destination {
         channel,
-        question: message.id.get(),
+        asked: Asked {
+            channel,
+            message: message.id.get(),
+            person: message.author.id.get(),
+            sight: asked_in.sight,
+        },
+        occasion: message.id.get(),
         replies: Replies::ToTheQuestion,
         exchange: correlation_id(),
     };
@@ -135,9 +142,20 @@ async fn take(bot: Arc<Bot>, message: &serenity::Message, asked_in: Where, recei
     }
     let Where { place, locale, spot, ground, sight } = asked_in;
     let setting = Setting { channel, ground, sight };
-    let question =
-        exchange::Question { to, setting, message: question, text, asker, place, locale, spot, received_at };
-    exchange::run(&bot, question).await;
+    let Some(registered) = Exchanges::register(&bot, &to.exchange, asker.user, question.id) else { return };
+    let question = exchange::Question {
+        to,
+        instead: None,
+        setting,
+        message: question,
+        text,
+        asker,
+        place,
+        locale,
+        spot,
+        received_at,
+    };
+    exchange::run(&bot, question, registered).await;
 }
 
 /// Whether so many bots spoke here in a row that another answer would only feed them.
@@ -152,7 +170,7 @@ async fn is_beyond_the_cap(bot: &Bot, message: &serenity::Message) -> bool {
     }
 }
 
-fn too_many(bot: &Bot, wait: Duration) -> String {
+pub(super) fn too_many(bot: &Bot, wait: Duration) -> String {
     let again = bot.clock.now() + wait;
     format!(
         "You have asked {} questions within an hour, which is the limit here; you can go on {}.",
@@ -172,7 +190,7 @@ async fn say(bot: &Bot, to: &Destination, text: &str) {
     }
 }
 
-fn asker(message: &serenity::Message) -> Asker {
+pub(super) fn asker(message: &serenity::Message) -> Asker {
     let member = message.member.as_ref();
     Asker {
         user: message.author.id.get(),

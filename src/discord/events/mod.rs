@@ -1,5 +1,6 @@
 //! What the gateway tells us, each kind in its own file.
 
+mod again;
 mod exchange;
 mod interaction;
 mod message;
@@ -32,7 +33,7 @@ pub(super) async fn handle(
             message::deleted(bot, &deleted);
         }
         serenity::FullEvent::InteractionCreate { interaction: serenity::Interaction::Component(click) } => {
-            interaction::clicked(bot, click);
+            interaction::clicked(context, bot, click);
         }
         serenity::FullEvent::InteractionCreate { interaction: serenity::Interaction::Modal(form) } => {
             interaction::sent(bot, form);

@@ -90,6 +90,15 @@ async fn page(bot: &Bot, channel: u64, before: u64) -> Result<Vec<Seen>, RestErr
     Ok(bot.rest.get::<Vec<Wire>>(&path).await?.into_iter().filter_map(Wire::seen).collect())
 }
 
+/// A single message. `None`: it is gone, or none that anybody wrote.
+pub(super) async fn message(bot: &Bot, channel: u64, id: u64) -> Result<Option<Seen>, RestError> {
+    match bot.rest.get::<Wire>(&format!("channels/{channel}/messages/{id}")).await {
+        Ok(wire) => Ok(wire.seen()),
+        Err(RestError::Status { status: 404, .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// What was read of a channel so far.
 struct Archive<'a> {
     bot: &'a Bot,
@@ -226,16 +235,12 @@ impl Archive<'_> {
             return None;
         }
         self.reads += 1;
-        let path = format!("channels/{}/messages/{id}", self.channel);
-        match self.bot.rest.get::<Wire>(&path).await {
-            Ok(wire) => wire.seen(),
-            // Deleted; or a thread that was opened without a message.
-            Err(RestError::Status { status: 404, .. }) => None,
-            Err(error) => {
-                self.complain(&error);
-                None
-            }
-        }
+        // None: deleted; or a thread that was opened without a message.
+        let read = message(self.bot, self.channel, id).await;
+        read.unwrap_or_else(|error| {
+            self.complain(&error);
+            None
+        })
     }
 
     fn complain(&self, error: &RestError) {

@@ -237,6 +237,7 @@ impl Stage {
     /// Runs an exchange of this stage.
     pub(super) async fn run(&self, reply: usize, channel: &str, events: Events) -> Ended {
         let exchange = Exchange {
+            patience: None,
             asides: Asides::default(),
             id: "1a2b3c4d".to_owned(),
             sink: self.world.sink(reply, channel),

@@ -1,0 +1,109 @@
+//! The buttons under an answer, and what they know, so that they work after a restart too (D10, D11).
+
+use serde_json::{Value, json};
+
+use super::{
+    history::Sight,
+    sink::{Destination, Replies},
+};
+use crate::chat::{Next, Payload};
+
+/// A question that was answered: what the buttons under its answer carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// The channel that it stands in, which is not the answer's where the bot opened a thread for that.
+    pub(super) channel: u64,
+    /// The message.
+    pub(super) message: u64,
+    /// Who wrote it.
+    pub(super) person: u64,
+    /// What they could read back there: nobody's click brings more of it into an answer to them (D18).
+    pub(super) sight: Sight,
+}
+
+/// What somebody wants of an answer that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// Another one in its place.
+    Again,
+    /// More of it.
+    GoOn,
+}
+
+impl Wish {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Again => "again",
+            Self::GoOn => "go-on",
+        }
+    }
+}
+
+impl Asked {
+    /// At most 72 of the 100 characters that Discord allows.
+    fn id(self, wish: Wish) -> String {
+        let Self { channel, message, person, sight } = self;
+        let sight = match sight {
+            Sight::Whole => 'w',
+            Sight::Now => 'n',
+        };
+        format!("{}:{channel}:{message}:{person}:{sight}", wish.name())
+    }
+
+    /// What a button carries behind its wish.
+    pub(super) fn parse(rest: &str) -> Option<Self> {
+        let mut parts = rest.split(':');
+        let mut number = || parts.next()?.parse().ok();
+        let (channel, message, person) = (number()?, number()?, number()?);
+        let sight = match parts.next()? {
+            "w" => Sight::Whole,
+            "n" => Sight::Now,
+            _ => return None,
+        };
+        parts.next().is_none().then_some(Self { channel, message, person, sight })
+    }
+}
+
+/// The buttons on a message: stop while there is something to stop, afterwards what may be done next.
+pub(super) fn buttons(to: &Destination, payload: &Payload) -> Value {
+    if payload.streaming {
+        return row(&[("Stop", format!("stop:{}", to.exchange))]);
+    }
+    let again = |label| (label, to.asked.id(Wish::Again));
+    let go_on = |label| (label, to.asked.id(Wish::GoOn));
+    match (payload.next, to.replies) {
+        (Next::Nothing, _) => json!([]),
+        (Next::Regenerate, _) => row(&[again("Regenerate")]),
+        (Next::Continue, _) => row(&[go_on("Continue"), again("Regenerate")]),
+        // What was to be continued is still there.
+        (Next::Retry, Replies::To(_)) => row(&[go_on("Retry")]),
+        (Next::Retry, Replies::ToTheQuestion | Replies::None) => row(&[again("Retry")]),
+    }
+}
+
+fn row(buttons: &[(&str, String)]) -> Value {
+    let buttons =
+        buttons.iter().map(|(label, id)| json!({ "type": 2, "style": 2, "label": label, "custom_id": id }));
+    json!([{ "type": 1, "components": buttons.collect::<Vec<_>>() }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d11_a_button_carries_what_is_needed_after_a_restart() {
+        for sight in [Sight::Whole, Sight::Now] {
+            let asked = Asked { channel: u64::MAX, message: u64::MAX, person: u64::MAX, sight };
+            for wish in [Wish::Again, Wish::GoOn] {
+                let id = asked.id(wish);
+                assert!(id.len() <= 100, "{id}");
+                let (name, rest) = id.split_once(':').unwrap();
+                assert_eq!((name, Asked::parse(rest)), (wish.name(), Some(asked)));
+            }
+        }
+        for bad in ["", "1:2:3", "1:2:3:x", "1:2:x:w", "1:2:3:w:4"] {
+            assert_eq!(Asked::parse(bad), None, "{bad}");
+        }
+    }
+}
