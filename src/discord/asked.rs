@@ -81,6 +81,11 @@ pub(super) fn buttons(to: &Destination, payload: &Payload) -> Value {
     }
 }
 
+/// The button under an answer whose question was changed.
+pub(super) fn offer_again(asked: &Asked) -> Value {
+    row(&[("Run again with the changed question", asked.id(Wish::Again))])
+}
+
 fn row(buttons: &[(&str, String)]) -> Value {
     let buttons =
         buttons.iter().map(|(label, id)| json!({ "type": 2, "style": 2, "label": label, "custom_id": id }));

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     attachments::Attachments, beginnings::Beginnings, checks::Access, choices::Choices,
-    connecting::Connecting, ground::Found, personas::Personas, transport::Rest,
+    connecting::Connecting, events::Answered, ground::Found, personas::Personas, transport::Rest,
 };
 use crate::{
     chat::{Inflight, Pacers},
@@ -79,6 +79,8 @@ pub(super) struct Bot {
     pub(super) grounds: Mutex<Recent<u64, Found>>,
     /// Channels that were told that the bot may open no threads there.
     pub(super) threadless: Mutex<Recent<u64, ()>>,
+    /// Answers whose questions may still be changed.
+    pub(super) answered: Mutex<Recent<u64, Answered>>,
     /// Events that were handled.
     pub(super) seen: Mutex<Recent<u64, ()>>,
     /// Who goes first in a channel.
@@ -143,6 +145,12 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
             }
         }
         earlier
+    }
+
+    /// Takes an entry out.
+    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+        self.order.retain(|other| other != key);
+        self.entries.remove(key)
     }
 
     /// An entry.
@@ -249,6 +257,8 @@ pub(super) struct Running {
     pub(super) question: u64,
     /// Stops it.
     pub(super) stop: CancellationToken,
+    /// The mark of what the question was changed to meanwhile.
+    pub(super) edits: watch::Sender<Option<u64>>,
     /// Cancelled once its last state is being written: nothing is left to stop.
     pub(super) finishing: CancellationToken,
 }
@@ -271,8 +281,13 @@ impl Exchanges {
 
     /// Lists an exchange until the value is dropped. `None`: this question is being answered.
     pub(super) fn register(bot: &Arc<Bot>, id: &str, asker: u64, question: u64) -> Option<Registered> {
-        let running =
-            Running { asker, question, stop: CancellationToken::new(), finishing: CancellationToken::new() };
+        let running = Running {
+            asker,
+            question,
+            stop: CancellationToken::new(),
+            edits: watch::Sender::new(None),
+            finishing: CancellationToken::new(),
+        };
         let mut map = bot.exchanges.running.lock().unwrap_or_else(PoisonError::into_inner);
         if map.values().any(|other| other.question == question && !other.finishing.is_cancelled()) {
             return None;
@@ -350,6 +365,7 @@ mod tests {
         recent.insert(2, 'c');
         recent.insert(3, 'd');
         assert_eq!((recent.get(&1), recent.get(&2), recent.get(&3)), (None, Some(&'c'), Some(&'d')));
+        assert_eq!((recent.remove(&3), recent.remove(&3)), (Some('c'), None));
         assert_eq!(recent.order.len(), recent.entries.len());
     }
 

@@ -173,6 +173,7 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
         quiet: Arc::new(QuietChannels::new()),
         grounds: Mutex::new(Recent::new(GROUNDS)),
         threadless: Mutex::new(Recent::new(GROUNDS)),
+        answered: Mutex::new(Recent::new(events::WATCHED)),
         seen: Bot::no_events(),
         inflight: Inflight::default(),
         pacers: Pacers::new(parts.shutdown.clone()),

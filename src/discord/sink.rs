@@ -111,6 +111,12 @@ impl MessageSink {
         self
     }
 
+    /// The last message that there is.
+    pub(super) async fn last(&self) -> Option<u64> {
+        let made = self.made.lock().await;
+        made.iter().rev().find_map(|slot| if let Slot::Made(id) = slot { Some(*id) } else { None })
+    }
+
     /// How a message's text is written now.
     fn clothes(&self) -> Clothes {
         match self.style {

@@ -38,7 +38,7 @@ fn labels(message: &Message) -> Vec<String> {
 async fn whispered(bot: &Bot, click: Id) -> String {
     let told = bot.settled(click).await;
     assert!(told[0].is_ephemeral(), "{told:?}");
-    told[0].text().to_owned()
+    told[0].text()
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn d11_regenerate_puts_another_answer_in_the_place_of_the_old_one() {
     bot.sandbox().click(owner, old[2].id, "again:").unwrap();
     let new = showing(&bot, question, "Short.").await;
     assert_eq!(new.iter().map(|answer| answer.id).collect::<Vec<_>>(), [old[0].id], "the rest is deleted");
-    assert_eq!((new[0].text(), labels(&new[0])), ("Short.", vec!["Regenerate".to_owned()]));
+    assert_eq!((&*new[0].text(), labels(&new[0])), ("Short.", vec!["Regenerate".to_owned()]));
     assert_eq!(last_asked(&bot), ["user: write"], "the old answer is no part of the question");
 }
 

@@ -24,6 +24,7 @@ mod discord_contract;
 mod discord_control;
 mod discord_conversation;
 mod discord_credential;
+mod discord_edited;
 mod discord_files;
 mod discord_limits;
 mod discord_memory;

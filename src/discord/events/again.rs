@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{
+    edited,
     exchange::{self, Question},
     interaction::may_decide,
     message::{asker, too_many},
@@ -85,6 +86,7 @@ pub(super) async fn wished(
         replies: if asked.channel == here { Replies::ToTheQuestion } else { Replies::None },
         exchange: id,
     };
+    let mark = edited::mark(&question.content);
     let question = match wish {
         Wish::Again => {
             interaction.acknowledge(bot).await?;
@@ -97,6 +99,7 @@ pub(super) async fn wished(
                 to,
                 instead: Some(instead),
                 setting,
+                mark,
                 message: question,
                 text,
                 asker: person,
@@ -128,6 +131,7 @@ pub(super) async fn wished(
                 to,
                 instead: None,
                 setting,
+                mark,
                 message,
                 text,
                 asker: person,

@@ -9,6 +9,7 @@ use futures::{StreamExt, stream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::edited::{Answered, watch};
 use crate::{
     chat::{
         Asides, Budget, Ended, Ending, Exchange, File, Next, Payload, Permit, Place, Reader, ReplySink,
@@ -36,6 +37,8 @@ pub(super) struct Question {
     pub(super) instead: Option<u64>,
     /// Where it was asked, for what came before it.
     pub(super) setting: Setting,
+    /// The mark of the question's text as it was read.
+    pub(super) mark: u64,
     /// The message.
     pub(super) message: Seen,
     /// Its text without the bot's mention.
@@ -60,7 +63,9 @@ pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question, registered: Registe
     let is_over = registered.running.finishing.clone().drop_guard();
     let style = bot.served().settings.reply_style;
     let sink = MessageSink::new(Arc::clone(&bot.rest), asked.to.clone(), Arc::clone(&bot.quiet), style);
-    let sink: Arc<dyn ReplySink> = Arc::new(sink.in_place_of(asked.instead));
+    let messages = Arc::new(sink.in_place_of(asked.instead));
+    let sink: Arc<dyn ReplySink> = Arc::<MessageSink>::clone(&messages);
+    let (told, mark) = (asked.to.asked, asked.mark);
     let ticket = bot.inflight.enter(channel, user);
     let waited = ticket.position() > 0;
     let Some(permit) = queue(bot, ticket, &sink, &stop).await else { return };
@@ -90,7 +95,11 @@ pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question, registered: Registe
     });
     let ended = exchange.run(events).await;
     drop(permit);
+    let edits = *registered.running.edits.borrow();
     drop(registered);
+    if let Some(message) = messages.last().await {
+        watch(bot, Answered { channel, message, asked: told, mark }, edits);
+    }
     log(&id, user, channel, &ended);
     let overflow = overflow.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let (Some(overflow), Ending::Finished(_)) = (overflow, &ended.ending) {

@@ -1,11 +1,14 @@
 //! Messages of people: is the bot addressed, is the person served, and then one exchange.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use poise::serenity_prelude as serenity;
 use tokio::time::Instant;
 
-use super::{exchange, how_to};
+use super::{edited, exchange, how_to};
 use crate::{
     clock,
     config::AutoThreads,
@@ -61,6 +64,11 @@ pub(super) fn created(context: &serenity::Context, bot: &Arc<Bot>, message: &ser
 /// Messages were deleted: if one was a question, its answer is not wanted any more, and what was kept of any is forgotten
 /// (D12).
 pub(super) fn deleted(bot: &Arc<Bot>, messages: &[u64]) {
+    let mut watched = bot.answered.lock().unwrap_or_else(PoisonError::into_inner);
+    for message in messages {
+        watched.remove(message);
+    }
+    drop(watched);
     for running in messages.iter().filter_map(|message| bot.exchanges.answering(*message)) {
         running.stop.cancel();
     }
@@ -147,6 +155,7 @@ async fn take(bot: Arc<Bot>, message: &serenity::Message, asked_in: Where, recei
         to,
         instead: None,
         setting,
+        mark: edited::mark(&question.content),
         message: question,
         text,
         asker,

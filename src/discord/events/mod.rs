@@ -1,6 +1,7 @@
 //! What the gateway tells us, each kind in its own file.
 
 mod again;
+mod edited;
 mod exchange;
 mod interaction;
 mod message;
@@ -11,6 +12,8 @@ use std::sync::Arc;
 use poise::serenity_prelude as serenity;
 
 use super::{data::Bot, error::CommandError};
+
+pub(super) use edited::{Answered, WATCHED};
 
 /// Hands an event on. Long work is spawned: the gateway's task never waits for it.
 #[expect(clippy::unused_async, reason = "poise awaits the function")]
@@ -25,6 +28,7 @@ pub(super) async fn handle(
 ) -> Result<(), CommandError> {
     match event {
         serenity::FullEvent::Message { new_message } => message::created(context, bot, new_message),
+        serenity::FullEvent::MessageUpdate { event, .. } => edited::edited(bot, event),
         serenity::FullEvent::MessageDelete { deleted_message_id, .. } => {
             message::deleted(bot, &[deleted_message_id.get()]);
         }

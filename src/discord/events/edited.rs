@@ -1,0 +1,86 @@
+//! A question that its author changes: its answer offers to be given again (D12). Never by itself: whoever corrects a
+//! letter does not lose an answer.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, PoisonError},
+};
+
+use poise::serenity_prelude as serenity;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::discord::{
+    asked::{self, Asked},
+    data::Bot,
+    error::RestError,
+    transport::without_pings,
+};
+
+/// Answers whose questions are watched.
+pub(in crate::discord) const WATCHED: usize = 2048;
+
+/// An answer that was given: where its buttons are, and what of its question was answered. Without any text.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::discord) struct Answered {
+    /// The answer's channel.
+    pub(in crate::discord) channel: u64,
+    /// Its last message.
+    pub(in crate::discord) message: u64,
+    /// The question.
+    pub(in crate::discord) asked: Asked,
+    /// The mark of the text that was answered.
+    pub(in crate::discord) mark: u64,
+}
+
+/// Stands for a text that is not kept.
+pub(in crate::discord) fn mark(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A message was changed. Discord tells so too when it only found a preview for a link.
+pub(super) fn edited(bot: &Arc<Bot>, event: &serenity::MessageUpdateEvent) {
+    let (Some(text), Some(_)) = (&event.content, &event.edited_timestamp) else { return };
+    // Without the content intent there is nothing to compare.
+    if text.is_empty() {
+        return;
+    }
+    let question = event.id.get();
+    if let Some(running) = bot.exchanges.answering(question) {
+        running.edits.send_replace(Some(mark(text)));
+        return;
+    }
+    let known = bot.answered.lock().unwrap_or_else(PoisonError::into_inner).get(&question).copied();
+    if let Some(answered) = known.filter(|answered| answered.mark != mark(text)) {
+        offer(bot, answered);
+    }
+}
+
+/// An exchange has ended: from now on its question is watched, and whatever was changed meanwhile counts.
+pub(super) fn watch(bot: &Arc<Bot>, answered: Answered, edits: Option<u64>) {
+    bot.answered.lock().unwrap_or_else(PoisonError::into_inner).insert(answered.asked.message, answered);
+    if edits.is_some_and(|mark| mark != answered.mark) {
+        offer(bot, answered);
+    }
+}
+
+/// Puts the offer under an answer.
+fn offer(bot: &Arc<Bot>, answered: Answered) {
+    let life = bot.shutdown.clone();
+    let bot = Arc::clone(bot);
+    life.spawn(async move {
+        let Answered { channel, message, asked, .. } = answered;
+        let path = format!("channels/{channel}/messages/{message}");
+        let body = without_pings(json!({ "components": asked::offer_again(&asked) }));
+        let mut sent = bot.rest.call(Method::PATCH, &path, Some(&body)).await;
+        if let Err(RestError::RateLimited { retry_after }) = sent {
+            tokio::time::sleep(retry_after).await;
+            sent = bot.rest.call(Method::PATCH, &path, Some(&body)).await;
+        }
+        if let Err(error) = sent {
+            tracing::debug!(discord.channel = channel, error = %error, "Could not offer to answer a changed question");
+        }
+    });
+}
