@@ -5,7 +5,7 @@ mod world;
 use std::{sync::Arc, time::Duration};
 
 use cortana::{
-    chat::{Ending, MOST_MESSAGES, Payload, SinkError},
+    chat::{Ending, MOST_MESSAGES, Next, Payload, SinkError},
     clock::instant,
     llm::{ChatEvent, ChatFailure, FailureClass, Finish, Notice},
 };
@@ -162,7 +162,27 @@ async fn d10_a_stop_drops_the_request_within_200_ms_and_the_text_stays_marked() 
     let (ended, ()) = tokio::join!(stage.run(0, "a", events.boxed()), stop);
     assert_eq!(ended.ending, Ending::Stopped);
     assert_eq!(ended.text, "Some text.");
-    assert_eq!(stage.world.messages(0), [shown("Some text.\n-# ⏹️ Stopped.")]);
+    assert_eq!(
+        stage.world.messages(0),
+        [Payload { next: Next::Continue, ..shown("Some text.\n-# ⏹️ Stopped.") }]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_with_a_stop_button_stands_in_for_a_slow_model() {
+    let stage = Stage { patience: Some(millis(700)), ..Stage::new() };
+    let events = |first| timed(vec![(first, Ok(text("Hi."))), (millis(800), Ok(finished()))]);
+    let look = async {
+        sleep(millis(1000)).await;
+        (stage.world.messages(0), stage.world.text(1))
+    };
+    let (.., (slow, quick)) =
+        tokio::join!(stage.run(0, "a", events(millis(5000))), stage.run(1, "b", events(millis(500))), look);
+    assert_eq!(slow, [Payload { streaming: true, ..shown("-# 💭 Thinking…") }]);
+    assert_eq!(quick, "Hi.", "a quick model needs no line in its place");
+    for reply in [0, 1] {
+        assert_eq!(stage.world.messages(reply), [Payload { next: Next::Regenerate, ..shown("Hi.") }]);
+    }
 }
 
 fn shown(text: &str) -> Payload {
@@ -298,7 +318,7 @@ async fn p29_a_wait_is_shown_until_the_answer_takes_its_place() {
     };
     tokio::join!(stage.run(0, "a", timed(events)), watch);
     let expected = "Here.\n-# Answered by `qwen_code/coder`, because `gemini_cli/pro` was not available.";
-    assert_eq!(stage.world.messages(0), [shown(expected)]);
+    assert_eq!(stage.world.messages(0), [Payload { next: Next::Regenerate, ..shown(expected) }]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -308,7 +328,7 @@ async fn a_final_payload_survives_an_unwell_discord() {
     stage.world.fail_next([unwell(), unwell(), unwell()]);
     let ended = stage.run(0, "a", timed(vec![(NOW, Ok(text("Hello."))), (NOW, Ok(finished()))])).await;
     assert_eq!(ended.delivered, Ok(()));
-    assert_eq!(stage.world.messages(0), [shown("Hello.")]);
+    assert_eq!(stage.world.messages(0), [Payload { next: Next::Regenerate, ..shown("Hello.") }]);
 }
 
 #[tokio::test(start_paused = true)]

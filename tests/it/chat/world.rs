@@ -220,6 +220,7 @@ pub(super) struct Stage {
     pub(super) pacers: Pacers,
     pub(super) stop: CancellationToken,
     pub(super) drain: CancellationToken,
+    pub(super) patience: Option<Duration>,
 }
 
 impl Stage {
@@ -231,13 +232,14 @@ impl Stage {
             shutdown,
             stop: CancellationToken::new(),
             drain: CancellationToken::new(),
+            patience: None,
         }
     }
 
     /// Runs an exchange of this stage.
     pub(super) async fn run(&self, reply: usize, channel: &str, events: Events) -> Ended {
         let exchange = Exchange {
-            patience: None,
+            patience: self.patience,
             asides: Asides::default(),
             id: "1a2b3c4d".to_owned(),
             sink: self.world.sink(reply, channel),
