@@ -274,11 +274,11 @@ async fn a_command(running: &Running, browser: &Browser) {
 
 /// Throttles the account that answered so far, and another one answers.
 async fn a_failover(browser: &Browser) {
-    let card = "//li[contains(@class, 'credential')][contains(., 'gemini-ada.json')]";
+    let card = "//li[contains(@class, 'credential')][contains(., 'ad…@example.com')]";
     browser.click(&format!("{card}//summary")).await;
     browser.click(&format!("{card}//button[contains(., 'Throttle')]")).await;
     let ada =
-        "[...document.querySelectorAll('.credential')].find((card) => card.innerText.includes('gemini-ada'))";
+        "[...document.querySelectorAll('.credential')].find((card) => card.innerText.includes('ad…@example.com'))";
     browser.until(&format!("{ada}.querySelector('[aria-pressed=true]') !== null")).await;
     browser.click("//textarea[@id='composer']").await;
     for question in ["one of them", "two of them"] {
@@ -287,9 +287,9 @@ async fn a_failover(browser: &Browser) {
     }
     browser.until(&format!("{ada}.innerText.includes('Cooling down')")).await;
     browser
-        .until("document.querySelector('.events').innerText.includes('gemini_cli gemini-ada.json: rests 30 s for')")
+        .until("document.querySelector('.events').innerText.includes('gemini_cli ad…@example.com: rests 30 s for')")
         .await;
-    let grace = "[...document.querySelectorAll('.credential')].find((card) => card.innerText.includes('gemini-grace'))";
+    let grace = "[...document.querySelectorAll('.credential')].find((card) => card.innerText.includes('gr…@example.com'))";
     browser.until(&format!("{grace}.innerText.includes('Valid')")).await;
 }
 

@@ -111,6 +111,21 @@ fn touches(trace: &str, credentials: &Path) -> Vec<(f64, String)> {
         .collect()
 }
 
+/// The background asks once after the start whose a login is, and notes the answer beside its file: that is no chat's.
+async fn account_is_noted(folder: &Path, account: &str) {
+    let is_noted = || {
+        let names = fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+        let mut locks = names.filter(|path| path.extension().is_some_and(|extension| extension == "lock"));
+        locks.any(|path| fs::read_to_string(path).is_ok_and(|notes| notes.contains(account)))
+    };
+    let noted = async {
+        while !is_noted() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(SOON, noted).await.expect("the account is noted");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn p19_a_chat_opens_no_credential_file() {
     if !has_strace("nobody watched what a chat opens") {
@@ -121,6 +136,7 @@ async fn p19_a_chat_opens_no_credential_file() {
     let process = Process::start_traced(&world, &trace);
     world.sandbox.connected(SOON).await.expect("it connects");
     ask(&world.sandbox).await;
+    account_is_noted(&world.home().join("credentials"), "ann").await;
     let seconds = || (SystemClock.now() - DateTime::UNIX_EPOCH).as_seconds_f64();
     let before = seconds();
     for _ in 0..5 {
