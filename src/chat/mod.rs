@@ -30,6 +30,7 @@ pub use conversation::{Composed, Place, Scene, compose};
 pub use file::{Content, File, Offer, Picture, Unread};
 pub use inflight::{Inflight, MOST_AT_ONCE, Permit, Ticket};
 pub use pacer::{Pacers, Reply};
+pub use pdf::pdf_text;
 pub use persona::{AppliedPersona, NoPersona, PersonaRef, Shelf, resolve_persona};
 pub use reading::FileReader;
 pub use responder::{Asides, Ended, Ending, Exchange};

@@ -23,7 +23,41 @@ pub(super) fn is_one(bytes: &[u8]) -> bool {
     bytes.starts_with(b"%PDF-")
 }
 
-/// Reads a PDF. May take seconds, and may panic: the library is given whatever a stranger has put together.
+/// Exit codes of the program that reads.
+const LOCKED: u8 = 3;
+const NO_TEXT: u8 = 4;
+
+/// The text of a PDF, or the exit code that says why there is none. May take gigabytes and panic: for a process of its
+/// own.
+///
+/// # Errors
+/// 3: it is locked; 4: no text stands in it; 1: it cannot be understood.
+pub fn pdf_text(bytes: &[u8]) -> Result<String, u8> {
+    text(bytes).map_err(|why| match why {
+        Unread::Locked => LOCKED,
+        Unread::NoText => NO_TEXT,
+        Unread::TooLarge(_)
+        | Unread::TooMany
+        | Unread::Kind
+        | Unread::Foreign
+        | Unread::Gone
+        | Unread::Unreachable
+        | Unread::Busy
+        | Unread::NoRoom
+        | Unread::Broken => 1,
+    })
+}
+
+/// What an exit code of that process says; it may also have been ended.
+pub(super) fn why(code: Option<i32>) -> Unread {
+    match code.and_then(|code| u8::try_from(code).ok()) {
+        Some(LOCKED) => Unread::Locked,
+        Some(NO_TEXT) => Unread::NoText,
+        Some(_) | None => Unread::Broken,
+    }
+}
+
+/// Reads a PDF.
 pub(super) fn text(bytes: &[u8]) -> Result<String, Unread> {
     let until = clock::instant() + PATIENCE;
     let options = LoadOptions { max_decompressed_size: Some(MOST_UNPACKED), ..LoadOptions::default() };

@@ -1,9 +1,14 @@
 //! What bytes that somebody sent are: by their content, whatever their name and their sender say.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
+use tokio::{io::AsyncWriteExt as _, process::Command, sync::Semaphore};
 
 use super::{
     file::{Content, Picture, Unread},
@@ -23,15 +28,15 @@ const PDFS_AT_ONCE: usize = 2;
 #[derive(Debug, Clone)]
 pub struct FileReader {
     pdfs: Arc<Semaphore>,
-}
-
-impl Default for FileReader {
-    fn default() -> Self {
-        Self { pdfs: Arc::new(Semaphore::new(PDFS_AT_ONCE)) }
-    }
+    program: Option<PathBuf>,
 }
 
 impl FileReader {
+    /// `program`, called with `pdf-text`, writes the text of the PDF on its standard input; without one none are read.
+    pub fn new(program: Option<PathBuf>) -> Self {
+        Self { pdfs: Arc::new(Semaphore::new(PDFS_AT_ONCE)), program }
+    }
+
     /// What is in a file.
     pub async fn read(&self, bytes: Bytes) -> Content {
         if let Some(format) = ImageFormat::of(&bytes) {
@@ -52,22 +57,43 @@ impl FileReader {
         }
     }
 
-    /// On a thread of its own, which nobody waits for any more once it has had its time; it keeps its place until it ends, so
-    /// that files made to be slow cannot take all threads.
+    /// In a process of its own, which ends when nobody waits for it any more: a small PDF can take all the memory there is.
     async fn pdf(&self, bytes: Bytes) -> Result<String, Unread> {
-        let place = Arc::clone(&self.pdfs).try_acquire_owned().map_err(|_| Unread::Busy)?;
-        let reading = tokio::task::spawn_blocking(move || {
-            let text = pdf::text(&bytes);
-            drop(place);
-            text
-        });
+        let _place = Arc::clone(&self.pdfs).try_acquire_owned().map_err(|_| Unread::Busy)?;
+        let program = self.program.as_ref().ok_or(Unread::Kind)?;
         // The reader looks at its time between pages: one page may take a little longer.
-        match tokio::time::timeout(pdf::PATIENCE + Duration::from_secs(2), reading).await {
-            Ok(Ok(text)) => text,
-            // It panicked, or it does not end.
-            Ok(Err(_)) | Err(_) => Err(Unread::Broken),
-        }
+        let within = pdf::PATIENCE + Duration::from_secs(2);
+        tokio::time::timeout(within, child(program, &bytes)).await.unwrap_or(Err(Unread::Broken))
     }
+}
+
+/// Asks the program for a PDF's text. It gets nothing of our environment.
+async fn child(program: &Path, bytes: &[u8]) -> Result<String, Unread> {
+    let started = Command::new(program)
+        .arg("pdf-text")
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn();
+    let mut child = started.map_err(|error| {
+        tracing::warn!(problem = %error.kind(), "The program that reads PDFs does not start");
+        Unread::Broken
+    })?;
+    let input = child.stdin.take();
+    let feed = async move {
+        if let Some(mut input) = input {
+            // It may have understood enough, or nothing, before all of it came.
+            drop(input.write_all(bytes).await);
+        }
+    };
+    let (output, ()) = tokio::join!(child.wait_with_output(), feed);
+    let output = output.map_err(|_| Unread::Broken)?;
+    if output.status.success() {
+        return String::from_utf8(output.stdout).map_err(|_| Unread::Broken);
+    }
+    Err(pdf::why(output.status.code()))
 }
 
 /// UTF-8 without the signs that only other files have.
@@ -127,8 +153,12 @@ mod tests {
         bytes
     }
 
+    /// As the bot reads, but PDFs in this process.
     async fn read(bytes: &[u8]) -> Content {
-        FileReader::default().read(Bytes::copy_from_slice(bytes)).await
+        if pdf::is_one(bytes) {
+            return pdf::text(bytes).map_or_else(Content::Unread, Content::Text);
+        }
+        FileReader::new(None).read(Bytes::copy_from_slice(bytes)).await
     }
 
     #[tokio::test]
@@ -176,20 +206,23 @@ mod tests {
     #[tokio::test]
     async fn a_pdf_cut_anywhere_is_read_or_refused_and_nothing_else() {
         let whole = pdf(&["First page", "Second page"]);
-        let reader = FileReader::default();
         for at in (5..whole.len()).step_by(37) {
-            let content = reader.read(Bytes::copy_from_slice(&whole[..at])).await;
+            let content = read(&whole[..at]).await;
             assert!(!matches!(content, Content::Picture(_) | Content::Offered(_)), "{content:?}");
         }
     }
 
     #[tokio::test]
     async fn a_third_pdf_at_once_is_told_to_wait() {
-        let reader = FileReader::default();
+        let reader = FileReader::new(None);
         let places = Arc::clone(&reader.pdfs).try_acquire_many_owned(2).unwrap();
         let bytes = Bytes::from(pdf(&["x"]));
         assert_eq!(reader.read(bytes.clone()).await, Content::Unread(Unread::Busy));
         drop(places);
-        assert!(matches!(reader.read(bytes).await, Content::Text(_)));
+        assert_eq!(
+            reader.read(bytes).await,
+            Content::Unread(Unread::Kind),
+            "none are read without a program"
+        );
     }
 }

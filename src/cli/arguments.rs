@@ -113,6 +113,9 @@ pub(super) enum Command {
     ///
     /// Asks /live on ADMIN_ADDR and exits 0 or 1.
     Health,
+    /// Write the text of the PDF on standard input to standard output; the bot calls this, within bounds of memory and time
+    #[command(hide = true)]
+    PdfText,
     /// Check permissions, expiry, clients, clock and more, each with a remedy
     ///
     /// Sends nothing to Discord or any provider. Exits 1 when a check failed; warnings alone exit 0.
@@ -470,7 +473,9 @@ pub(super) struct SandboxOptions {
 
 /// The names of all subcommands, for documents that list them.
 pub fn subcommands() -> Vec<String> {
-    Arguments::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+    let command = Arguments::command();
+    let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+    shown.map(|command| command.get_name().to_owned()).collect()
 }
 
 #[cfg(test)]

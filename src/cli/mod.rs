@@ -14,6 +14,7 @@ mod logout;
 mod models;
 mod one_shot;
 mod output;
+mod pdf_text;
 mod provider;
 mod refresh;
 mod reload;
@@ -44,6 +45,9 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(failure::USAGE) } else { ExitCode::SUCCESS };
         }
     };
+    if matches!(arguments.command, Some(Command::PdfText)) {
+        return pdf_text::run();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -72,6 +76,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Provider(command) => provider::run(&settings(env_file)?, &command).await,
         Command::Health => health::run(&settings(env_file)?).await,
         Command::Doctor(options) => doctor::run(&settings(env_file)?, &options).await,
+        Command::PdfText => unreachable!("it runs without a runtime"),
         Command::Hf(command) => hf::run(&settings(env_file)?, &command).await,
         // Reads nothing of this machine: no environment, no `.env`.
         #[cfg(feature = "sandbox")]

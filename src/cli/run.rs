@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use super::failure::Failure;
+use super::{failure::Failure, pdf_text};
 use crate::{
     app::{self, Origin},
     config::Settings,
     telemetry,
 };
 
-pub(super) async fn run(settings: Settings, env_file: Option<&Path>) -> Result<(), Failure> {
+pub(super) async fn run(mut settings: Settings, env_file: Option<&Path>) -> Result<(), Failure> {
+    settings.discord.pdf_reader = pdf_text::reader();
     settings.require_discord_token()?;
     if let Some(directive) = telemetry::init(settings.telemetry.log_format, &settings.telemetry.directives) {
         tracing::warn!(directive, "RUST_LOG holds something that is not understood and is ignored");

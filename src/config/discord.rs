@@ -1,6 +1,6 @@
 //! `DISCORD_*`, operators, and who is served where.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use url::Url;
 
@@ -90,6 +90,9 @@ pub struct DiscordSettings {
     pub reply_style: ReplyStyle,
     /// `ALERT_OPERATORS`.
     pub alert_operators: AlertOperators,
+    /// The program that reads PDFs, called with `pdf-text`: this one, as whoever starts the bot knows it. `None`: none are
+    /// read.
+    pub pdf_reader: Option<PathBuf>,
 }
 
 impl DiscordSettings {
@@ -124,6 +127,7 @@ impl DiscordSettings {
                 AlertOperators::default(),
                 &[("dm", AlertOperators::DirectMessage), ("off", AlertOperators::Off)],
             ),
+            pdf_reader: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Files that people attach: fetched from Discord's own file hosts alone, within bounds of number, bytes and time.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -45,12 +45,12 @@ pub(super) struct Attachments {
 
 impl Attachments {
     /// Reads from Discord, and from the origin that takes its place.
-    pub(super) fn new(http: Http, origin: Option<&Url>) -> Self {
+    pub(super) fn new(http: Http, origin: Option<&Url>, pdf_reader: Option<PathBuf>) -> Self {
         Self {
             http,
             own: origin.map(Url::origin),
             memory: Arc::new(Semaphore::new(MEMORY)),
-            reader: FileReader::default(),
+            reader: FileReader::new(pdf_reader),
         }
     }
 
@@ -158,7 +158,7 @@ mod tests {
 
     fn attachments(origin: Option<&str>) -> Attachments {
         let origin = origin.map(|origin| Url::parse(origin).unwrap());
-        Attachments::new(Http::new(&HttpOptions::default()).unwrap(), origin.as_ref())
+        Attachments::new(Http::new(&HttpOptions::default()).unwrap(), origin.as_ref(), None)
     }
 
     #[test]

@@ -152,9 +152,12 @@ fn malformed(what: &str) -> DiscordError {
 
 fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
     let access = Access::new(parts.served.clone(), &identity.application, Arc::clone(&rest));
-    let origin = parts.served.borrow().settings.api_base.clone();
+    let (origin, pdf_reader) = {
+        let served = parts.served.borrow();
+        (served.settings.api_base.clone(), served.settings.pdf_reader.clone())
+    };
     Bot {
-        attachments: Attachments::new(parts.http, origin.as_ref()),
+        attachments: Attachments::new(parts.http, origin.as_ref(), pdf_reader),
         served: parts.served,
         llm: parts.llm,
         pool: parts.pool,

@@ -1,6 +1,11 @@
 //! Files that people attach: pictures, texts and PDFs on their way from Discord to a model.
 
-use std::{fmt::Write, time::Duration};
+use std::{
+    fmt::Write as _,
+    io::Write as _,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use cortana::sandbox::{
     File,
@@ -121,6 +126,44 @@ async fn a_pdf_is_read_as_text() {
     ask(&bot, "sum it up", vec![file("report.pdf", &pdf("Revenue grew by 7 percent"))]).await;
     let asked = last_chat(&bot).to_string();
     assert!(asked.contains("⟦file report.pdf⟧\\nRevenue grew by 7 percent"), "{asked}");
+}
+
+/// A PDF whose stream of objects names one long list so many times: reading it builds a list for each.
+fn with_lists(times: usize) -> Vec<u8> {
+    let index: String = (0..times).map(|number| format!("{} 0 ", number + 100)).collect();
+    let objects = lopdf::Stream::new(
+        lopdf::dictionary! {
+            "Type" => "ObjStm", "N" => i64::try_from(times).unwrap(), "First" => i64::try_from(index.len()).unwrap(),
+        },
+        format!("{index}[{}]", "0 ".repeat(400_000)).into_bytes(),
+    );
+    let mut document = lopdf::Document::load_mem(&pdf("what it says")).expect("a PDF");
+    document.add_object(objects);
+    let mut bytes = Vec::new();
+    document.save_to(&mut bytes).expect("written");
+    bytes
+}
+
+#[test]
+fn a_small_pdf_that_would_take_all_memory_ends_its_reader_alone() {
+    let read = |bytes: Vec<u8>| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cortana"))
+            .arg("pdf-text")
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        // It may end before it has read everything.
+        drop(child.stdin.take().expect("its input").write_all(&bytes));
+        let output = child.wait_with_output().expect("it ends");
+        (output.status, String::from_utf8(output.stdout).expect("text"))
+    };
+    let (status, text) = read(with_lists(1));
+    assert!(status.success() && text.contains("what it says"), "{status}: {text}");
+    let (status, text) = read(with_lists(2000));
+    assert!(status.code().is_none() && text.is_empty(), "the system ends it: {status}: {text}");
 }
 
 /// A PDF of one page, written by hand.

@@ -277,8 +277,7 @@ async fn a_failover(browser: &Browser) {
     let card = "//li[contains(@class, 'credential')][contains(., 'ad…@example.com')]";
     browser.click(&format!("{card}//summary")).await;
     browser.click(&format!("{card}//button[contains(., 'Throttle')]")).await;
-    let ada =
-        "[...document.querySelectorAll('.credential')].find((card) => card.innerText.includes('ad…@example.com'))";
+    let ada = "[...document.querySelectorAll('.credential')].find((card) => card.innerText.includes('ad…@example.com'))";
     browser.until(&format!("{ada}.querySelector('[aria-pressed=true]') !== null")).await;
     browser.click("//textarea[@id='composer']").await;
     for question in ["one of them", "two of them"] {

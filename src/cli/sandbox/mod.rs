@@ -203,7 +203,8 @@ async fn with_bot(sandbox: &Sandbox, plan: &Plan, form: Form, report: Reporting)
             world
         }
     };
-    let settings = world.settings()?;
+    let mut settings = world.settings()?;
+    settings.discord.pdf_reader = super::pdf_text::reader();
     let stop = Shutdown::new();
     let tasks = Shutdown::new();
     let (teller, news) = mpsc::unbounded_channel();

@@ -137,6 +137,7 @@ impl World {
         let source: MapSource = self.environment().into_iter().collect();
         let mut settings = config::load(&source).expect("good settings");
         settings.http.stand_in = self.stand_in();
+        settings.discord.pdf_reader = Some(env!("CARGO_BIN_EXE_cortana").into());
         self.sandbox.advance(BETWEEN_STARTS);
         let shutdown = Shutdown::new();
         let ended = self.life.spawn(app::run(settings, shutdown.clone()));
