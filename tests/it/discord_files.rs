@@ -11,6 +11,7 @@ use cortana::sandbox::{
     File,
     discord::{Id, Message, RestAction, RestFault},
 };
+use lopdf::dictionary;
 use serde_json::Value;
 
 use crate::support::{
@@ -132,7 +133,7 @@ async fn a_pdf_is_read_as_text() {
 fn with_lists(times: usize) -> Vec<u8> {
     let index: String = (0..times).map(|number| format!("{} 0 ", number + 100)).collect();
     let objects = lopdf::Stream::new(
-        lopdf::dictionary! {
+        dictionary! {
             "Type" => "ObjStm", "N" => i64::try_from(times).unwrap(), "First" => i64::try_from(index.len()).unwrap(),
         },
         format!("{index}[{}]", "0 ".repeat(400_000)).into_bytes(),
