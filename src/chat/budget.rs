@@ -61,40 +61,46 @@ impl Budget {
     }
 
     /// The newest turns that fit, oldest first. The last one, the question, always stays; when it does not fit
-    /// alone, its files are cut first and then its end.
+    /// alone, its files are cut first and then its end. So is the newest of the others that does not fit, whose files
+    /// leave half of what is left to what is older still.
     pub(super) fn fit(&self, turns: &[Turn]) -> Vec<Turn> {
         let Some((question, earlier)) = turns.split_last() else { return Vec::new() };
-        let question = self.shorten(question);
+        let question = shorten(question, self.tokens, self.tokens);
         let mut left = self.tokens.saturating_sub(cost(&question));
         let mut kept = vec![question];
         for turn in earlier.iter().rev().take(self.turns.saturating_sub(1)) {
-            let Some(after) = left.checked_sub(cost(turn)) else { break };
+            let turn = if cost(turn) <= left { turn.clone() } else { shorten(turn, left, left / 2) };
+            let Some(after) = left.checked_sub(cost(&turn)) else { break };
+            if turn.text.is_empty() && turn.files.is_empty() {
+                break;
+            }
             left = after;
-            kept.push(turn.clone());
+            kept.push(turn);
         }
         kept.reverse();
         kept
     }
+}
 
-    fn shorten(&self, question: &Turn) -> Turn {
-        let mut turn = question.clone();
-        let mut left = self.tokens.saturating_sub(TURN_OVERHEAD);
-        turn.text = first_tokens(&turn.text, left);
-        left = left.saturating_sub(estimate(&turn.text));
-        turn.files.retain_mut(|file| {
-            let Some(room) = left.checked_sub(TURN_OVERHEAD) else { return false };
-            match &mut file.content {
-                Content::Text(text) => *text = first_tokens(text, room),
-                Content::Picture(_) if room < PICTURE_TOKENS => {
-                    file.content = Content::Unread(Unread::NoRoom);
-                }
-                Content::Picture(_) | Content::Offered(_) | Content::Unread(_) => {}
+/// A turn within so many tokens, with its files within so many of them.
+fn shorten(turn: &Turn, tokens: usize, of_files: usize) -> Turn {
+    let mut turn = turn.clone();
+    let room = tokens.saturating_sub(TURN_OVERHEAD);
+    turn.text = first_tokens(&turn.text, room);
+    let mut left = room.saturating_sub(estimate(&turn.text)).min(of_files);
+    turn.files.retain_mut(|file| {
+        let Some(room) = left.checked_sub(TURN_OVERHEAD) else { return false };
+        match &mut file.content {
+            Content::Text(text) => *text = first_tokens(text, room),
+            Content::Picture(_) if room < PICTURE_TOKENS => {
+                file.content = Content::Unread(Unread::NoRoom);
             }
-            left = left.saturating_sub(cost_of_file(file));
-            !matches!(&file.content, Content::Text(text) if text.is_empty())
-        });
-        turn
-    }
+            Content::Picture(_) | Content::Offered(_) | Content::Unread(_) => {}
+        }
+        left = left.saturating_sub(cost_of_file(file));
+        !matches!(&file.content, Content::Text(text) if text.is_empty())
+    });
+    turn
 }
 
 /// The beginning of a text that costs at most `tokens`, with a note where something is missing.
@@ -116,4 +122,38 @@ fn first_tokens(text: &str, tokens: usize) -> String {
         .collect();
     kept.push_str(CUT);
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_file_of_an_earlier_turn_is_cut_and_loses_nothing_around_it() {
+        let mut asked = Turn::person(1, "Ada", "what is this?");
+        asked.files.push(File::text("a.txt", "word ".repeat(10_000)));
+        let older = [Turn::person(1, "Ada", "hello"), Turn::bot("Hello.")];
+        let turns = [&older[..], &[asked, Turn::bot("A text."), Turn::person(1, "Ada", "and why?")]].concat();
+        let budget = Budget { turns: 30, tokens: 1000 };
+        let kept = budget.fit(&turns);
+        let said: Vec<&str> = kept.iter().map(|turn| turn.text.as_str()).collect();
+        assert_eq!(said, ["hello", "Hello.", "what is this?", "A text.", "and why?"]);
+        let Content::Text(file) = &kept[2].files[0].content else { panic!("a text") };
+        assert!(file.starts_with("word ") && file.ends_with(CUT), "its beginning stays");
+        let half = budget.tokens / 2;
+        assert!((half - 100..=half).contains(&estimate(file)), "about half: {}", estimate(file));
+        assert!(kept.iter().map(cost).sum::<usize>() <= budget.tokens);
+    }
+
+    #[test]
+    fn a_long_earlier_turn_is_cut_and_one_of_which_nothing_fits_ends_the_conversation() {
+        let turns = [
+            Turn::person(1, "Ada", "hello"),
+            Turn::bot("word ".repeat(10_000)),
+            Turn::person(1, "Ada", "and why?"),
+        ];
+        let kept = Budget { turns: 30, tokens: 100 }.fit(&turns);
+        assert!(kept.len() == 2 && kept[0].text.ends_with(CUT), "{kept:?}");
+        assert_eq!(Budget { turns: 30, tokens: 20 }.fit(&turns), turns[2..]);
+    }
 }

@@ -10,6 +10,10 @@ use crate::llm::{Message, Role};
 const FULL: usize = 80;
 /// Answers that stay as they were said, with what they answer.
 const PAIRS: usize = 3;
+/// Older turns that are worth a request when the last pairs alone may fill the budget.
+const WORTH: usize = 2 * PAIRS;
+/// Turns of a budget below which the next question would not read as far back as a summary reaches.
+const FEWEST: usize = 2 * PAIRS + 4;
 /// Bytes of a summary that are kept.
 const LONGEST: usize = 8 * 1024;
 /// What the model is told to do.
@@ -20,15 +24,24 @@ const TASK: &str = "You keep the minutes of a conversation, so that it can go on
                     asks for, you only write the minutes.";
 
 /// How many of the oldest turns are to be summarised; `None`: the conversation fits well enough. The last turn is the
-/// question. An earlier summary counts as much as its text.
+/// question. An earlier summary counts as much as its text, and a turn at most a quarter of the budget: a large file is
+/// cut where it is sent. A summary that nobody would find again, or that hardly makes room, is not asked for.
 pub fn turns_to_summarise(turns: &[Turn], summary: Option<&str>, budget: &Budget) -> Option<usize> {
-    let tokens: usize = turns.iter().map(cost).sum::<usize>() + summary.map_or(0, estimate);
-    let is_full = |used: usize, of: usize| used.saturating_mul(100) > of.saturating_mul(FULL);
-    if !is_full(tokens, budget.tokens) && !is_full(turns.len(), budget.turns) {
+    if budget.turns < FEWEST {
         return None;
     }
+    let of_turns: usize = turns.iter().map(|turn| cost(turn).min(budget.tokens / 4)).sum();
+    let tokens = of_turns + summary.map_or(0, estimate);
+    let is_full = |used: usize, of: usize| used.saturating_mul(100) > of.saturating_mul(FULL);
+    let fewest = if is_full(turns.len(), budget.turns) {
+        1
+    } else if is_full(tokens, budget.tokens) {
+        WORTH
+    } else {
+        return None;
+    };
     let older = before_the_last_pairs(turns);
-    (older > 0).then_some(older)
+    (older >= fewest).then_some(older)
 }
 
 /// Where the last three answers begin, with what they answer.
@@ -85,6 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::chat::File;
 
     /// Questions and answers of so many words, and a last question.
     fn talk(pairs: usize, words: usize) -> Vec<Turn> {
@@ -110,6 +124,32 @@ mod tests {
         let few = Budget { turns: 26, ..roomy };
         assert_eq!(turns_to_summarise(&turns, None, &few), Some(14), "nearly as many turns as are read");
         assert_eq!(turns_to_summarise(&talk(3, 100), None, &Budget { turns: 100, tokens: 10 }), None);
+    }
+
+    #[test]
+    fn a_large_file_or_long_last_pairs_do_not_cost_a_request_after_every_answer() {
+        let budget = Budget { turns: 100, tokens: 10_000 };
+        let mut turns = talk(5, 100);
+        turns[0].files.push(File::text("a.txt", "word ".repeat(100_000)));
+        assert_eq!(turns_to_summarise(&turns, None, &budget), None, "it is cut where it is sent");
+        assert_eq!(turns_to_summarise(&talk(5, 2000), None, &budget), None, "two pairs are not worth it");
+        assert_eq!(turns_to_summarise(&talk(6, 2000), None, &budget), Some(6));
+    }
+
+    #[test]
+    fn a_summary_that_the_next_question_would_not_find_is_not_asked_for() {
+        for most in 2usize..40 {
+            let budget = Budget { turns: most, tokens: 100_000 };
+            // A question is asked with what it reads: at most `most`, itself among them.
+            for pairs in 1..30 {
+                let turns = talk(pairs, 1);
+                let read = &turns[turns.len().saturating_sub(most)..];
+                let older = turns_to_summarise(read, None, &budget).unwrap_or_default();
+                let next = (read.len() + 2).saturating_sub(most);
+                assert!(older == 0 || older > next, "{older} of {} with {most}", read.len());
+                assert!(older > 0 || most < 10 || read.len() * 100 <= most * FULL, "{most}");
+            }
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::{
@@ -53,6 +54,17 @@ impl Turn {
     /// A turn of the bot's.
     pub fn bot(text: impl Into<String>) -> Self {
         Self { speaker: Speaker::Bot, text: text.into(), files: Vec::new() }
+    }
+
+    /// The same with its pictures named only: their bytes are let go.
+    #[must_use]
+    pub fn without_bytes(mut self) -> Self {
+        for file in &mut self.files {
+            if let Content::Picture(picture) = &mut file.content {
+                picture.bytes = Bytes::new();
+            }
+        }
+        self
     }
 }
 

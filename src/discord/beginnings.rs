@@ -10,13 +10,13 @@ use std::{
 use futures::StreamExt;
 use tokio::time::timeout;
 
-use super::data::{Bot, correlation_id};
+use super::data::{Bot, Recent, correlation_id};
 use crate::{
     chat::{Budget, Turn, ask_for_summary, shorten_summary},
     clock,
     llm::{ChatEvent, ChatRequest},
     provider::ModelRef,
-    storage::{Beginning, Shared, StorageError},
+    storage::{Beginning, Kept, Shared, StorageError, Stretch},
 };
 
 /// How long a chat waits for the database before it goes on without.
@@ -28,7 +28,9 @@ const SUMMARY: Duration = Duration::from_mins(1);
 /// Fewer messages than these never had a beginning to leave out.
 const SHORT: usize = 7;
 /// For how long one is kept, in milliseconds: 30 days.
-const KEPT: i64 = 30 * 24 * 60 * 60 * 1000;
+const AGE: i64 = 30 * 24 * 60 * 60 * 1000;
+/// Deleted messages that are remembered, for the summaries that are being written.
+const REMEMBERED: usize = 10_000;
 
 /// The beginnings of conversations.
 #[derive(Debug)]
@@ -36,13 +38,15 @@ pub(super) struct Beginnings {
     storage: Arc<Shared>,
     /// Channels in which one is being written.
     writing: Mutex<BTreeSet<u64>>,
+    /// Messages that were deleted: what went into a summary meanwhile is found in no row yet.
+    gone: Mutex<Recent<u64, ()>>,
 }
 
 /// Older turns that are to be summarised once the answer is there.
 #[derive(Debug, Clone)]
 pub(super) struct Overflow {
     /// Where.
-    pub(super) channel: u64,
+    pub(super) of: Stretch,
     /// What stood for what is even older.
     pub(super) earlier: Option<Beginning>,
     /// The messages, the newest last; a beginning is kept under it.
@@ -58,15 +62,15 @@ pub(super) struct Overflow {
 impl Beginnings {
     /// What stands in this database.
     pub(super) fn new(storage: Arc<Shared>) -> Self {
-        Self { storage, writing: Mutex::default() }
+        Self { storage, writing: Mutex::default(), gone: Mutex::new(Recent::new(REMEMBERED)) }
     }
 
-    /// The one that stands for the most of a conversation of these messages, oldest first.
-    pub(super) async fn find(&self, channel: u64, messages: &[u64]) -> Option<Beginning> {
+    /// The one that stands for the most of a conversation of these messages, oldest first; `now` in milliseconds.
+    pub(super) async fn find(&self, of: Stretch, messages: &[u64], now: i64) -> Option<Beginning> {
         if messages.len() < SHORT {
             return None;
         }
-        let read = async { self.storage.open().await?.beginnings(channel, messages).await };
+        let read = async { self.storage.open().await?.beginnings(of, messages, now - AGE).await };
         let found = match timeout(PATIENCE, read).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => {
@@ -80,17 +84,25 @@ impl Beginnings {
         found.into_iter().max_by_key(place)
     }
 
-    async fn keep(&self, overflow: &Overflow, summary: String, now: i64) -> Result<(), StorageError> {
-        let Some(newest) = overflow.messages.last() else { return Ok(()) };
+    async fn keep(&self, overflow: &Overflow, summary: String, now: i64) -> Result<Kept, StorageError> {
+        let Some(newest) = overflow.messages.last() else { return Ok(Kept::Whole) };
         let beginning = Beginning { newest: *newest, summary };
         let earlier = overflow.earlier.as_ref().map(|earlier| earlier.newest);
         let storage = self.storage.open().await?;
-        storage.keep_beginning(overflow.channel, &beginning, &overflow.messages, earlier, now).await?;
-        storage.forget_beginnings_before(now - KEPT).await
+        let kept = storage.keep_beginning(overflow.of, &beginning, &overflow.messages, earlier, now).await?;
+        // Whoever deletes from now on finds the row; who did before is in `gone`.
+        for message in storage.messages_of(overflow.of, *newest).await? {
+            if self.gone.lock().unwrap_or_else(PoisonError::into_inner).get(&message).is_some() {
+                storage.forget_message(message).await?;
+            }
+        }
+        storage.forget_beginnings_before(now - AGE).await?;
+        Ok(kept)
     }
 
     /// Drops whatever a message went into.
     pub(super) async fn forget(&self, message: u64) {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(message, ());
         let forget = async { self.storage.open().await?.forget_message(message).await };
         match timeout(LONGEST, forget).await {
             Ok(Ok(0)) => {}
@@ -110,18 +122,18 @@ impl Beginnings {
 /// what does not fit is left out.
 pub(super) async fn summarise(bot: Arc<Bot>, overflow: Overflow) {
     let writing = || bot.beginnings.writing.lock().unwrap_or_else(PoisonError::into_inner);
-    if !writing().insert(overflow.channel) {
+    if !writing().insert(overflow.of.channel) {
         return;
     }
     tokio::select! {
         () = bot.shutdown.token().cancelled() => {}
         () = write(&bot, &overflow) => {}
     }
-    writing().remove(&overflow.channel);
+    writing().remove(&overflow.of.channel);
 }
 
 async fn write(bot: &Bot, overflow: &Overflow) {
-    let (id, channel) = (correlation_id(), overflow.channel);
+    let (id, channel) = (correlation_id(), overflow.of.channel);
     let earlier = overflow.earlier.as_ref().map(|earlier| earlier.summary.as_str());
     let (system, messages) = ask_for_summary(earlier, &overflow.turns, &overflow.budget);
     let request = ChatRequest {
@@ -142,11 +154,16 @@ async fn write(bot: &Bot, overflow: &Overflow) {
     };
     let kept = bot.beginnings.keep(overflow, summary, bot.clock.now().timestamp_millis());
     match timeout(LONGEST, kept).await {
-        Ok(Ok(())) => tracing::info!(
+        Ok(Ok(Kept::Whole)) => tracing::info!(
             request.id = id,
             discord.channel = channel,
             messages = overflow.messages.len(),
             "Summarised the beginning of a long conversation"
+        ),
+        Ok(Ok(Kept::Outdated)) => tracing::info!(
+            request.id = id,
+            discord.channel = channel,
+            "A summary is not kept: a message before it was deleted meanwhile"
         ),
         Ok(Err(error)) => {
             bot.beginnings.storage.failed(&error).await;
@@ -171,4 +188,54 @@ async fn whole(bot: &Bot, request: ChatRequest) -> Option<String> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{
+        config::{Database, StorageSettings},
+        storage::OnDamage,
+    };
+
+    const OF: Stretch = Stretch { channel: 9, since: 0 };
+
+    fn overflow(earlier: Option<Beginning>, messages: &[u64]) -> Overflow {
+        let (messages, turns) = (messages.to_vec(), Vec::new());
+        Overflow { of: OF, earlier, messages, turns, model: None, budget: Budget::default() }
+    }
+
+    #[tokio::test]
+    async fn d12_a_message_that_is_deleted_while_its_summary_is_written_stays_in_none() {
+        let folder = TempDir::new().unwrap();
+        let settings = StorageSettings { database: Database::Sqlite(folder.path().join("a.db")) };
+        let beginnings = Beginnings::new(Arc::new(Shared::new(settings, OnDamage::Report)));
+        let read: Vec<u64> = (1..=9).collect();
+        let keep = async |overflow: &Overflow| beginnings.keep(overflow, "x".to_owned(), 0).await.unwrap();
+        let find = async || beginnings.find(OF, &read, 0).await.map(|found| found.newest);
+
+        beginnings.forget(2).await;
+        keep(&overflow(None, &[1, 2, 3])).await;
+        assert_eq!(find().await, None, "one of its messages was deleted");
+
+        keep(&overflow(None, &[1, 3])).await;
+        let earlier = beginnings.find(OF, &read, 0).await;
+        assert_eq!(earlier.as_ref().map(|earlier| earlier.newest), Some(3));
+        beginnings.forget(1).await;
+        assert_eq!(keep(&overflow(earlier, &[4, 5])).await, Kept::Outdated);
+        assert_eq!(find().await, None, "one that went into the earlier was deleted");
+    }
+
+    #[tokio::test]
+    async fn a_summary_is_found_for_thirty_days() {
+        let folder = TempDir::new().unwrap();
+        let settings = StorageSettings { database: Database::Sqlite(folder.path().join("a.db")) };
+        let beginnings = Beginnings::new(Arc::new(Shared::new(settings, OnDamage::Report)));
+        beginnings.keep(&overflow(None, &[1, 2]), "x".to_owned(), 5).await.unwrap();
+        let read: Vec<u64> = (1..=9).collect();
+        assert!(beginnings.find(OF, &read, 5 + AGE).await.is_some());
+        assert_eq!(beginnings.find(OF, &read, 6 + AGE).await, None);
+    }
 }

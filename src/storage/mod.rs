@@ -20,7 +20,7 @@ use sqlx::{
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
-pub use conversations::Beginning;
+pub use conversations::{Beginning, Kept, Stretch};
 pub use error::StorageError;
 pub use ledger::{Batch, Merge, Page, Row};
 pub use personas::Named;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cortana::{
     config::{MapSource, load},
     sandbox::discord::Id,
-    storage::{OnDamage, Storage},
+    storage::{OnDamage, Storage, Stretch},
 };
 
 use crate::support::{
@@ -50,7 +50,9 @@ async fn kept(bot: &Bot, channel: Id, newest: Id, expected: usize) {
     let (channel, newest): (u64, u64) =
         (channel.to_string().parse().expect("an id"), newest.to_string().parse().expect("an id"));
     let mut waited = Duration::ZERO;
-    while storage.beginnings(channel, &[newest]).await.expect("rows").len() != expected {
+    while storage.beginnings(Stretch { channel, since: 0 }, &[newest], 0).await.expect("rows").len()
+        != expected
+    {
         assert!(waited < SOON, "{expected} beginnings up to {newest}");
         tokio::time::sleep(Duration::from_millis(20)).await;
         waited += Duration::from_millis(20);

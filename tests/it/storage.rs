@@ -16,7 +16,7 @@ use cortana::{
         SwitchedOff, Value,
     },
     secret::Secret,
-    storage::{Beginning, Named, OnDamage, Setting, Storage, StorageError, Subject},
+    storage::{Beginning, Kept, Named, OnDamage, Setting, Storage, StorageError, Stretch, Subject},
 };
 use futures::future::join_all;
 use tempfile::TempDir;
@@ -393,26 +393,71 @@ async fn d12_a_beginning_is_forgotten_with_any_message_that_went_into_it() {
     for place in places().await {
         let storage = Storage::open(&place.settings, OnDamage::Report).await.unwrap();
         let beginning = |newest, summary: &str| Beginning { newest, summary: summary.to_owned() };
+        let of = |channel| Stretch { channel, since: 0 };
         let (first, second) = (beginning(3, "one"), beginning(6, "two"));
-        storage.keep_beginning(9, &first, &[1, 2, 3], None, 10).await.unwrap();
-        storage.keep_beginning(9, &second, &[4, 5, 6], Some(3), 20).await.unwrap();
-        storage.keep_beginning(8, &first, &[13, 3], None, 30).await.unwrap();
-        assert_eq!(storage.beginnings(9, &[3, 5, 6]).await.unwrap().len(), 2);
-        assert_eq!(storage.beginnings(9, &[5]).await.unwrap(), []);
+        storage.keep_beginning(of(9), &first, &[1, 2, 3], None, 10).await.unwrap();
+        storage.keep_beginning(of(9), &second, &[4, 5, 6], Some(3), 20).await.unwrap();
+        storage.keep_beginning(of(8), &first, &[13, 3], None, 30).await.unwrap();
+        assert_eq!(storage.beginnings(of(9), &[3, 5, 6], 0).await.unwrap().len(), 2);
+        assert_eq!(storage.beginnings(of(9), &[5], 0).await.unwrap(), []);
         assert_eq!(storage.forget_message(5).await.unwrap(), 1, "the newer one alone");
-        assert_eq!(storage.beginnings(9, &[3, 6]).await.unwrap(), vec![first.clone()]);
-        storage.keep_beginning(9, &second, &[4, 5, 6], Some(3), 40).await.unwrap();
+        assert_eq!(storage.beginnings(of(9), &[3, 6], 0).await.unwrap(), vec![first.clone()]);
+        storage.keep_beginning(of(9), &second, &[4, 5, 6], Some(3), 40).await.unwrap();
         assert_eq!(storage.forget_message(2).await.unwrap(), 2, "it went into both");
         assert_eq!(storage.forget_message(2).await.unwrap(), 0);
-        assert_eq!(storage.beginnings(8, &[3]).await.unwrap(), vec![first.clone()], "another channel's");
+        assert_eq!(
+            storage.beginnings(of(8), &[3], 0).await.unwrap(),
+            vec![first.clone()],
+            "another channel's"
+        );
         storage.forget_beginnings_before(31).await.unwrap();
-        assert_eq!(storage.beginnings(8, &[3]).await.unwrap(), []);
+        assert_eq!(storage.beginnings(of(8), &[3], 0).await.unwrap(), []);
         // A channel keeps its newest.
         let numbers: Vec<u64> = (100..160).collect();
         for (at, newest) in numbers.iter().enumerate() {
             let at = i64::try_from(at).unwrap();
-            storage.keep_beginning(9, &beginning(*newest, "x"), &[*newest], None, at).await.unwrap();
+            storage.keep_beginning(of(9), &beginning(*newest, "x"), &[*newest], None, at).await.unwrap();
         }
-        assert_eq!(storage.beginnings(9, &numbers).await.unwrap().len(), 50);
+        assert_eq!(storage.beginnings(of(9), &numbers, 0).await.unwrap().len(), 50);
+    }
+}
+
+#[tokio::test]
+async fn d12_a_beginning_whose_earlier_one_was_forgotten_meanwhile_is_not_kept() {
+    for place in places().await {
+        let storage = Storage::open(&place.settings, OnDamage::Report).await.unwrap();
+        let beginning = |newest, summary: &str| Beginning { newest, summary: summary.to_owned() };
+        let of = Stretch { channel: 9, since: 0 };
+        let keep = async |newest, messages: &[u64], earlier| {
+            storage.keep_beginning(of, &beginning(newest, "x"), messages, earlier, 10).await.unwrap()
+        };
+        assert_eq!(keep(3, &[1, 2, 3], None).await, Kept::Whole);
+        assert_eq!(storage.forget_message(2).await.unwrap(), 1);
+        assert_eq!(keep(6, &[4, 5, 6], Some(3)).await, Kept::Outdated);
+        assert_eq!(storage.beginnings(of, &[3, 6], 0).await.unwrap(), []);
+        assert_eq!(storage.messages_of(of, 6).await.unwrap(), []);
+        assert_eq!(keep(6, &[4, 5, 6], None).await, Kept::Whole);
+        assert_eq!(keep(8, &[7, 8], Some(6)).await, Kept::Whole);
+        let mut messages = storage.messages_of(of, 8).await.unwrap();
+        messages.sort_unstable();
+        assert_eq!(messages, [4, 5, 6, 7, 8]);
+    }
+}
+
+#[tokio::test]
+async fn beginnings_are_found_by_stretch_and_age() {
+    for place in places().await {
+        let storage = Storage::open(&place.settings, OnDamage::Report).await.unwrap();
+        let [all, afresh] = [0, 2].map(|since| Stretch { channel: 9, since });
+        let [one, two] = ["one", "two"].map(|text| Beginning { newest: 5, summary: text.to_owned() });
+        storage.keep_beginning(all, &one, &[1, 5], None, 10).await.unwrap();
+        storage.keep_beginning(afresh, &two, &[3, 5], None, 10).await.unwrap();
+        assert_eq!(storage.beginnings(all, &[5], 10).await.unwrap(), [one.clone()]);
+        assert_eq!(storage.beginnings(afresh, &[5], 10).await.unwrap(), [two.clone()]);
+        assert_eq!(storage.beginnings(Stretch { channel: 9, since: 3 }, &[5], 10).await.unwrap(), []);
+        assert_eq!(storage.beginnings(all, &[5], 11).await.unwrap(), [], "too old");
+        assert_eq!(storage.forget_message(1).await.unwrap(), 1, "it went into one of them");
+        assert_eq!(storage.beginnings(afresh, &[5], 0).await.unwrap(), [two]);
+        assert_eq!(storage.forget_message(5).await.unwrap(), 1);
     }
 }

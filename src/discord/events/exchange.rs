@@ -27,6 +27,7 @@ use crate::{
         sink::{Destination, MessageSink},
     },
     llm::{ChatRequest, ChatStream},
+    storage::Stretch,
 };
 
 /// A question that will be answered.
@@ -147,15 +148,16 @@ async fn ask(
         let afresh = bot.choices.afresh(&asked.spot).await;
         let past = history::before(&bot, &asked.message, &asked.setting, afresh, asked.received_at).await;
         let (mut ids, mut turns): (Vec<u64>, Vec<Turn>) = past.into_iter().unzip();
-        let earlier = bot.beginnings.find(channel, &ids).await;
+        let of = stretch(channel, afresh, &ids);
+        let earlier = bot.beginnings.find(of, &ids, bot.clock.now().timestamp_millis()).await;
         let end = earlier.as_ref().and_then(|earlier| ids.iter().position(|id| *id == earlier.newest));
         if let Some(end) = end {
             ids.drain(..=end);
             turns.drain(..=end);
         }
-        (ids, turns, earlier)
+        (of, ids, turns, earlier)
     };
-    let ((ids, mut turns, earlier), applied, persona) =
+    let ((of, ids, mut turns, earlier), applied, persona) =
         tokio::join!(history, bot.applied(&asked.spot), bot.applied_persona(&asked.spot));
     let question = Turn::person(asked.message.author, asked.message.name, asked.text);
     turns.push(Turn { files: asked.message.files, ..question });
@@ -175,8 +177,8 @@ async fn ask(
     let model = applied.model.map(|(model, _)| model);
     if let Some(older) = turns_to_summarise(&turns, scene.summary.as_deref(), &budget) {
         let messages = ids.into_iter().take(older).collect();
-        let turns = turns.into_iter().take(older).collect();
-        let found = Overflow { channel, earlier, messages, turns, model: model.clone(), budget };
+        let turns = turns.into_iter().take(older).map(Turn::without_bytes).collect();
+        let found = Overflow { of, earlier, messages, turns, model: model.clone(), budget };
         *overflow.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
     }
     bot.llm.chat(ChatRequest {
@@ -187,6 +189,13 @@ async fn ask(
         conversation: format!("channel:{}", asked.to.channel),
         received_at: asked.received_at,
     })
+}
+
+/// Under what the beginning of a conversation of these messages is kept. Who began afresh shares none with others, whose
+/// beginnings hold what they left behind, unless a reply took them back there.
+fn stretch(channel: u64, afresh: u64, messages: &[u64]) -> Stretch {
+    let is_fresh = messages.iter().all(|message| *message > afresh);
+    Stretch { channel, since: if is_fresh { afresh } else { 0 } }
 }
 
 /// Reads the files of a conversation. Of those that came with the question, a small line tells about each that was not read.
@@ -248,5 +257,18 @@ fn ending(ending: &Ending) -> &'static str {
         Ending::Stopped => "stopped",
         Ending::Drained => "drained",
         Ending::Unreachable(_) => "unreachable",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_began_afresh_shares_no_beginning_with_others() {
+        let since = |afresh, messages: &[u64]| stretch(9, afresh, messages).since;
+        assert_eq!(since(0, &[1, 2]), 0);
+        assert_eq!(since(10, &[11, 12]), 10);
+        assert_eq!(since(10, &[9, 12]), 0, "a reply went back");
     }
 }

@@ -117,7 +117,7 @@ pub(super) fn parent(message: &Seen, previous: Option<&Seen>, ground: &Ground, m
     if wants_previous(message, ground, manners) && previous.is_some_and(continues) {
         return Parent::Previous;
     }
-    if let Some(id) = message.answers {
+    if let Some(id) = message.answers.filter(|id| !crosses(*id)) {
         return Parent::Answered(id);
     }
     match ground {
@@ -224,6 +224,15 @@ mod tests {
             assert_eq!(parent(&late, Some(&previous), &ground, &manners()), expected, "{previous:?}");
         }
         let reset = Manners { afresh: 100, ..manners() };
+        // An answer that was asked for before the reset and came after it.
+        let answer = Seen { author: BOT, answers: Some(99), ..seen(101, BOT, "so") };
+        for ground in [Ground::Direct, own.clone()] {
+            for previous in [Some(seen(99, 5, "x")), None] {
+                assert_eq!(parent(&answer, previous.as_ref(), &ground, &reset), Parent::Nobody, "{ground:?}");
+            }
+            let piece = Seen { author: BOT, answers: Some(101), ..seen(102, BOT, "and") };
+            assert_eq!(parent(&piece, Some(&answer), &ground, &reset), Parent::Previous);
+        }
         for ground in [Ground::Direct, own] {
             assert_eq!(parent(&late, Some(&seen(99, 5, "x")), &ground, &reset), Parent::Nobody);
             let next = seen(101, 5, "x");
