@@ -435,7 +435,7 @@ async fn d12_a_beginning_whose_earlier_one_was_forgotten_meanwhile_is_not_kept()
         assert_eq!(storage.forget_message(2).await.unwrap(), 1);
         assert_eq!(keep(6, &[4, 5, 6], Some(3)).await, Kept::Outdated);
         assert_eq!(storage.beginnings(of, &[3, 6], 0).await.unwrap(), []);
-        assert_eq!(storage.messages_of(of, 6).await.unwrap(), []);
+        assert!(storage.messages_of(of, 6).await.unwrap().is_empty());
         assert_eq!(keep(6, &[4, 5, 6], None).await, Kept::Whole);
         assert_eq!(keep(8, &[7, 8], Some(6)).await, Kept::Whole);
         let mut messages = storage.messages_of(of, 8).await.unwrap();
