@@ -62,7 +62,10 @@ fn not_ended(who: &str, error: &EndError) -> Failure {
         EndError::Provider(_) => {
             "; its file is as it was. Try again later, or remove it without telling the provider: --no-revoke"
         }
-        EndError::Unknown | EndError::NotRemovable(_) | EndError::Store(_) => "",
+        EndError::FileStays(_) => {
+            return Failure::Failed(anyhow::anyhow!("{who} is logged out in part: {error}"));
+        }
+        EndError::Unknown | EndError::NotRemovable(_) | EndError::Folder(_) | EndError::Store(_) => "",
     };
     Failure::Failed(anyhow::anyhow!("{who} was not logged out: {error}{next}"))
 }

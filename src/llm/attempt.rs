@@ -314,7 +314,8 @@ impl Attempt<'_> {
             WireFault::TooLong => Fault::new(malformed(), "ANSWER_TOO_LONG"),
             WireFault::Unfinished => Fault::new(Scope::Broken(FailureClass::ProviderDown), "UNFINISHED"),
             WireFault::Empty => Fault::new(Scope::Empty, "EMPTY"),
-            WireFault::VersionRefused => Fault::new(Scope::Client, "CLIENT_VERSION"),
+            // The words may be the model's own, which a person can have it say: nobody else is kept from asking.
+            WireFault::VersionRefused => Fault::new(Scope::Client, "CLIENT_VERSION_TEXT"),
         }
     }
 }

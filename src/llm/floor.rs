@@ -13,7 +13,7 @@ use crate::{clock, provider::Provider};
 /// How long nobody is asked.
 const HELD: Duration = Duration::from_mins(10);
 
-/// The code of such a refusal.
+/// The code of such a refusal, where the provider says it as an error and not in an answer's text.
 pub(super) const CODE: &str = "CLIENT_VERSION";
 
 /// Whom nobody asks, and until when.

@@ -3,7 +3,10 @@
 use reqwest::Method;
 
 use super::{HttpRefresh, RefreshError, client, reply};
-use crate::{credential::OAuthLogin, provider::Provider};
+use crate::{
+    credential::{OAuthLogin, Renewal},
+    provider::Provider,
+};
 
 const STEP: &str = "revocation: ";
 
@@ -25,6 +28,10 @@ impl HttpRefresh {
     /// # Errors
     /// When the endpoint does not answer, or refuses for another reason than that the token is dead.
     pub async fn revoke(&self, provider: &Provider, login: &OAuthLogin) -> Result<Revoked, RefreshError> {
+        // What such a login renews itself with is a client's secret or a private key, which no provider is to be sent.
+        if login.renewal != Renewal::RefreshToken {
+            return Ok(Revoked::NotOffered);
+        }
         let Some(spec) = provider.oauth() else { return Ok(Revoked::NotOffered) };
         let Some(endpoint) = &spec.revoke_endpoint else { return Ok(Revoked::NotOffered) };
         let (token, hint) = match (&login.tokens.refresh, &login.tokens.access) {
@@ -32,10 +39,14 @@ impl HttpRefresh {
             (_, Some(access)) => (access, "access_token"),
             (_, None) => return Ok(Revoked::Before),
         };
-        let client = client::of_login(provider, spec, login)?;
+        // Without a client the token goes alone: many take it, and who does not says so.
+        let client = client::of_login(provider, spec, login).ok();
         let mut form = vec![("token", token.expose()), ("token_type_hint", hint)];
         let request = self.request(provider, Method::POST, endpoint)?;
-        let request = client::identify(request, &mut form, spec.client_auth, &client);
+        let request = match &client {
+            Some(client) => client::identify(request, &mut form, spec.client_auth, client),
+            None => request,
+        };
         let answer = self.send(STEP, request.form(&form)).await?;
         if answer.is_success() {
             return Ok(Revoked::Now);
@@ -53,7 +64,8 @@ impl HttpRefresh {
             code => {
                 let code = code.map_or_else(String::new, |code| format!(" {code}"));
                 let problem = format!("{STEP}HTTP {}{code}", answer.status);
-                let sent: Vec<_> = client.secret.iter().chain([token]).collect();
+                let sent: Vec<_> =
+                    client.iter().filter_map(|client| client.secret.as_ref()).chain([token]).collect();
                 Err(reply::without(&sent, RefreshError::Unknown { problem }, answer.status))
             }
         }

@@ -271,7 +271,10 @@ impl Inner {
             let Some(entry) = set.get_mut(id).filter(|entry| entry.refresh_print() == token) else { return };
             // By which its lock is found, as long as nobody knew whose it was.
             let credential = entry.credential.clone();
+            // Whose it is heals nothing.
+            let trouble = entry.trouble.take();
             entry.learn(&Facts { account: Some(account), ..Facts::default() }, now);
+            entry.trouble = trouble;
             tracing::info!(credential.id = %id, provider = %credential.provider, account = entry.account, "Learned whose a login is");
             credential
         };

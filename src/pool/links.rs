@@ -37,9 +37,11 @@ impl Links {
             (Some(refusal), Some(token)) => match &refusal.link {
                 Some(link) if known == Some(&Some(Fingerprint::of(link))) => None,
                 Some(link) => Some(Step::Keep(token, link.clone())),
-                None => known.is_none().then_some(Step::Recall(token)),
+                // Another process may keep one meanwhile.
+                None => Some(Step::Recall(token)),
             },
-            (Some(_) | None, _) => (known != Some(&None)).then_some(Step::Forget),
+            // What an earlier process kept is not ours to forget: the refusals may not be known yet.
+            (Some(_) | None, _) => matches!(known, Some(Some(_))).then_some(Step::Forget),
         }
     }
 }

@@ -47,7 +47,7 @@ pub enum Telling {
     Nobody,
 }
 
-/// Why a login was not ended. Its file is as it was.
+/// Why a login was not ended, or not altogether. Its file is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum EndError {
     /// There is no such credential, or it cannot be read.
@@ -59,6 +59,12 @@ pub enum EndError {
     /// Its provider did not take it back.
     #[error("{0}")]
     Provider(RefreshError),
+    /// Its file could not be removed, so that nothing was begun.
+    #[error(transparent)]
+    Folder(#[from] KeepError),
+    /// Its provider took it back, but its file stays.
+    #[error("its provider ended it, but {0}")]
+    FileStays(StoreError),
     /// Its place could not be locked, read or removed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -181,6 +187,8 @@ impl Logins {
         credential: Credential,
         telling: Telling,
     ) -> Result<Revoked, EndError> {
+        // What is given back cannot be had again: that the file can go is proven first (P13).
+        self.prove().await?;
         let store = self.store.clone();
         let id = credential.id.clone();
         let locked = blocking(move || {
@@ -194,7 +202,11 @@ impl Logins {
             Telling::Nobody => Revoked::NotOffered,
         };
         let removed = blocking(move || guard.remove()).await;
-        removed.unwrap_or_else(|| Err(StoreError::Gone { path: id.to_string() }))?;
+        let removed = removed.unwrap_or_else(|| Err(StoreError::Gone { path: id.to_string() }));
+        removed.map_err(|error| match revoked {
+            Revoked::Now | Revoked::Before => EndError::FileStays(error),
+            Revoked::NotOffered => EndError::Store(error),
+        })?;
         tracing::info!(provider = %row.id, credential.id = %id, "Ended a login");
         Ok(revoked)
     }

@@ -296,7 +296,7 @@ async fn p33_the_link_of_a_refused_account_is_kept_for_operators_and_stands_nowh
 }
 
 #[tokio::test]
-async fn a_refused_version_blames_no_account_and_nobody_is_asked_again_for_a_while() {
+async fn a_refused_version_blames_no_account_and_only_an_error_keeps_others_from_asking() {
     for refuse in [true, false] {
         let home = Home::of("antigravity", licensed()).await;
         if refuse {
@@ -311,7 +311,9 @@ async fn a_refused_version_blames_no_account_and_nobody_is_asked_again_for_a_whi
             let failure = bot.ask("antigravity/gemini-3-flash").await.expect_err("refused");
             assert!(failure.contains("ClientVersion") && failure.contains("CLIENT_VERSION"), "{failure}");
         }
-        assert_eq!(home.vendors().counts_of("antigravity").chats, 1, "refused with 503: {refuse}");
+        // A text may be the model's own words: it speaks for the one chat that it answers.
+        let asked = if refuse { 1 } else { 3 };
+        assert_eq!(home.vendors().counts_of("antigravity").chats, asked, "refused with 503: {refuse}");
         let view = bot.snapshot().credentials.first().cloned().expect("a credential");
         assert_eq!((view.state, view.failures), (State::Ready, 0));
     }

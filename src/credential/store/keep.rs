@@ -130,7 +130,9 @@ impl Store {
     }
 
     fn of_same_account(&self, fresh: &FreshLogin, sources: &[SourceSpec]) -> Vec<Credential> {
-        let Some(account) = fresh.login.facts.account.as_deref().map(str::to_lowercase) else {
+        // Only an address is one person's: two may have the same name, and neither is to lose a login to the other.
+        let address = fresh.login.facts.account.as_deref().filter(|account| account.contains('@'));
+        let Some(account) = address.map(str::to_lowercase) else {
             return Vec::new();
         };
         let same = |known: &Credential| match &known.login {

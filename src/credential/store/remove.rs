@@ -88,6 +88,9 @@ impl Guard {
         })?;
         store.sweep(&target);
         store.remove_state(self.id());
+        if let Err(error) = store.forget_link(self.id()) {
+            tracing::warn!(credential.id = %self.id(), problem = %fs::problem(&error), "The link that a removed login was refused with stays");
+        }
         let beside =
             [store.journal_path(&target), store.by_target(&target, "lock"), source::sidecar(&target)];
         for path in beside {

@@ -13,7 +13,7 @@ use crate::{
         sink::MESSAGE_LIMIT,
     },
     oauth::Revoked,
-    pool::{CredentialView, Telling},
+    pool::{CredentialView, EndError, Telling},
     provider::ProviderId,
 };
 
@@ -83,6 +83,9 @@ pub(in crate::discord) async fn disconnected(
                 ),
             };
             format!("✅ Logged out {}: {how}. {} is removed.", name(&view), view.place)
+        }
+        Err(error @ EndError::FileStays(_)) => {
+            format!("⚠️ {} is logged out in part: {error}.", name(&view))
         }
         Err(error) => format!("❌ {} was not logged out: {error}. Its file is as it was.", name(&view)),
     };

@@ -15,7 +15,7 @@ use crate::{
         ChatEvent, FailureClass, LlmParts, Notice,
         attempt::Attempt,
         classify::{Fault, Scope},
-        floor,
+        floor::{self, Floors},
         tally::{self, Tally},
         wire::End,
     },
@@ -145,7 +145,8 @@ impl Run<'_> {
                     }
                     let slow = fault.scope == Scope::Slow;
                     self.has_hurried |= slow;
-                    let stays = slow && !is_ready_elsewhere(self.parts, &self.given_up, model, plan);
+                    let stays =
+                        slow && !is_ready_elsewhere(self.parts, self.floors, &self.given_up, model, plan);
                     // A stream that broke may be this connection's fault; 5xx is the provider's.
                     if fault.scope == Scope::Provider || (slow && !stays) || broken == 2 {
                         return Step::Next(missed(fault.class(), &fault.code, Again::Soon));
@@ -194,9 +195,9 @@ impl Run<'_> {
         if let Some(failed) = self.failed.take() {
             failed.followed_by(lease, self.parts);
         }
-        let (parts, tried, given_up) = (self.parts, &self.tried, &self.given_up);
+        let (parts, floors, tried, given_up) = (self.parts, self.floors, &self.tried, &self.given_up);
         let is_peer_ready = || parts.pool.has_ready_besides(&model.provider, &model.model, tried);
-        let is_other_ready = || is_ready_elsewhere(parts, given_up, model, plan);
+        let is_other_ready = || is_ready_elsewhere(parts, floors, given_up, model, plan);
         // A model is as slow with the next credential of its provider, which therefore needs the larger part.
         let share = if is_peer_ready() && !is_other_ready() { 3 } else { 2 };
         let may_hurry = !self.has_hurried;
@@ -245,9 +246,17 @@ impl Run<'_> {
 }
 
 /// Whether a provider that comes after this one in the plan could answer.
-fn is_ready_elsewhere(parts: &LlmParts, given_up: &[Missed], model: &ModelRef, plan: &[ModelRef]) -> bool {
+fn is_ready_elsewhere(
+    parts: &LlmParts,
+    floors: &Floors,
+    given_up: &[Missed],
+    model: &ModelRef,
+    plan: &[ModelRef],
+) -> bool {
+    let is_held =
+        |other: &ModelRef| parts.providers.get(&other.provider).is_some_and(|row| floors.holds(row));
     let next = plan.iter().skip_while(|other| *other != model).skip(1);
-    let mut others = next.filter(|other| !given_up.iter().any(|why| why.covers(other)));
+    let mut others = next.filter(|other| !is_held(other) && !given_up.iter().any(|why| why.covers(other)));
     others.any(|other| parts.pool.has_ready(&other.provider, &other.model))
 }
 

@@ -13,7 +13,7 @@ use futures::{
     stream::{self, StreamExt},
 };
 
-use self::missed::Missed;
+use self::missed::{Again, Missed};
 use super::{
     ChatFailure, ChatRequest, ChatStream, FailureClass, LlmParts,
     attempt::{Patience, Progress},
@@ -125,10 +125,20 @@ impl Run<'_> {
         loop {
             openings.mark_unchanged();
             let asked = self.asked;
-            let mut missed = Vec::new();
+            let mut missed: Vec<Missed> = Vec::new();
             for model in &plan {
                 // Another model of the same provider may have what this one lacked.
                 self.tried.clear();
+                // But an outage is the provider's, and the few faults that are allowed are better spent on another.
+                let is_down = |why: &&Missed| {
+                    why.provider == model.provider
+                        && why.class == FailureClass::ProviderDown
+                        && why.again == Again::Soon
+                };
+                if let Some(why) = missed.iter().find(is_down).cloned() {
+                    missed.push(why);
+                    continue;
+                }
                 match self.ask_provider(model, &wanted, &plan).await {
                     Step::Answered => return Ok(()),
                     Step::Stop(failure) => return Err(failure),

@@ -8,8 +8,13 @@ use std::{
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::{sync::broadcast::error::RecvError, time::sleep};
 
-use super::{is_listed, ready};
-use crate::{clock, llm::Llm, provider::ProviderId, shutdown::Shutdown};
+use super::is_listed;
+use crate::{
+    clock,
+    llm::Llm,
+    provider::{Provider, ProviderId},
+    shutdown::Shutdown,
+};
 
 /// How long one list may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -48,16 +53,11 @@ pub(super) async fn run(llm: Llm, life: Shutdown) {
 fn due(llm: &Llm) -> BTreeSet<ProviderId> {
     let parts = llm.parts();
     let now = parts.clock.now();
-    let is_due = |id: &ProviderId| {
-        parts.providers.get(id).is_some_and(|row| {
-            is_listed(row) && llm.look(|state| state.lists.get(row).is_none_or(|list| list.is_due(now)))
-        })
+    let is_due = |row: &&Provider| {
+        is_listed(row) && llm.look(|state| state.lists.get(row).is_none_or(|list| list.is_due(now)))
     };
-    let due: HashSet<ProviderId> = parts.providers.iter().map(|row| row.id.clone()).filter(is_due).collect();
-    if due.is_empty() {
-        return BTreeSet::new();
-    }
-    ready(&parts).map(|(provider, _)| provider).filter(|provider| due.contains(provider)).collect()
+    let due = parts.providers.iter().filter(is_due);
+    due.filter(|row| parts.pool.has_ready(&row.id, &row.default_model)).map(|row| row.id.clone()).collect()
 }
 
 /// Asks one provider, unless another process over the same state folder has done so.

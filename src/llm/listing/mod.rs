@@ -70,7 +70,11 @@ impl Llm {
         if !is_listed(row) {
             return Err(ListError::NotListed);
         }
-        let only = ready(&parts).find(|(of, _)| of == provider).map(|(_, credential)| credential);
+        // After a failure another one is asked: the first may be the only one that hears nothing.
+        let ready = ready(&parts, provider);
+        let failures = self.look(|state| state.lists.failures(row));
+        let turn = usize::try_from(failures).ok().and_then(|failures| failures.checked_rem(ready.len()));
+        let only = turn.and_then(|turn| ready.get(turn).cloned());
         let want = Want { only, ..Want::new(provider.clone(), &row.default_model, until) };
         let lease = parts.pool.lease(&want).await?;
         let call = call(row, &lease);
@@ -143,8 +147,8 @@ impl Llm {
     }
 }
 
-/// The credentials that can be lent without waiting, with their providers.
-fn ready(parts: &LlmParts) -> impl Iterator<Item = (ProviderId, CredentialId)> {
+/// The credentials of a provider that can be lent without waiting.
+fn ready(parts: &LlmParts, provider: &ProviderId) -> Vec<CredentialId> {
     let views = parts.pool.snapshot().credentials.into_iter();
     let ready = views.filter(|view| match view.state {
         State::Ready | State::Early => true,
@@ -156,7 +160,7 @@ fn ready(parts: &LlmParts) -> impl Iterator<Item = (ProviderId, CredentialId)> {
         | State::Disabled
         | State::Unusable => false,
     });
-    ready.filter_map(|view| Some((view.provider?, view.id)))
+    ready.filter(|view| view.provider.as_ref() == Some(provider)).map(|view| view.id).collect()
 }
 
 /// Whether a provider can be asked for its models. Azure and Vertex AI list what there is in the world, not the

@@ -82,7 +82,8 @@ pub(super) fn read(body: &Value) -> Option<Vec<Model>> {
 }
 
 /// Names with what is told of each. `data[]` (OpenAI, Anthropic), `models[]` (Gemini), `models{}` (Antigravity),
-/// `buckets[]` (what Code Assist says of an account's quota), or the list alone.
+/// `buckets[]` (what Code Assist says of an account's quota), or the list alone. An entry without a name is passed
+/// over; where no entry has one, this is another list.
 fn entries(body: &Value) -> Option<Vec<(&str, &Value)>> {
     if let Some(models) = body.get("models").and_then(Value::as_object) {
         let deprecated = body.get("deprecatedModelIds");
@@ -98,7 +99,8 @@ fn entries(body: &Value) -> Option<Vec<(&str, &Value)>> {
         let name = keys.iter().find_map(|key| Value::get(entry, key))?.as_str()?;
         Some((name.strip_prefix("models/").unwrap_or(name), entry))
     };
-    list.iter().map(named).collect()
+    let found: Vec<_> = list.iter().filter_map(named).collect();
+    (list.is_empty() || !found.is_empty()).then_some(found)
 }
 
 /// Whether it can be shown in a line, in a terminal and in Discord, and sent back as it is.
@@ -181,6 +183,7 @@ mod tests {
             json!({ "object": "list", "data": [{ "id": "a" }, { "id": "b/c" }] }),
             json!({ "models": [{ "name": "models/a" }, { "name": "models/b/c" }] }),
             json!([{ "id": "a" }, { "id": "b/c" }, { "id": "a" }]),
+            json!({ "data": [{ "id": "a" }, { "x": 1 }, { "id": 7 }, { "id": "b/c" }] }),
             json!({ "buckets": [{ "modelId": "a" }, { "modelId": "b/c" }] }),
             json!({ "models": { "a": {}, "b/c": {}, "d": {} }, "deprecatedModelIds": { "d": {} } }),
             json!([{ "id": "a" }, { "id": "b\u{1b}" }, { "id": "`@x`" }, { "id": "" }, { "id": "b/c" }]),
