@@ -171,12 +171,15 @@ pub(super) struct QuietChannels {
     all: Mutex<Recent<u64, Instant>>,
     /// Where its embeds are refused.
     embeds: Mutex<Recent<u64, Instant>>,
+    /// Where it can open no threads.
+    threads: Mutex<Recent<u64, Instant>>,
 }
 
 impl QuietChannels {
     /// None yet.
     pub(super) fn new() -> Self {
-        Self { all: Mutex::new(Recent::new(1024)), embeds: Mutex::new(Recent::new(1024)) }
+        let none = || Mutex::new(Recent::new(1024));
+        Self { all: none(), embeds: none(), threads: none() }
     }
 
     /// Leaves a channel alone from now on.
@@ -206,6 +209,16 @@ impl QuietChannels {
     /// Whether embeds were refused in a channel lately.
     pub(super) fn lacks_embeds(&self, channel: u64) -> bool {
         holds(&self.embeds, channel)
+    }
+
+    /// Opens no threads in a channel from now on.
+    pub(super) fn note_lack_of_threads(&self, channel: u64) {
+        insert(&self.threads, channel);
+    }
+
+    /// Whether threads were refused in a channel lately.
+    pub(super) fn lacks_threads(&self, channel: u64) -> bool {
+        holds(&self.threads, channel)
     }
 }
 
@@ -374,9 +387,11 @@ mod tests {
         let quiet = QuietChannels::new();
         assert!(!quiet.contains(7));
         quiet.rest(7);
-        assert!(quiet.contains(7) && !quiet.contains(8));
+        quiet.note_lack_of_threads(9);
+        assert!(quiet.contains(7) && !quiet.contains(8) && !quiet.contains(9));
+        assert!(quiet.lacks_threads(9) && !quiet.lacks_threads(7));
         tokio::time::advance(QUIET_FOR).await;
-        assert!(!quiet.contains(7));
+        assert!(!quiet.contains(7) && !quiet.lacks_threads(9));
     }
 
     #[test]

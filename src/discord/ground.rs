@@ -44,6 +44,11 @@ pub(super) struct Where {
 }
 
 impl Found {
+    /// A channel that is no thread, or is not known to be one.
+    pub(super) fn channel() -> Self {
+        Self { ground: Ground::Channel, parent: None }
+    }
+
     fn thread(id: u64, kind: u8, owner: Option<u64>, parent: Option<(u64, Option<u8>)>, bot: u64) -> Self {
         let starter = match parent {
             None => Starter::Nowhere,
@@ -67,7 +72,7 @@ impl Found {
         };
         let guild = cache.guild(guild)?;
         if guild.channels.contains_key(&message.channel_id) {
-            return Some(Self { ground: Ground::Channel, parent: None });
+            return Some(Self::channel());
         }
         let thread = guild.threads.iter().find(|thread| thread.id == message.channel_id)?;
         let parent = thread.parent_id.map(|id| {
@@ -96,7 +101,7 @@ impl Found {
             let owner = wire.owner_id.and_then(|id| id.parse().ok());
             Self::thread(channel, wire.kind, owner, parent, bot.user)
         } else {
-            Self { ground: Ground::Channel, parent: None }
+            Self::channel()
         };
         bot.grounds.lock().unwrap_or_else(PoisonError::into_inner).insert(channel, found.clone());
         Ok(found)

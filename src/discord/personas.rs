@@ -21,6 +21,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_millis(500);
 /// The same where nothing was read before.
 const FIRST: Duration = Duration::from_secs(3);
+/// How long an autocomplete waits for it, which Discord gives three seconds for all.
+const SOON: Duration = Duration::from_secs(1);
 /// How long a person who writes one waits for it.
 const LONGEST: Duration = Duration::from_secs(5);
 /// Owners whose personas are remembered: each has [`MOST`] of 4000 characters at most.
@@ -42,11 +44,11 @@ impl Personas {
         Self { storage, known: Mutex::new(Recent::new(REMEMBERED)) }
     }
 
-    /// Those of an owner; as read last where the database does not answer soon.
-    async fn of(&self, owner: &Subject) -> Vec<Named> {
+    /// Those of an owner; as read last where the database does not answer soon, or none after `first` where nothing was.
+    async fn of(&self, owner: &Subject, first: Duration) -> Vec<Named> {
         let read = async { self.storage.open().await?.personas(owner).await };
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner).get(owner).cloned();
-        match timeout(if known().is_some() { PATIENCE } else { FIRST }, read).await {
+        match timeout(if known().is_some() { PATIENCE } else { first }, read).await {
             Ok(Ok(found)) => {
                 self.remember(owner, found.clone());
                 return found;
@@ -106,23 +108,36 @@ pub(super) enum Room {
 impl Bot {
     /// Every persona that somebody may choose where they speak.
     pub(super) async fn personas_at(&self, spot: &Spot) -> Vec<(PersonaRef, Persona)> {
-        self.personas_of(spot, &Shelf::ALL).await
+        self.personas_of(spot, &Shelf::ALL, FIRST).await
     }
 
-    async fn personas_of(&self, spot: &Spot, shelves: &[Shelf]) -> Vec<(PersonaRef, Persona)> {
+    /// The same within a second: those that are known by then.
+    pub(super) async fn personas_soon(&self, spot: &Spot) -> Vec<(PersonaRef, Persona)> {
+        self.personas_of(spot, &Shelf::ALL, SOON).await
+    }
+
+    async fn personas_of(
+        &self,
+        spot: &Spot,
+        shelves: &[Shelf],
+        first: Duration,
+    ) -> Vec<(PersonaRef, Persona)> {
         let of = |shelf: Shelf, persona: &Persona| {
             (PersonaRef { shelf, name: persona.name.clone() }, persona.clone())
         };
         let served = self.served();
         let mut found: Vec<_> = served.chat.personas.iter().map(|persona| of(Shelf::File, persona)).collect();
-        for shelf in shelves.iter().copied() {
-            let Some(owner) = spot.owner(shelf) else { continue };
-            let typed = self.personas.of(&owner).await.into_iter().map(|named| Persona {
-                name: named.name,
-                title: None,
-                text: named.body,
-            });
-            found.extend(typed.map(|persona| of(shelf, &persona)));
+        let typed = async |shelf: Shelf| match spot.owner(shelf).filter(|_| shelves.contains(&shelf)) {
+            None => Vec::new(),
+            Some(owner) => self.personas.of(&owner, first).await,
+        };
+        let (servers, own) = tokio::join!(typed(Shelf::Server), typed(Shelf::Person));
+        for (shelf, typed) in [(Shelf::Server, servers), (Shelf::Person, own)] {
+            found.extend(
+                typed
+                    .into_iter()
+                    .map(|Named { name, body }| of(shelf, &Persona { name, title: None, text: body })),
+            );
         }
         found
     }
@@ -137,7 +152,7 @@ impl Bot {
             .into_iter()
             .filter(|of| choices.iter().any(|(_, choice)| choice.shelf == *of))
             .collect();
-        let there = self.personas_of(spot, &shelves).await;
+        let there = self.personas_of(spot, &shelves, FIRST).await;
         resolve_persona(&choices, |choice| {
             there.iter().find(|(found, _)| found == choice).map(|(_, persona)| persona.clone())
         })

@@ -15,14 +15,25 @@ const NAMELESS: &str = "Conversation";
 const NOT_ALLOWED: &str = "-# I would open a thread for each conversation here, and lack the permissions Create Public \
                            Threads and Send Messages in Threads. I answer in the channel until somebody gives them to me.";
 
-/// Opens a thread from a question; its id. `None`: none could be opened, and the answer belongs in the channel.
+/// Discord's codes for what is wrong with one question, not with its channel: the message is gone, it has a thread
+/// already, the moderation blocks the name (topics, "Opcodes and Status Codes").
+const ABOUT_THE_QUESTION: [u64; 3] = [10_008, 160_004, 200_001];
+
+/// Opens a thread from a question; its id. `None`: none could be opened, and the answer belongs in the channel. Where a
+/// channel refused one, none is asked for again for a while (D19).
 pub(super) async fn open(bot: &Bot, to: &Destination, text: &str) -> Option<u64> {
+    if bot.quiet.lacks_threads(to.channel) {
+        return None;
+    }
     let path = format!("channels/{}/messages/{}/threads", to.channel, to.asked.message);
     let opened = bot.rest.call(Method::POST, &path, Some(&json!({ "name": name(text) }))).await;
     let error = match opened {
         Ok(answer) => return answer.body.get("id").and_then(Value::as_str)?.parse().ok(),
         Err(error) => error,
     };
+    if matches!(error, RestError::Status { status: 400..500, code } if !ABOUT_THE_QUESTION.contains(&code)) {
+        bot.quiet.note_lack_of_threads(to.channel);
+    }
     if matches!(error, RestError::Status { status: 403, .. }) {
         tell_once(bot, to).await;
     } else {

@@ -100,6 +100,23 @@ async fn personas_are_typed_in_a_form_kept_and_nobody_elses() {
     assert!(said.starts_with("✅ Chose the persona `judge` for this server."), "{said}");
     assert!(system(&bot, marks.owner).await.contains("Be just."));
     assert!(system(&bot, marks.guest).await.contains("Sing."), "the nearest applies");
+    let said = slash(&bot, marks.guest, "/settings persona persona:judge").await;
+    assert!(
+        said.starts_with("❌ The persona `judge` (of this server) cannot be chosen for you: your choice holds in every server."),
+        "{said}"
+    );
+    assert!(system(&bot, marks.guest).await.contains("Sing."), "nothing was chosen");
+    for (line, names) in [
+        ("/settings persona persona:", ["default · take the choice back", "bard · your own"]),
+        (
+            "/settings persona for:this server persona:",
+            ["default · take the choice back", "judge · of this server"],
+        ),
+    ] {
+        let offered = bot.sandbox().autocomplete(marks.guest, marks.channel, line).await.unwrap();
+        let offered: Vec<_> = offered.iter().map(|choice| &*choice.name).take(2).collect();
+        assert_eq!(offered, names, "{line}");
+    }
     let status = slash(&bot, marks.guest, "/settings status").await;
     assert!(
         status.contains("I speak as `bard` (your own) here, because that was chosen for you.\n-# Persona chosen for this server, without effect here: `judge`"),

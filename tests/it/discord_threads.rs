@@ -132,7 +132,7 @@ async fn d14_without_allow_bots_none_is_answered() {
 }
 
 #[tokio::test]
-async fn d14_without_the_permission_the_answer_is_a_reply_and_that_is_told_once() {
+async fn d14_d19_without_the_permission_the_answer_is_a_reply_and_that_is_told_and_tried_once() {
     let bot = world().await.connect().await;
     let marks = bot.sandbox().discord().landmarks();
     bot.sandbox().deny(marks.channel, marks.bot, permission::CREATE_PUBLIC_THREADS);
@@ -143,4 +143,7 @@ async fn d14_without_the_permission_the_answer_is_a_reply_and_that_is_told_once(
     let told = bot.sandbox().messages(marks.channel);
     let told = told.iter().filter(|message| message.text().contains("Create Public Threads")).count();
     assert_eq!(told, 1);
+    let requests = bot.sandbox().recorded_requests();
+    let asked = requests.iter().filter(|request| request.path.ends_with("/threads")).count();
+    assert_eq!(asked, 1, "not asked for again after the refusal (D19)");
 }

@@ -25,7 +25,7 @@ pub(super) const DEFAULT: &str = "default";
 #[cfg(not(feature = "hub"))]
 pub(super) const HUB: &str = "hub";
 /// Discord's limit for the name and the value of a choice.
-const LONGEST: usize = 100;
+pub(super) const LONGEST: usize = 100;
 
 /// For whom it is chosen
 #[derive(Debug, Clone, Copy, PartialEq, Eq, poise::ChoiceParameter)]

@@ -1,13 +1,13 @@
 //! `/settings persona`: how the bot speaks, for whom; one that is there by its name, or a new one in a form.
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use poise::serenity_prelude as serenity;
 use serde_json::{Value, json};
 
 use super::{
     Context, answer, asker, defer, demand_served, matches,
-    model::{Chooser, DEFAULT, For, choices, fits, unkept},
+    model::{Chooser, DEFAULT, For, LONGEST as LONGEST_LABEL, choices, fits, unkept},
     refusal,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
         data::Bot,
         error::CommandError,
         personas::{MOST, Room},
-        reply::Interaction,
+        reply::{Interaction, cut},
     },
     storage::Named,
 };
@@ -157,21 +157,55 @@ async fn keep(bot: &Bot, chooser: &Chooser, layer: Layer, name: &str, text: Stri
 
 /// The persona that a person named: by its full name, or by its bare one where that is the only such.
 async fn named(bot: &Bot, chooser: &Chooser, layer: Layer, text: &str) -> Result<PersonaRef, String> {
-    // What a person may change alone is chosen for that person alone.
-    let may = |found: &PersonaRef| layer == Layer::Person || found.shelf != Shelf::Person;
-    let there: Vec<PersonaRef> =
-        bot.personas_at(&chooser.spot).await.into_iter().map(|(found, _)| found).filter(may).collect();
-    if let Some(found) = there.iter().find(|found| found.to_string() == text) {
+    let all = bot.personas_at(&chooser.spot).await.into_iter().map(|(found, _)| found);
+    let (there, elsewhere): (Vec<_>, Vec<_>) = all.partition(|found| may_be_for(found, layer));
+    if let Some(found) = meant(&there, text) {
         return Ok(found.clone());
     }
-    // The nearest shelf first: one's own before the server's before the bot's.
-    let same = there.iter().rev().find(|found| found.name.to_lowercase() == text.to_lowercase());
-    same.cloned().ok_or_else(|| {
+    if let Some(found) = meant(&elsewhere, text) {
+        return Err(why_not_for(found, layer));
+    }
+    Err({
         let near = nearest(text, there.iter().map(|found| found.name.as_str()));
         let meant = near.map_or_else(String::new, |near| format!(" Did you mean `{near}`?"));
         let typed: String = text.chars().filter(|c| *c != '`' && !c.is_control()).take(40).collect();
         format!("❌ There is no persona `{typed}` to choose here.{meant} Leave the name out to write one.")
     })
+}
+
+/// The persona of these that a text names: in full, or the nearest shelf's: one's own before the server's before the
+/// bot's.
+fn meant<'a>(there: &'a [PersonaRef], text: &str) -> Option<&'a PersonaRef> {
+    let bare = text.to_lowercase();
+    let same = || there.iter().rev().find(|found| found.name.to_lowercase() == bare);
+    there.iter().find(|found| found.to_string() == text).or_else(same)
+}
+
+/// Whether a persona may be chosen for a layer. What a person may change alone is chosen for that person alone; and a
+/// person is in other servers, where the same name is another text.
+fn may_be_for(found: &PersonaRef, layer: Layer) -> bool {
+    match found.shelf {
+        Shelf::File => true,
+        Shelf::Server => layer != Layer::Person,
+        Shelf::Person => layer == Layer::Person,
+    }
+}
+
+/// Why a persona may not be chosen for a layer, in a sentence.
+fn why_not_for(found: &PersonaRef, layer: Layer) -> String {
+    let because = match found.shelf {
+        Shelf::Person => "you alone may change it. Leave out `for` to choose it for yourself",
+        Shelf::File | Shelf::Server => {
+            "your choice holds in every server. Whoever may manage this one can choose it with `for`; leave the name out \
+             to write one of your own"
+        }
+    };
+    format!(
+        "❌ The persona `{}` ({}) cannot be chosen for {}: {because}.",
+        found.name,
+        found.shelf.whose(),
+        layer.for_whom()
+    )
 }
 
 async fn choose(bot: &Bot, chooser: &Chooser, layer: Layer, choice: Option<&PersonaRef>) -> String {
@@ -222,17 +256,33 @@ async fn complete_persona(ctx: Context<'_>, partial: &str) -> serenity::CreateAu
     if !bot.access.serves(&asker(ctx)).await {
         return serenity::CreateAutocompleteResponse::new();
     }
-    let there = bot.personas_at(&Chooser::of(ctx).spot).await;
-    let labelled = there.into_iter().rev().map(|(found, persona)| {
-        let title = persona.title.map(|title| format!(" · {title}")).unwrap_or_default();
-        (format!("{}{title} · {}", found.name, found.shelf.whose()), found.to_string())
-    });
+    let layer = For::layer(picked(ctx));
+    let there = bot.personas_soon(&Chooser::of(ctx).spot).await;
+    let labelled =
+        there.into_iter().rev().filter(|(found, _)| may_be_for(found, layer)).map(|(found, persona)| {
+            let title = persona.title.map(|title| format!(" · {title}")).unwrap_or_default();
+            (format!("{}{title} · {}", found.name, found.shelf.whose()), found.to_string())
+        });
+    choices(offered(labelled, partial))
+}
+
+/// What of these is offered for what was typed so far, after the end of a choice.
+fn offered(
+    labelled: impl Iterator<Item = (String, String)>,
+    partial: &str,
+) -> impl Iterator<Item = (String, String)> {
     let back = ("default · take the choice back".to_owned(), DEFAULT.to_owned());
-    choices(
-        labelled
-            .chain([back])
-            .filter(|(label, value)| matches(partial, &[label]) && fits(label) && fits(value)),
-    )
+    iter::once(back)
+        .chain(labelled)
+        .filter(move |(label, value)| matches(partial, &[label]) && fits(value))
+        .map(|(label, value)| (cut(&label, LONGEST_LABEL), value))
+}
+
+/// For whom, as far as it is filled in while the name is typed.
+fn picked(ctx: Context<'_>) -> Option<For> {
+    let value = ctx.args.iter().find(|option| option.name == "for").map(|option| &option.value);
+    let Some(serenity::ResolvedValue::Integer(index)) = value else { return None };
+    <For as poise::ChoiceParameter>::from_index(usize::try_from(*index).ok()?)
 }
 
 #[cfg(test)]
@@ -251,5 +301,15 @@ mod tests {
         }
         assert_eq!(form_of("persona"), None);
         assert_eq!(form_of("persona:everybody"), None);
+    }
+
+    #[test]
+    fn default_is_offered_first_and_a_long_label_is_cut() {
+        let long = format!("bard · {} · of the bot", "😀".repeat(60));
+        let offered: Vec<_> = offered([(long, "file:bard".to_owned())].into_iter(), "")
+            .map(|(label, value)| (value, label))
+            .collect();
+        assert_eq!((&*offered[0].0, &*offered[1].0), (DEFAULT, "file:bard"));
+        assert!(fits(&offered[1].1) && offered[1].1.ends_with('…'), "{}", offered[1].1);
     }
 }

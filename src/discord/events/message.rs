@@ -34,10 +34,9 @@ pub(super) fn created(context: &serenity::Context, bot: &Arc<Bot>, message: &ser
     }
     let cache = Arc::clone(&context.cache);
     let known = Found::known(&cache, message, bot.user);
-    let is_addressed = speaks_to(message, bot.user);
-    let may_be_own = |found: &Found| found.is_own_thread() && is_said_to_all(message, bot.user);
+    let said_to = SaidTo::of(message, bot.user);
     // Where the connection did not tell of a thread, it may be one of ours.
-    if !is_addressed && known.as_ref().is_some_and(|found| !may_be_own(found)) {
+    if known.as_ref().is_some_and(|found| !said_to.is_for_the_bot(found)) {
         return;
     }
     if !bot.is_new(message.id.get()) {
@@ -48,14 +47,17 @@ pub(super) fn created(context: &serenity::Context, bot: &Arc<Bot>, message: &ser
         let found = match known {
             Some(found) => found,
             None => match Found::asked(&bot, message.channel_id.get()).await {
-                Ok(found) if is_addressed || (found.is_own_thread() && is_said_to_all(&message, bot.user)) => found,
-                Ok(_) => return,
+                Ok(found) => found,
                 Err(error) => {
                     tracing::warn!(discord.channel = message.channel_id.get(), error = %error, "Could not look up a channel");
-                    return;
+                    // Whoever speaks to the bot is answered all the same (D20); what is not known to be its thread is none.
+                    Found::channel()
                 }
             },
         };
+        if !said_to.is_for_the_bot(&found) {
+            return;
+        }
         let place = Where::of(&cache, &message, found);
         take(bot, &message, place, received_at).await;
     });
@@ -87,6 +89,37 @@ fn is_question(message: &serenity::Message, bot: &Bot) -> bool {
     let is_talk = matches!(message.kind, serenity::MessageType::Regular | serenity::MessageType::InlineReply);
     let is_served = !message.author.bot || bot.served().settings.allow_bots > 0;
     is_talk && is_served && message.webhook_id.is_none() && message.author.id.get() != bot.user
+}
+
+/// To whom a message is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SaidTo {
+    /// To the bot, wherever it stands.
+    Bot,
+    /// To whoever reads it: to the bot in its own threads.
+    All,
+    /// To somebody else.
+    Other,
+}
+
+impl SaidTo {
+    fn of(message: &serenity::Message, bot: u64) -> Self {
+        if speaks_to(message, bot) {
+            Self::Bot
+        } else if is_said_to_all(message, bot) {
+            Self::All
+        } else {
+            Self::Other
+        }
+    }
+
+    fn is_for_the_bot(self, found: &Found) -> bool {
+        match self {
+            Self::Bot => true,
+            Self::All => found.is_own_thread(),
+            Self::Other => false,
+        }
+    }
 }
 
 /// Whether the message speaks to the bot: in direct messages always, elsewhere by a mention or a reply.
@@ -247,6 +280,14 @@ mod tests {
         answered["author"]["id"] = json!("6");
         let reply = message(&json!({ "type": 19, "referenced_message": answered }));
         assert!(!speaks_to(&reply, BOT) && !is_said_to_all(&reply, BOT), "a reply to somebody else");
+    }
+
+    #[test]
+    fn d20_in_a_channel_that_cannot_be_looked_up_only_a_mention_is_answered() {
+        let unknown = Found::channel();
+        let mention = message(&json!({ "mentions": [bot()] }));
+        assert!(SaidTo::of(&mention, BOT).is_for_the_bot(&unknown));
+        assert!(!SaidTo::of(&message(&json!({})), BOT).is_for_the_bot(&unknown));
     }
 
     #[test]
