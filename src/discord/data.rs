@@ -378,7 +378,7 @@ mod tests {
         recent.insert(2, 'c');
         recent.insert(3, 'd');
         assert_eq!((recent.get(&1), recent.get(&2), recent.get(&3)), (None, Some(&'c'), Some(&'d')));
-        assert_eq!((recent.remove(&3), recent.remove(&3)), (Some('c'), None));
+        assert_eq!((recent.remove(&3), recent.remove(&3)), (Some('d'), None));
         assert_eq!(recent.order.len(), recent.entries.len());
     }
 
