@@ -131,7 +131,8 @@ async fn a_pdf_is_read_as_text() {
 
 /// A PDF whose stream of objects names one long list so many times: reading it builds a list for each.
 fn with_lists(times: usize) -> Vec<u8> {
-    let index: String = (0..times).map(|number| format!("{} 0 ", number + 100)).collect();
+    let index: Vec<String> = (0..times).map(|number| format!("{} 0 ", number + 100)).collect();
+    let index = index.concat();
     let objects = lopdf::Stream::new(
         dictionary! {
             "Type" => "ObjStm", "N" => i64::try_from(times).unwrap(), "First" => i64::try_from(index.len()).unwrap(),

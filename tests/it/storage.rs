@@ -452,8 +452,8 @@ async fn beginnings_are_found_by_stretch_and_age() {
         let [one, two] = ["one", "two"].map(|text| Beginning { newest: 5, summary: text.to_owned() });
         storage.keep_beginning(all, &one, &[1, 5], None, 10).await.unwrap();
         storage.keep_beginning(afresh, &two, &[3, 5], None, 10).await.unwrap();
-        assert_eq!(storage.beginnings(all, &[5], 10).await.unwrap(), [one.clone()]);
-        assert_eq!(storage.beginnings(afresh, &[5], 10).await.unwrap(), [two.clone()]);
+        assert_eq!(storage.beginnings(all, &[5], 10).await.unwrap(), std::slice::from_ref(&one));
+        assert_eq!(storage.beginnings(afresh, &[5], 10).await.unwrap(), std::slice::from_ref(&two));
         assert_eq!(storage.beginnings(Stretch { channel: 9, since: 3 }, &[5], 10).await.unwrap(), []);
         assert_eq!(storage.beginnings(all, &[5], 11).await.unwrap(), [], "too old");
         assert_eq!(storage.forget_message(1).await.unwrap(), 1, "it went into one of them");
