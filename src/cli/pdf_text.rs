@@ -5,7 +5,6 @@
 
 use std::{
     io::{Read as _, Write as _},
-    path::PathBuf,
     process::ExitCode,
 };
 
@@ -19,11 +18,6 @@ const MEMORY: u64 = 768 << 20;
 const COMPUTING: u64 = 10;
 /// Bytes of a PDF that are looked at: more than the bot fetches.
 const LARGEST: u64 = 16 << 20;
-
-/// The program that reads PDFs for the bot: this one. `None`: it cannot be found any more, and no PDF is read.
-pub(super) fn reader() -> Option<PathBuf> {
-    std::env::current_exe().ok()
-}
 
 /// Reads standard input, writes the text; the exit code says why there is none.
 pub(super) fn run() -> ExitCode {

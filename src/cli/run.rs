@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use super::{failure::Failure, pdf_text};
+use super::failure::Failure;
 use crate::{
     app::{self, Origin},
-    config::Settings,
+    config::{self, Settings},
     telemetry,
 };
 
 pub(super) async fn run(mut settings: Settings, env_file: Option<&Path>) -> Result<(), Failure> {
-    settings.discord.pdf_reader = pdf_text::reader();
+    settings.discord.pdf_reader = config::program();
     settings.require_discord_token()?;
     if let Some(directive) = telemetry::init(settings.telemetry.log_format, &settings.telemetry.directives) {
         tracing::warn!(directive, "RUST_LOG holds something that is not understood and is ignored");

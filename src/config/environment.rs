@@ -17,6 +17,11 @@ pub struct Environment {
     document: Option<Document>,
 }
 
+/// This program's file, for what it calls itself for. `None`: the system does not say.
+pub fn program() -> Option<PathBuf> {
+    std::env::current_exe().ok()
+}
+
 /// Reads the process's environment over `dotenv`, or over `.env` in the working folder where that exists.
 ///
 /// A `.env` that was asked for and cannot be read, and each line that is not `NAME=value`, is a mistake; the line is

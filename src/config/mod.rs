@@ -24,7 +24,7 @@ use std::{fmt, sync::Arc};
 
 pub use chat::{AllowedModel, AllowedModels, ChatSettings};
 pub use discord::{AlertOperators, Audience, AutoThreads, DiscordSettings, GuildPolicy, ReplyStyle};
-pub use environment::{Environment, environment};
+pub use environment::{Environment, environment, program};
 pub use fallbacks::Fallbacks;
 pub use file::Document;
 pub use hub::HubSettings;

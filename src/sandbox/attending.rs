@@ -122,6 +122,26 @@ impl Sandbox {
         })
     }
 
+    /// The modal that an interaction was answered with, as it is read: its title, and a line for each input.
+    pub fn form(&self, interaction: Id) -> Option<String> {
+        self.discord().read(|state| {
+            let Answered::WithModal { modal } = &state.interactions.get(&interaction)?.answered else {
+                return None;
+            };
+            let text = |value: &Value, key: &str| {
+                value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+            };
+            let rows = modal.get("components").and_then(Value::as_array).into_iter().flatten();
+            let inputs = rows.filter_map(|row| row.get("components")?.as_array()).flatten();
+            let lines = inputs.map(|input| {
+                let value = [text(input, "value"), text(input, "placeholder")];
+                let value = value.into_iter().find(|value| !value.is_empty()).unwrap_or_default();
+                format!("{}: [{value}]", text(input, "label"))
+            });
+            Some(std::iter::once(text(modal, "title")).chain(lines).collect::<Vec<_>>().join("\n"))
+        })
+    }
+
     /// Somebody fills a modal in and sends it: values by the inputs' `custom_id`; an input without one keeps its own.
     pub fn submit(&self, user: Id, modal: Id, values: &BTreeMap<String, String>) -> Result<Id, ScriptError> {
         self.discord().with(|state| {

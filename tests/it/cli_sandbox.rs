@@ -57,6 +57,16 @@ fn three_true_exchanges() {
 }
 
 #[test]
+fn a_form_is_shown_and_the_next_line_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines = ["--say", "/settings persona", "--say", "hello"];
+    let output = sandbox(folder.path(), &lines).output().expect("the binary runs");
+    let (out, err) = texts(&output);
+    assert_eq!((output.status.code(), err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.contains("Cortana (a form to fill in):") && out.contains("You said: “hello”"), "{out}");
+}
+
+#[test]
 fn d1_the_report_says_how_fresh_the_text_was() {
     let folder = tempfile::tempdir().expect("a folder");
     let lines = ["--say", "a long answer, please", "--say", "/settings oauth-status", "--report"];

@@ -4,18 +4,17 @@ use std::{
     fmt::Write as _,
     io::Write as _,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use cortana::sandbox::{
     File,
     discord::{Id, Message, RestAction, RestFault},
 };
-use lopdf::dictionary;
 use serde_json::Value;
 
 use crate::support::{
-    bot::{Bot, World},
+    bot::{Bot, SOON, World},
     talk,
 };
 
@@ -129,43 +128,37 @@ async fn a_pdf_is_read_as_text() {
     assert!(asked.contains("⟦file report.pdf⟧\\nRevenue grew by 7 percent"), "{asked}");
 }
 
-/// A PDF whose stream of objects names one long list so many times: reading it builds a list for each.
-fn with_lists(times: usize) -> Vec<u8> {
-    let index: Vec<String> = (0..times).map(|number| format!("{} 0 ", number + 100)).collect();
-    let index = index.concat();
-    let objects = lopdf::Stream::new(
-        dictionary! {
-            "Type" => "ObjStm", "N" => i64::try_from(times).unwrap(), "First" => i64::try_from(index.len()).unwrap(),
-        },
-        format!("{index}[{}]", "0 ".repeat(400_000)).into_bytes(),
-    );
-    let mut document = lopdf::Document::load_mem(&pdf("what it says")).expect("a PDF");
-    document.add_object(objects);
-    let mut bytes = Vec::new();
-    document.save_to(&mut bytes).expect("written");
-    bytes
-}
-
+/// A small PDF can make its reader build gigabytes: the system ends the reader then, and nothing of the bot.
 #[test]
-fn a_small_pdf_that_would_take_all_memory_ends_its_reader_alone() {
-    let read = |bytes: Vec<u8>| {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_cortana"))
-            .arg("pdf-text")
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("it starts");
-        // It may end before it has read everything.
-        drop(child.stdin.take().expect("its input").write_all(&bytes));
-        let output = child.wait_with_output().expect("it ends");
-        (output.status, String::from_utf8(output.stdout).expect("text"))
+fn a_pdf_is_read_by_a_process_with_bounds_and_without_an_environment() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_cortana"))
+        .arg("pdf-text")
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let about =
+        |what: &str| std::fs::read_to_string(format!("/proc/{}/{what}", child.id())).expect("it runs");
+    let bound = |name: &str| {
+        let limits = about("limits");
+        let line = limits.lines().find(|line| line.starts_with(name)).expect("a limit").to_owned();
+        line.trim_start_matches(name).split_whitespace().next().expect("a bound").to_owned()
     };
-    let (status, text) = read(with_lists(1));
-    assert!(status.success() && text.contains("what it says"), "{status}: {text}");
-    let (status, text) = read(with_lists(2000));
-    assert!(status.code().is_none() && text.is_empty(), "the system ends it: {status}: {text}");
+    // The last bound that it sets, while it waits for its input.
+    let begun = Instant::now();
+    while bound("Max core file size") != "0" || bound("Max cpu time") != "10" {
+        assert!(begun.elapsed() < SOON, "{}", about("limits"));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(bound("Max address space"), (768 << 20).to_string());
+    assert_eq!(about("environ"), "");
+    let mut input = child.stdin.take().expect("its input");
+    input.write_all(&pdf("what it says")).expect("it reads");
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success() && text.contains("what it says"), "{}: {text}", output.status);
 }
 
 /// A PDF of one page, written by hand.

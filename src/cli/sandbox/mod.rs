@@ -204,7 +204,7 @@ async fn with_bot(sandbox: &Sandbox, plan: &Plan, form: Form, report: Reporting)
         }
     };
     let mut settings = world.settings()?;
-    settings.discord.pdf_reader = super::pdf_text::reader();
+    settings.discord.pdf_reader = crate::config::program();
     let stop = Shutdown::new();
     let tasks = Shutdown::new();
     let (teller, news) = mpsc::unbounded_channel();

@@ -77,7 +77,15 @@ pub(super) async fn one(sandbox: &Sandbox, story: &Story, line: &str) -> Result<
             return Ok(Answer::Failed);
         }
     };
-    let Some(answers) = settled(sandbox, question).await else {
+    let answers = tokio::select! {
+        answers = settled(sandbox, question) => answers,
+        // A form waits for whoever fills it in, which a line of text cannot.
+        form = sandbox.wait_for(2 * PATIENCE, |sandbox| sandbox.form(question)) => {
+            story.said("Cortana (a form to fill in)", &form.unwrap_or_default())?;
+            return Ok(Answer::Finished);
+        }
+    };
+    let Some(answers) = answers else {
         for message in sandbox.answers(question) {
             story.answer(sandbox, &message)?;
         }
