@@ -149,6 +149,18 @@ struct DryRun {
     after: BTreeSet<Point>,
 }
 
+/// Calls are counted by thread: where a step after the answer came to another thread than those before, two points have one
+/// name, and such a run shows nothing.
+async fn unambiguous_run() -> DryRun {
+    for _ in 0..12 {
+        let run = dry_run().await;
+        if run.before.is_disjoint(&run.after) {
+            return run;
+        }
+    }
+    panic!("every run had two points of one name")
+}
+
 async fn dry_run() -> DryRun {
     let scene = Scene::new().await;
     let (trace, root) = (scene.home.path().join("trace"), scene.root());
@@ -294,7 +306,7 @@ async fn p12_kill_9_at_every_call_loses_a_token_only_before_the_temporary_file_i
     if !has_strace("the real binary was not killed") {
         return;
     }
-    let DryRun { before, window, after } = dry_run().await;
+    let DryRun { before, window, after } = unambiguous_run().await;
     let named =
         |points: &BTreeSet<Point>| points.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     println!("before the answer: {}", named(&before));
