@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use poise::serenity_prelude as serenity;
 use serde::Deserialize;
 use tokio::{sync::watch, time::Instant};
 
@@ -91,6 +92,19 @@ pub(super) struct Asker {
     pub(super) channel: u64,
     /// The person's roles in the guild.
     pub(super) roles: Vec<u64>,
+}
+
+impl Asker {
+    /// Who uses a command.
+    pub(super) fn of_command(command: &serenity::CommandInteraction) -> Self {
+        let member = command.member.as_ref();
+        Self {
+            user: command.user.id.get(),
+            guild: command.guild_id.map(serenity::GuildId::get),
+            channel: command.channel_id.get(),
+            roles: member.map(|all| all.roles.iter().map(|role| role.get()).collect()).unwrap_or_default(),
+        }
+    }
 }
 
 /// Whether somebody is served.

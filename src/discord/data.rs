@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     attachments::Attachments, beginnings::Beginnings, checks::Access, choices::Choices,
-    connecting::Connecting, events::Answered, ground::Found, personas::Personas, transport::Rest,
+    connecting::Connecting, enclosed::Enclosed, events::Answered, ground::Found, personas::Personas, transport::Rest,
 };
 use crate::{
     chat::{Inflight, Pacers},
@@ -67,6 +67,8 @@ pub(super) struct Bot {
     pub(super) rest: Arc<Rest>,
     /// Files that people attach.
     pub(super) attachments: Attachments,
+    /// The files that came with commands.
+    pub(super) enclosed: Enclosed,
     /// The application's id.
     pub(super) application: u64,
     /// The bot's user id.

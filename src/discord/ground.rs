@@ -19,6 +19,9 @@ const PRIVATE_THREAD: u8 = 12;
 const THREADS: [u8; 3] = [10, 11, PRIVATE_THREAD];
 const FORUMS: [u8; 2] = [15, 16];
 
+/// A channel, and the server that it is in; `None` in direct messages.
+pub(super) type Spoken = (Option<serenity::GuildId>, serenity::ChannelId);
+
 /// What a channel is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
@@ -65,16 +68,16 @@ impl Found {
         matches!(&self.ground, Ground::Thread(thread) if thread.owner == Owner::Bot)
     }
 
-    /// The channel of a message, as far as the connection told. `None`: it did not.
-    pub(super) fn known(cache: &serenity::Cache, message: &serenity::Message, bot: u64) -> Option<Self> {
-        let Some(guild) = message.guild_id else {
+    /// A channel, as far as the connection told. `None`: it did not.
+    pub(super) fn known(cache: &serenity::Cache, (guild, channel): Spoken, bot: u64) -> Option<Self> {
+        let Some(guild) = guild else {
             return Some(Self { ground: Ground::Direct, parent: None });
         };
         let guild = cache.guild(guild)?;
-        if guild.channels.contains_key(&message.channel_id) {
+        if guild.channels.contains_key(&channel) {
             return Some(Self::channel());
         }
-        let thread = guild.threads.iter().find(|thread| thread.id == message.channel_id)?;
+        let thread = guild.threads.iter().find(|thread| thread.id == channel)?;
         let parent = thread.parent_id.map(|id| {
             let kind = guild.channels.get(&id).map(|channel: &GuildChannel| u8::from(channel.kind));
             (id.get(), kind)
@@ -120,23 +123,47 @@ impl Where {
     /// Where a message was written, in such a channel.
     pub(super) fn of(cache: &Arc<serenity::Cache>, message: &serenity::Message, found: Found) -> Self {
         let parent = found.parent.map(serenity::ChannelId::new);
+        let sight = sight(cache, message, parent.unwrap_or(message.channel_id));
+        Self::seen(cache, (message.guild_id, message.channel_id), message.author.id, found, sight)
+    }
+
+    /// Where a command was used, in such a channel: it tells what its person may do there.
+    pub(super) fn of_command(
+        cache: &Arc<serenity::Cache>,
+        command: &serenity::CommandInteraction,
+        found: Found,
+    ) -> Self {
+        let permissions = command.member.as_ref().and_then(|member| member.permissions);
+        let may = permissions.is_some_and(|all| all.read_message_history() || all.administrator());
+        let sight = if may || command.guild_id.is_none() { Sight::Whole } else { Sight::Now };
+        Self::seen(cache, (command.guild_id, command.channel_id), command.user.id, found, sight)
+    }
+
+    fn seen(
+        cache: &Arc<serenity::Cache>,
+        (guild, channel): Spoken,
+        person: serenity::UserId,
+        found: Found,
+        sight: Sight,
+    ) -> Self {
+        let parent = found.parent.map(serenity::ChannelId::new);
         Self {
-            place: place(cache, message),
-            locale: locale(cache, message),
-            spot: Spot::new(message.author.id, message.guild_id, message.channel_id, parent),
-            sight: sight(cache, message, parent.unwrap_or(message.channel_id)),
+            place: place(cache, (guild, channel)),
+            locale: locale(cache, guild),
+            spot: Spot::new(person, guild, channel, parent),
+            sight,
             ground: found.ground,
         }
     }
 }
 
-fn place(cache: &serenity::Cache, message: &serenity::Message) -> Place {
-    let Some(id) = message.guild_id else { return Place::Direct };
-    let Some(guild) = cache.guild(id) else {
+fn place(cache: &serenity::Cache, (guild, id): Spoken) -> Place {
+    let Some(guild) = guild else { return Place::Direct };
+    let Some(guild) = cache.guild(guild) else {
         return Place::Channel { server: String::new(), channel: String::new(), topic: None };
     };
-    let thread = guild.threads.iter().find(|thread| thread.id == message.channel_id);
-    let channel = guild.channels.get(&message.channel_id).or(thread);
+    let thread = guild.threads.iter().find(|thread| thread.id == id);
+    let channel = guild.channels.get(&id).or(thread);
     Place::Channel {
         server: guild.name.clone(),
         channel: channel.map(|channel| channel.name.clone()).unwrap_or_default(),
@@ -144,9 +171,9 @@ fn place(cache: &serenity::Cache, message: &serenity::Message) -> Place {
     }
 }
 
-fn locale(cache: &serenity::Cache, message: &serenity::Message) -> Option<String> {
+fn locale(cache: &serenity::Cache, guild: Option<serenity::GuildId>) -> Option<String> {
     const DEFAULT: &str = "en-US";
-    let guild = cache.guild(message.guild_id?)?;
+    let guild = cache.guild(guild?)?;
     (guild.preferred_locale != DEFAULT).then(|| guild.preferred_locale.clone())
 }
 

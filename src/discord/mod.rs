@@ -11,6 +11,7 @@ mod commands;
 mod connecting;
 mod data;
 mod embeds;
+mod enclosed;
 mod error;
 mod events;
 mod framework;
@@ -23,6 +24,7 @@ mod register;
 mod reply;
 mod sink;
 mod threads;
+mod through;
 mod transport;
 
 pub use data::Served;

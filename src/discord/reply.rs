@@ -9,11 +9,9 @@ use super::{
     data::{Bot, Busy},
     error::RestError,
     sink::{Destination, MESSAGE_LIMIT},
+    through::{EPHEMERAL, SeenBy},
     transport::{remove, without_pings},
 };
-
-/// The flag of a message that only one person sees.
-const EPHEMERAL: u64 = 1 << 6;
 
 /// An interaction that waits for its answer; while it does, the process does not end (D21).
 pub(super) struct Interaction {
@@ -52,7 +50,21 @@ impl Interaction {
 
     /// Promises an answer that only the person sees; [`Interaction::edit`] gives it.
     pub(super) async fn defer(&self, bot: &Bot) -> Result<(), RestError> {
-        self.callback(bot, json!({ "type": 5, "data": { "flags": EPHEMERAL } })).await
+        let data = without_pings(json!({ "flags": EPHEMERAL }));
+        self.callback(bot, json!({ "type": 5, "data": data })).await
+    }
+
+    /// Promises an answer that is made by its message's id, which comes back.
+    pub(super) async fn promise(&self, bot: &Bot, seen_by: SeenBy) -> Result<u64, RestError> {
+        let flags = match seen_by {
+            SeenBy::Everyone => 0,
+            SeenBy::Asker => EPHEMERAL,
+        };
+        let path = format!("interactions/{}/{}/callback?with_response=true", self.id, self.token);
+        let body = json!({ "type": 5, "data": without_pings(json!({ "flags": flags })) });
+        let answer = bot.rest.call(Method::POST, &path, Some(&body)).await?;
+        let id = answer.body.pointer("/interaction/response_message_id").and_then(Value::as_str);
+        id.and_then(|id| id.parse().ok()).ok_or(RestError::Malformed)
     }
 
     /// Changes the answer: the end of every deferred one. A follow-up would be another message.

@@ -12,10 +12,11 @@ use super::{
     data::QuietChannels,
     error::RestError,
     reply::cut,
+    through::Through,
     transport::{Answer, Rest, remove, without_pings},
 };
 use crate::{
-    chat::{Learned, Payload, RateKey, ReplySink, SinkError, without_file},
+    chat::{Learned, Next, Payload, RateKey, ReplySink, SinkError, without_file},
     config::ReplyStyle,
 };
 
@@ -43,6 +44,8 @@ pub(super) struct Destination {
     pub(super) replies: Replies,
     /// The exchange's id, for the stop button.
     pub(super) exchange: String,
+    /// The line above the answer: the question, where no message shows it.
+    pub(super) heading: Option<String>,
 }
 
 /// Whether an answer is a reply.
@@ -71,6 +74,7 @@ impl Destination {
 pub(super) struct MessageSink {
     rest: Arc<Rest>,
     to: Destination,
+    through: Through,
     quiet: Arc<QuietChannels>,
     /// What it was made for, and with it the limit.
     style: ReplyStyle,
@@ -93,22 +97,38 @@ enum Slot {
 }
 
 impl MessageSink {
-    /// A reply that has no message yet.
+    /// A reply that has no message yet, but for the one that was promised to a command.
     pub(super) fn new(
         rest: Arc<Rest>,
         to: Destination,
+        through: Through,
         quiet: Arc<QuietChannels>,
         wanted: ReplyStyle,
     ) -> Self {
         let style = if quiet.lacks_embeds(to.channel) { ReplyStyle::Plain } else { wanted };
-        Self { rest, to, quiet, style, made: Mutex::new(Vec::new()), replaced: None }
+        let made = Mutex::new(through.original().map(Slot::Made).into_iter().collect());
+        Self { rest, to, through, quiet, style, made, replaced: None }
     }
 
     /// The same, in the place of an earlier answer's first message.
     pub(super) fn in_place_of(mut self, message: Option<u64>) -> Self {
-        self.made = Mutex::new(message.map(Slot::Made).into_iter().collect());
+        if message.is_some() {
+            self.made = Mutex::new(message.map(Slot::Made).into_iter().collect());
+        }
         self.replaced = message;
         self
+    }
+
+    /// A payload as it is shown there.
+    fn shown(&self, index: usize, payload: &Payload) -> Payload {
+        let mut shown = payload.clone();
+        if let (0, Some(heading)) = (index, &self.to.heading) {
+            shown.text = format!("{heading}\n{}", payload.text);
+        }
+        if self.through.is_whisper() {
+            shown.next = Next::Nothing;
+        }
+        shown
     }
 
     /// The last message that there is.
@@ -167,7 +187,10 @@ impl MessageSink {
     }
 
     async fn edit(&self, id: u64, payload: &Payload) -> Result<Learned, SinkError> {
-        let path = format!("channels/{}/messages/{id}", self.to.channel);
+        let path = match self.through.webhook() {
+            Some(webhook) => webhook.edit_path(id),
+            None => format!("channels/{}/messages/{id}", self.to.channel),
+        };
         let clothes = self.clothes();
         let mut body = edit(&self.to, clothes, payload);
         if self.replaced == Some(id) {
@@ -180,17 +203,22 @@ impl MessageSink {
 #[async_trait]
 impl ReplySink for MessageSink {
     fn key(&self) -> RateKey {
-        RateKey(format!("channel:{}", self.to.channel))
-    }
-
-    fn limit(&self) -> usize {
-        match self.style {
-            ReplyStyle::Plain => MESSAGE_LIMIT,
-            ReplyStyle::Embed => EMBED_LIMIT,
+        match self.through.webhook() {
+            Some(webhook) => webhook.key(),
+            None => RateKey(format!("channel:{}", self.to.channel)),
         }
     }
 
+    fn limit(&self) -> usize {
+        let limit = match self.style {
+            ReplyStyle::Plain => MESSAGE_LIMIT,
+            ReplyStyle::Embed => EMBED_LIMIT,
+        };
+        limit - self.to.heading.as_ref().map_or(0, |heading| heading.encode_utf16().count() + 1)
+    }
+
     async fn send(&self, index: usize, payload: &Payload) -> Result<Learned, SinkError> {
+        let payload = &self.shown(index, payload);
         let mut made = self.made.lock().await;
         if made.len() <= index {
             made.resize(index + 1, Slot::default());
@@ -200,14 +228,20 @@ impl ReplySink for MessageSink {
             drop(made);
             return self.edit(id, payload).await;
         }
-        let path = format!("channels/{}/messages", self.to.channel);
         let answered = match index.checked_sub(1).map(|before| made[before]) {
             Some(Slot::Made(id)) => Some(id),
             Some(Slot::Free | Slot::Doubtful) | None => self.to.reference(),
         };
         // Noted before the request: whoever gives up waiting drops this future in the middle of it.
         made[index] = Slot::Doubtful;
-        let body = create(&self.to, index, answered, self.clothes(), payload);
+        let (path, body) = if let Some(webhook) = self.through.follow_ups() {
+            let mut body = edit(&self.to, self.clothes(), payload);
+            body["flags"] = webhook.flags();
+            (webhook.create_path(), body)
+        } else {
+            let path = format!("channels/{}/messages", self.to.channel);
+            (path, create(&self.to, index, answered, self.clothes(), payload))
+        };
         let sent = self.write(Method::POST, &path, payload, body).await;
         let answer = match sent {
             Ok(answer) => answer,
@@ -233,6 +267,10 @@ impl ReplySink for MessageSink {
     }
 
     async fn typing(&self) {
+        if self.through.original().is_some() {
+            // Discord says so by itself until a promised answer comes.
+            return;
+        }
         let path = format!("channels/{}/typing", self.to.channel);
         if let Err(error) = self.rest.call(Method::POST, &path, None).await {
             tracing::debug!(discord.channel = self.to.channel, error = %error, "Could not show typing");
@@ -356,6 +394,7 @@ mod tests {
             occasion: 1_234_567_890_123_456_789,
             replies: Replies::ToTheQuestion,
             exchange: "0badcafe".to_owned(),
+            heading: None,
         }
     }
 

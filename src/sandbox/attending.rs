@@ -7,8 +7,12 @@ use serde_json::{Value, json};
 
 use super::{
     Sandbox, ScriptError,
-    discord::{Access, Answered, Draft, Id, InteractionKind, NewThread, Upload, message_body, permission},
+    discord::{
+        Access, Answered, Draft, Id, InteractionKind, NewThread, Upload, attachment_object, message_body,
+        permission,
+    },
     people::allowed,
+    slash::{self, Typed},
 };
 
 /// A file that somebody attaches.
@@ -119,6 +123,29 @@ impl Sandbox {
                 body,
                 uploads: files.into_iter().map(upload).collect(),
             })?)
+        })
+    }
+
+    /// Somebody uses a slash command with a file as the value of an option.
+    pub fn slash_with(
+        &self,
+        user: Id,
+        channel: Id,
+        line: &str,
+        (option, file): (&str, File),
+    ) -> Result<Id, ScriptError> {
+        self.discord().with(|state| {
+            allowed(state, channel, user, permission::USE_APPLICATION_COMMANDS)?;
+            let File { filename, content_type, bytes } = file;
+            let upload = Upload { index: None, filename, content_type, bytes };
+            let stored = state.store(channel, vec![upload], &[])?;
+            let Some(attachment) = stored.first() else { return Err(ScriptError::NotAllowed) };
+            let line = format!("{line} {option}:{}", attachment.id);
+            let mut data = slash::parse(state, channel, &line, Typed::Whole)?;
+            let mut object = attachment_object(state, attachment);
+            object["ephemeral"] = json!(true);
+            data["resolved"] = json!({"attachments": {attachment.id.to_string(): object}});
+            Ok(state.interact(InteractionKind::Command, user, channel, None, data))
         })
     }
 

@@ -19,6 +19,7 @@ mod credentials_writes;
 mod discord_alerts;
 mod discord_bot;
 mod discord_choosing;
+mod discord_commands;
 mod discord_connect;
 mod discord_contract;
 mod discord_control;

@@ -1,5 +1,6 @@
 //! The slash commands: each parses, checks who asks, calls one plain function, and renders.
 
+mod chat;
 mod credential;
 mod help;
 #[cfg(feature = "hub")]
@@ -54,7 +55,7 @@ pub(super) fn all() -> Vec<poise::Command<Arc<Bot>, CommandError>> {
     for command in settings.subcommands.iter_mut().filter(|command| command.name == "models") {
         command.parameters.retain(|parameter| parameter.name != model::HUB);
     }
-    vec![settings, reset::reset(), help::help()]
+    vec![chat::chat(), settings, reset::reset(), help::help()]
 }
 
 /// Acknowledges, so that nothing below races Discord's three seconds. Whether others see the answer is fixed here:
@@ -96,17 +97,11 @@ async fn demand_served(ctx: Context<'_>, interaction: &Interaction) -> Result<bo
 
 /// Who uses a command, and where.
 fn asker(ctx: Context<'_>) -> Asker {
-    let member = ctx.interaction.member.as_ref();
-    Asker {
-        user: ctx.interaction.user.id.get(),
-        guild: ctx.interaction.guild_id.map(serenity::GuildId::get),
-        channel: ctx.interaction.channel_id.get(),
-        roles: member.map(|member| member.roles.iter().map(|role| role.get()).collect()).unwrap_or_default(),
-    }
+    Asker::of_command(ctx.interaction)
 }
 
 /// Why somebody is not served, in a sentence; `None`: they are.
-async fn refusal(bot: &Bot, asker: &Asker) -> Option<String> {
+pub(super) async fn refusal(bot: &Bot, asker: &Asker) -> Option<String> {
     match bot.access.ruling(asker).await {
         Ruling::Serve => None,
         Ruling::Refuse(why) => Some(why),

@@ -359,21 +359,36 @@ pub(in crate::discord) async fn listed(
 
 /// Models for autocomplete, from memory, for whoever is served.
 async fn complete_model(ctx: Context<'_>, partial: &str) -> serenity::CreateAutocompleteResponse {
-    let bot = ctx.framework.user_data;
-    if !bot.access.serves(&asker(ctx)).await {
+    let Some(found) = fitting(ctx, partial).await else {
         return serenity::CreateAutocompleteResponse::new();
-    }
+    };
     let back = ("default · take the choice back".to_owned(), DEFAULT.to_owned());
     let may_take_back = matches(partial, &[&back.0]);
-    let fitting = Offering::of(bot).fitting(partial);
+    choices(found.into_iter().chain(may_take_back.then_some(back)))
+}
+
+/// The same where there is no choice to take back.
+pub(super) async fn complete_chosen(
+    ctx: Context<'_>,
+    partial: &str,
+) -> serenity::CreateAutocompleteResponse {
+    choices(fitting(ctx, partial).await.into_iter().flatten())
+}
+
+/// The models that fit what was typed, as labels and names; none for whoever is not served.
+async fn fitting(ctx: Context<'_>, partial: &str) -> Option<Vec<(String, String)>> {
+    let bot = ctx.framework.user_data;
+    if !bot.access.serves(&asker(ctx)).await {
+        return None;
+    }
     // Longer names cannot be offered; they can be typed.
-    let short = fitting.into_iter().filter(|model| fits(&model.to_string()));
-    let found = short.take(CHOICES).map(|model| {
+    let short = Offering::of(bot).fitting(partial).into_iter().filter(|model| fits(&model.to_string()));
+    let labelled = short.take(CHOICES).map(|model| {
         let name = model.to_string();
         let label = format!("{name} · {}", offers::readiness(bot, &model).label());
         (if fits(&label) { label } else { name.clone() }, name)
     });
-    choices(found.chain(may_take_back.then_some(back)))
+    Some(labelled.collect())
 }
 
 /// Providers that have credentials, for autocomplete, from memory, for whoever is served.

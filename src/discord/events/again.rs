@@ -22,9 +22,10 @@ use crate::{
         data::{Bot, Exchanges, correlation_id},
         error::{CommandError, RestError},
         ground::{Found, Where},
-        history::{self, Being, Ground, Kind, Seen, Setting, Sight},
+        history::{self, Being, Ground, Inquiry, Kind, Seen, Setting, Sight},
         reply::Interaction,
         sink::{Destination, Replies},
+        through::Through,
     },
 };
 
@@ -85,18 +86,24 @@ pub(super) async fn wished(
         occasion: click.id.get(),
         replies: if asked.channel == here { Replies::ToTheQuestion } else { Replies::None },
         exchange: id,
+        heading: None,
     };
     let mark = edited::mark(&question.content);
     let question = match wish {
         Wish::Again => {
             interaction.acknowledge(bot).await?;
-            let instead = clear(bot, click, asked.message).await;
+            to.heading = question.inquiry.as_ref().map(Inquiry::heading);
+            // The answer to a command begins with the message that shows the question.
+            let above = if to.heading.is_some() { None } else { Some(asked.message) };
+            let instead = clear(bot, click, above).await;
             // In a thread that was opened for it, the question stands in the channel above.
             let ground = if asked.channel == here { ground } else { Ground::Channel };
             let setting = Setting { channel: asked.channel, ground, sight: asked.sight };
             let text = history::without_mention(&question.content, bot.user);
             Question {
                 to,
+                through: Through::Channel,
+                model: None,
                 instead: Some(instead),
                 setting,
                 mark,
@@ -124,11 +131,14 @@ pub(super) async fn wished(
                 embedded: String::new(),
                 at: bot.clock.now(),
                 answers: Some(end),
+                inquiry: None,
                 ..question
             };
             let text = GO_ON.to_owned();
             Question {
                 to,
+                through: Through::Channel,
+                model: None,
                 instead: None,
                 setting,
                 mark,
@@ -159,11 +169,14 @@ async fn prepare(
         Ruling::Ignore => return Ok(Err(NOT_YOURS.to_owned())),
         Ruling::Refuse(why) => return Ok(Err(why)),
     }
-    let found = match Found::known(cache, said, bot.user) {
+    let found = match Found::known(cache, (said.guild_id, said.channel_id), bot.user) {
         Some(found) => found,
         None => Found::asked(bot, said.channel_id.get()).await?,
     };
-    let question = history::message(bot, asked.channel, asked.message).await?;
+    let found_there = history::message(bot, asked.channel, asked.message).await?;
+    // The answer to a command shows its question itself.
+    let inquired = found_there.as_ref().and_then(|answer| answer.question(bot.user));
+    let question = inquired.map(|question| bot.enclosed.with(asked.message, question)).or(found_there);
     Ok(match question.filter(|question| question.author == asked.person) {
         Some(question) => Ok((Where::of(cache, said, found), question)),
         None => Err(GONE.to_owned()),
@@ -188,12 +201,12 @@ fn least(one: Sight, other: Sight) -> Sight {
 
 /// Deletes an answer but for its first message, which is the result. Its messages lead back from the last one, which the
 /// buttons are on.
-async fn clear(bot: &Bot, click: &serenity::ComponentInteraction, question: u64) -> u64 {
+async fn clear(bot: &Bot, click: &serenity::ComponentInteraction, question: Option<u64>) -> u64 {
     let channel = click.channel_id.get();
     let mut first = click.message.id.get();
     let mut later = Vec::new();
     let mut before = Seen::of(&click.message).answers;
-    while let Some(id) = before.filter(|id| *id != question && later.len() < MOST_PIECES) {
+    while let Some(id) = before.filter(|id| Some(*id) != question && later.len() < MOST_PIECES) {
         let earlier = history::message(bot, channel, id).await.ok().flatten();
         let Some(earlier) = earlier.filter(|earlier| earlier.author == bot.user) else { break };
         later.push(first);

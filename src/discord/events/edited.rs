@@ -43,8 +43,8 @@ pub(in crate::discord) fn mark(text: &str) -> u64 {
 /// A message was changed. Discord tells so too when it only found a preview for a link.
 pub(super) fn edited(bot: &Arc<Bot>, event: &serenity::MessageUpdateEvent) {
     let (Some(text), Some(_)) = (&event.content, &event.edited_timestamp) else { return };
-    // Without the content intent there is nothing to compare.
-    if text.is_empty() {
+    // Without the content intent there is nothing to compare; and an answer to a command holds its question itself.
+    if text.is_empty() || event.author.as_ref().is_some_and(|author| author.id.get() == bot.user) {
         return;
     }
     let question = event.id.get();

@@ -25,15 +25,24 @@ use crate::{
         history::{self, Seen, Setting},
         picker::answering,
         sink::{Destination, MessageSink},
+        through::Through,
     },
     llm::{ChatRequest, ChatStream},
+    provider::ModelRef,
     storage::Stretch,
 };
+
+/// How long Discord's own "is thinking" stands alone under a command, which nobody can stop.
+const PROMISED: Duration = Duration::from_secs(1);
 
 /// A question that will be answered.
 pub(super) struct Question {
     /// Where the answer goes.
     pub(super) to: Destination,
+    /// And how it gets there.
+    pub(super) through: Through,
+    /// Who answers, where that was said with the question.
+    pub(super) model: Option<ModelRef>,
     /// The message of an earlier answer that it takes the place of.
     pub(super) instead: Option<u64>,
     /// Where it was asked, for what came before it.
@@ -63,7 +72,10 @@ pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question, registered: Registe
     let stop = registered.running.stop.clone();
     let is_over = registered.running.finishing.clone().drop_guard();
     let style = bot.served().settings.reply_style;
-    let sink = MessageSink::new(Arc::clone(&bot.rest), asked.to.clone(), Arc::clone(&bot.quiet), style);
+    let through = asked.through.clone();
+    let is_message = through.original().is_none();
+    let sink =
+        MessageSink::new(Arc::clone(&bot.rest), asked.to.clone(), through, Arc::clone(&bot.quiet), style);
     let messages = Arc::new(sink.in_place_of(asked.instead));
     let sink: Arc<dyn ReplySink> = Arc::<MessageSink>::clone(&messages);
     let (told, mark) = (asked.to.asked, asked.mark);
@@ -80,8 +92,12 @@ pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question, registered: Registe
         id: id.clone(),
         sink,
         pacers: bot.pacers.clone(),
-        // What stands there is no answer any more.
-        patience: asked.instead.map(|_| Duration::ZERO),
+        patience: if is_message {
+            // What stands there is no answer any more.
+            asked.instead.map(|_| Duration::ZERO)
+        } else {
+            Some(PROMISED)
+        },
         asides: asides.clone(),
         reader: if is_operator { Reader::Operator } else { Reader::Person },
         stop,
@@ -163,7 +179,8 @@ async fn ask(
     turns.push(Turn { files: asked.message.files, ..question });
     read_files(&bot, &mut turns, asked.received_at, &asides).await;
     let served = bot.served();
-    let context = answering(&bot, &applied).and_then(|model| bot.llm.context_of(&model));
+    let answering = asked.model.clone().or_else(|| answering(&bot, &applied));
+    let context = answering.and_then(|model| bot.llm.context_of(&model));
     let budget = Budget::within(context, served.chat.most_messages);
     let scene = Scene {
         place: asked.place,
@@ -174,7 +191,7 @@ async fn ask(
         summary: earlier.as_ref().map(|earlier| earlier.summary.clone()),
     };
     let composed = compose(&served.chat.system_prompt, &turns, &scene, &budget);
-    let model = applied.model.map(|(model, _)| model);
+    let model = asked.model.or(applied.model.map(|(model, _)| model));
     if let Some(older) = turns_to_summarise(&turns, scene.summary.as_deref(), &budget) {
         let messages = ids.into_iter().take(older).collect();
         let turns = turns.into_iter().take(older).map(Turn::without_bytes).collect();

@@ -22,6 +22,7 @@ use crate::{
         reply,
         sink::{Destination, Replies},
         threads,
+        through::Through,
     },
 };
 
@@ -33,7 +34,7 @@ pub(super) fn created(context: &serenity::Context, bot: &Arc<Bot>, message: &ser
         return;
     }
     let cache = Arc::clone(&context.cache);
-    let known = Found::known(&cache, message, bot.user);
+    let known = Found::known(&cache, (message.guild_id, message.channel_id), bot.user);
     let said_to = SaidTo::of(message, bot.user);
     // Where the connection did not tell of a thread, it may be one of ours.
     if known.as_ref().is_some_and(|found| !said_to.is_for_the_bot(found)) {
@@ -71,6 +72,7 @@ pub(super) fn deleted(bot: &Arc<Bot>, messages: &[u64]) {
         watched.remove(message);
     }
     drop(watched);
+    bot.enclosed.forget(messages);
     for running in messages.iter().filter_map(|message| bot.exchanges.answering(*message)) {
         running.stop.cancel();
     }
@@ -156,6 +158,7 @@ async fn take(bot: Arc<Bot>, message: &serenity::Message, asked_in: Where, recei
         occasion: message.id.get(),
         replies: Replies::ToTheQuestion,
         exchange: correlation_id(),
+        heading: None,
     };
     if message.author.bot && is_beyond_the_cap(&bot, message).await {
         return;
@@ -186,6 +189,8 @@ async fn take(bot: Arc<Bot>, message: &serenity::Message, asked_in: Where, recei
     let Some(registered) = Exchanges::register(&bot, &to.exchange, asker.user, question.id) else { return };
     let question = exchange::Question {
         to,
+        through: Through::Channel,
+        model: None,
         instead: None,
         setting,
         mark: edited::mark(&question.content),

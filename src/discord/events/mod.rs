@@ -1,6 +1,7 @@
 //! What the gateway tells us, each kind in its own file.
 
 mod again;
+mod command;
 mod edited;
 mod exchange;
 mod interaction;
@@ -13,6 +14,7 @@ use poise::serenity_prelude as serenity;
 
 use super::{data::Bot, error::CommandError};
 
+pub(super) use command::{Wanted, ask};
 pub(super) use edited::{Answered, WATCHED};
 
 /// Hands an event on. Long work is spawned: the gateway's task never waits for it.

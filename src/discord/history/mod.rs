@@ -18,7 +18,7 @@ use super::{data::Bot, error::RestError};
 use crate::chat::Turn;
 
 pub(super) use rules::{Ground, Owner, Starter, Thread};
-pub(super) use seen::{Being, Kind, Seen, without_mention};
+pub(super) use seen::{Being, Inquiry, Kind, Seen, offered, on_one_line, without_mention};
 
 /// Messages read at once: Discord's limit.
 const PAGE: u8 = 100;
@@ -150,7 +150,7 @@ impl Archive<'_> {
                     let answered = self.find(id).await;
                     // Somebody who answers the beginning of a long answer has read it all.
                     for piece in answered.iter().flat_map(|answered| self.continuations(answered)).rev() {
-                        turns.extend(passed.insert(piece.id).then(|| self.turn(&piece)).flatten());
+                        turns.extend(passed.insert(piece.id).then(|| self.turns(&piece)).into_iter().flatten());
                     }
                     answered
                 }
@@ -163,7 +163,7 @@ impl Archive<'_> {
                 }
             };
             let Some(next) = next.filter(|next| passed.insert(next.id)) else { break };
-            turns.extend(self.turn(&next));
+            turns.extend(self.turns(&next));
             here = next;
         }
         turns.truncate(most);
@@ -171,8 +171,12 @@ impl Archive<'_> {
         turns
     }
 
-    fn turn(&self, seen: &Seen) -> Option<(u64, Turn)> {
-        Some((seen.id, seen.turn(self.bot.user)?))
+    /// What a message says, the newest first: an answer to a command shows its question too.
+    fn turns(&self, seen: &Seen) -> impl Iterator<Item = (u64, Turn)> + use<> {
+        let bot = self.bot.user;
+        let turn = |seen: &Seen| Some((seen.id, seen.turn(bot)?));
+        let question = seen.question(bot).map(|question| self.bot.enclosed.with(seen.id, question));
+        turn(seen).into_iter().chain(question.as_ref().and_then(turn))
     }
 
     /// The message before another.

@@ -95,14 +95,15 @@ fn reply(message: &Seen, ground: &Ground, bot: u64) -> Option<u64> {
 pub(super) fn wants_previous(message: &Seen, ground: &Ground, manners: &Manners) -> bool {
     let begins = match ground {
         Ground::Thread(Thread { owner: Owner::Bot, .. }) => false,
-        Ground::Direct | Ground::Channel | Ground::Thread(_) => message.mentions(manners.bot),
+        Ground::Direct => message.mentions(manners.bot),
+        Ground::Channel | Ground::Thread(_) => message.mentions(manners.bot) || message.inquiry.is_some(),
     };
     message.kind == Kind::Talk && reply(message, ground, manners.bot).is_none() && !begins
 }
 
 /// What a message continues. A reply continues what it answers, however old. Otherwise it continues the message before
 /// it, unless the silence between them was long or one of them is Discord's own: in a flowing ground whoever wrote that,
-/// elsewhere only its own author. A mention begins afresh, but in a thread of the bot's, where there is nothing else to
+/// elsewhere only its own author. A mention begins afresh, and so does a command outside of direct messages, but in a thread of the bot's, where there is nothing else to
 /// begin. What remains continues a thread's starter.
 pub(super) fn parent(message: &Seen, previous: Option<&Seen>, ground: &Ground, manners: &Manners) -> Parent {
     if let Some(id) = reply(message, ground, manners.bot) {
@@ -151,6 +152,7 @@ mod tests {
             embedded: String::new(),
             at: DateTime::from_timestamp(i64::try_from(id).unwrap() * 60, 0).unwrap(),
             answers: None,
+            inquiry: None,
         }
     }
 

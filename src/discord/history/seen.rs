@@ -8,7 +8,9 @@ use crate::chat::{Content, File, Offer, Turn};
 
 /// Types of messages (resources, "Message Types") that are somebody's words: an ordinary one, a reply, the answers to a
 /// slash command and to a context menu.
-const TALK: [u8; 4] = [0, 19, 20, 23];
+const TALK: [u8; 4] = [0, 19, SLASH_ANSWER, MENU_ANSWER];
+const SLASH_ANSWER: u8 = 20;
+const MENU_ANSWER: u8 = 23;
 /// The first message of a thread, which stands for the one that it was opened from.
 const THREAD_STARTER: u8 = 21;
 
@@ -36,6 +38,42 @@ pub(in crate::discord) struct Seen {
     pub(in crate::discord) at: DateTime<Utc>,
     /// The message that it answers, in the same channel.
     pub(in crate::discord) answers: Option<u64>,
+    /// The question of a command: it is that question, or an answer that shows it.
+    pub(in crate::discord) inquiry: Option<Inquiry>,
+}
+
+/// A question that came as a command: no message holds it, so its answer shows it in a line above.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::discord) struct Inquiry {
+    /// The command's interaction.
+    pub(in crate::discord) id: u64,
+    /// Who asked.
+    pub(in crate::discord) person: u64,
+    /// Their name.
+    pub(in crate::discord) name: String,
+    /// What they asked, on one line.
+    pub(in crate::discord) text: String,
+}
+
+/// What a question's line begins with: a quotation.
+const QUOTED: &str = "> ";
+
+impl Inquiry {
+    /// The line above the answer.
+    pub(in crate::discord) fn heading(&self) -> String {
+        format!("{QUOTED}{}", self.text)
+    }
+
+    /// The question that an answer shows, and what remains of its text.
+    fn split(text: &str) -> Option<(&str, &str)> {
+        let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
+        Some((line.strip_prefix(QUOTED)?, rest))
+    }
+}
+
+/// A text as a heading holds it.
+pub(in crate::discord) fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What a message is.
@@ -91,6 +129,27 @@ pub(super) struct Wire {
     timestamp: DateTime<Utc>,
     webhook_id: Option<String>,
     message_reference: Option<WireReference>,
+    interaction_metadata: Option<WireInteraction>,
+}
+
+/// What a message answers, where that was no message (resources, "Message Interaction Metadata Object").
+#[derive(Deserialize)]
+struct WireInteraction {
+    id: String,
+    user: WireAuthor,
+}
+
+impl WireInteraction {
+    /// The question that is shown in the answer.
+    fn inquiry(self, text: &str) -> Option<Inquiry> {
+        let (asked, _) = Inquiry::split(text)?;
+        Some(Inquiry {
+            id: self.id.parse().ok()?,
+            person: self.user.id.parse().ok()?,
+            name: self.user.global_name.unwrap_or(self.user.username),
+            text: asked.to_owned(),
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -139,6 +198,9 @@ impl Wire {
             let footer = embed.footer.as_ref().map(|footer| footer.text.as_str());
             parts(embed.title.as_deref(), embed.description.as_deref(), footer)
         });
+        let embedded = lines(embedded);
+        let answered = self.interaction_metadata.filter(|_| [SLASH_ANSWER, MENU_ANSWER].contains(&self.kind));
+        let inquiry = answered.and_then(|answered| answered.inquiry(&said(&self.content, &embedded)));
         Some(Seen {
             id: self.id.parse().ok()?,
             kind: Kind::of(self.kind),
@@ -151,9 +213,10 @@ impl Wire {
                 .into_iter()
                 .map(|file| offered(file.filename, file.url, file.size))
                 .collect(),
-            embedded: lines(embedded),
+            embedded,
             at: self.timestamp,
             answers: reply.and_then(|reference| reference.message_id?.parse().ok()),
+            inquiry,
         })
     }
 }
@@ -184,6 +247,7 @@ impl Seen {
             embedded: lines(embedded),
             at: DateTime::from_timestamp(message.timestamp.unix_timestamp(), 0).unwrap_or_default(),
             answers: reply.and_then(|reference| reference.message_id).map(serenity::MessageId::get),
+            inquiry: None,
         }
     }
 
@@ -192,13 +256,36 @@ impl Seen {
         mentions_of(user).iter().any(|mention| self.content.contains(mention))
     }
 
-    /// The turn that it is: the bot's mention and our small print out. `None`: it says nothing.
+    /// The question that it, an answer of the bot's, shows, as if that were a message.
+    pub(in crate::discord) fn question(&self, bot: u64) -> Option<Self> {
+        let inquiry = self.inquiry.clone().filter(|_| self.author == bot)?;
+        Some(Self {
+            id: inquiry.id,
+            kind: Kind::Talk,
+            author: inquiry.person,
+            being: Being::Person,
+            name: inquiry.name.clone(),
+            content: inquiry.text.clone(),
+            files: Vec::new(),
+            embedded: String::new(),
+            at: self.at,
+            answers: None,
+            inquiry: Some(inquiry),
+        })
+    }
+
+    /// The turn that it is: the bot's mention, our small print and a question that it shows out. `None`: it says nothing.
     pub(super) fn turn(&self, bot: u64) -> Option<Turn> {
         if self.kind != Kind::Talk {
             return None;
         }
-        let mut text = lines([self.content.clone(), self.embedded.clone()].into_iter());
-        text = if self.author == bot { without_small_print(&text) } else { without_mention(&text, bot) };
+        let mut text = said(&self.content, &self.embedded);
+        if self.author == bot {
+            let answer = self.inquiry.as_ref().and_then(|_| Inquiry::split(&text)).map(|(_, rest)| rest);
+            text = without_small_print(answer.unwrap_or(&text));
+        } else {
+            text = without_mention(&text, bot);
+        }
         let turn = if self.author == bot {
             Turn::bot(text)
         } else {
@@ -208,7 +295,13 @@ impl Seen {
     }
 }
 
-fn offered(name: String, url: String, size: u64) -> File {
+/// All that a message says.
+fn said(content: &str, embedded: &str) -> String {
+    lines([content.to_owned(), embedded.to_owned()].into_iter())
+}
+
+/// A file as it was sent.
+pub(in crate::discord) fn offered(name: String, url: String, size: u64) -> File {
     File { name, content: Content::Offered(Offer { url, size }) }
 }
 
@@ -284,6 +377,26 @@ mod tests {
         );
         assert_eq!(said(BOT, "⚠️ The provider does not answer.\n-# HTTP 503 · id 1a2b3c4d"), None);
         assert_eq!(said(5, "<@!1>"), None);
+    }
+
+    #[test]
+    fn d13_an_answer_to_a_command_shows_its_question() {
+        let answer = serde_json::json!({
+            "type": 20, "author": { "id": "1", "username": "cortana", "bot": true }, "content": "> why?\n> Because.\n-# x",
+            "interaction_metadata": { "id": "2", "type": 2, "user": { "id": "5", "username": "ann" } },
+        });
+        let seen = wire(&answer);
+        assert_eq!(seen.turn(BOT), Some(Turn::bot("> Because.")));
+        let question = seen.question(BOT).unwrap();
+        assert_eq!((question.id, question.turn(BOT)), (2, Some(Turn::person(5, "ann", "why?"))));
+        assert_eq!(question.inquiry.unwrap().heading(), "> why?");
+        let mut other = answer.clone();
+        other["author"]["id"] = serde_json::json!("9");
+        assert_eq!(wire(&other).question(BOT), None, "another bot's");
+        let mut embed = answer;
+        embed["embeds"] = serde_json::json!([{ "description": embed["content"] }]);
+        embed["content"] = serde_json::json!("");
+        assert_eq!(wire(&embed).turn(BOT), Some(Turn::bot("> Because.")));
     }
 
     #[test]

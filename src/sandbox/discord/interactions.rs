@@ -118,6 +118,13 @@ impl Interaction {
     }
 }
 
+impl Interaction {
+    /// 1 for slash commands, 3 for those in the menu of a message.
+    pub(crate) fn command_type(&self) -> u64 {
+        self.data.get("type").and_then(Value::as_u64).unwrap_or(1)
+    }
+}
+
 /// What a callback leads to.
 #[derive(Debug)]
 pub(crate) struct Callback {
@@ -288,7 +295,16 @@ impl State {
             id: None,
             author: self.world.identity.bot,
             channel: interaction.channel,
-            kind: if interaction.kind == InteractionKind::Command { 20 } else { 0 },
+            kind: match (interaction.kind, interaction.command_type()) {
+                (InteractionKind::Command, 3) => 23,
+                (InteractionKind::Command, _) => 20,
+                (
+                    InteractionKind::Component
+                    | InteractionKind::Autocomplete
+                    | InteractionKind::ModalSubmit,
+                    _,
+                ) => 0,
+            },
             interaction: Some(interaction.id),
             visible_to: ephemeral.then_some(interaction.user),
             flags,

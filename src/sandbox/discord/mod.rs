@@ -57,6 +57,7 @@ pub use world::{Channel, Form, Guild, Kind, Member, Overwrite, Place, Role, User
 pub(crate) use commands::Command;
 pub(crate) use error::ApiError;
 pub(crate) use faults::Faults;
+pub(crate) use payload::attachment as attachment_object;
 pub(crate) use posting::{Draft, Upload};
 pub(crate) use rules::{MessageBody, message as message_body};
 pub(crate) use sessions::Outgoing;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     ids::Id,
     interactions::Interaction,
-    message::Message,
+    message::{Attachment, Message},
     reactions,
     state::State,
     threads,
@@ -298,6 +298,25 @@ pub(crate) fn gateway_message(state: &State, one: &Message, sight: Sight) -> Val
     object
 }
 
+/// A file. Each time that it is read its address is fresh.
+pub(crate) fn attachment(state: &State, attachment: &Attachment) -> Value {
+    let url = state.signed(&attachment.url);
+    let mut object = json!({
+        "id": attachment.id,
+        "filename": attachment.filename,
+        "size": attachment.size,
+        "url": url,
+        "proxy_url": url,
+    });
+    if let Some(content_type) = &attachment.content_type {
+        object["content_type"] = json!(content_type);
+    }
+    if let Some(description) = &attachment.description {
+        object["description"] = json!(description);
+    }
+    object
+}
+
 fn basic_message(state: &State, message: &Message, sight: Sight) -> Value {
     let bot = state.world.identity.bot;
     let seen = match sight {
@@ -309,22 +328,8 @@ fn basic_message(state: &State, message: &Message, sight: Sight) -> Value {
     let attachments: Vec<Value> = message
         .attachments
         .iter()
-        .map(|attachment| {
-            // Each time that a message is read its addresses are fresh.
-            let url = state.signed(&attachment.url);
-            let mut object = json!({
-                "id": attachment.id,
-                "filename": attachment.filename,
-                "size": attachment.size,
-                "url": url,
-                "proxy_url": url,
-            });
-            if let Some(content_type) = &attachment.content_type {
-                object["content_type"] = json!(content_type);
-            }
-            if let Some(description) = &attachment.description {
-                object["description"] = json!(description);
-            }
+        .map(|found| {
+            let mut object = attachment(state, found);
             if message.is_ephemeral() {
                 object["ephemeral"] = json!(true);
             }
@@ -384,7 +389,10 @@ fn interaction_metadata(state: &State, interaction: &Interaction) -> Value {
     });
     if let Some(name) = interaction.command_name() {
         metadata["name"] = json!(name);
-        metadata["command_type"] = json!(1);
+        metadata["command_type"] = json!(interaction.command_type());
+        if let Some(target) = interaction.data.get("target_id") {
+            metadata["target_message_id"] = target.clone();
+        }
     }
     match interaction.modal_of.and_then(|id| state.interactions.get(&id)) {
         Some(opened_by) => {

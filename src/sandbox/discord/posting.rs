@@ -221,7 +221,8 @@ impl State {
         }
     }
 
-    fn store(
+    /// Keeps files, with what a body says about them.
+    pub(crate) fn store(
         &mut self,
         channel: Id,
         uploads: Vec<Upload>,
