@@ -271,7 +271,7 @@ async fn d26_commands_are_written_once() {
             .count()
     };
     assert_eq!((count("GET"), count("PUT")), (2, 1));
-    assert_eq!(second.sandbox().registered_commands(), ["settings", "reset", "help"]);
+    assert_eq!(second.sandbox().registered_commands(), ["chat", "settings", "reset", "help"]);
 }
 
 #[tokio::test]
