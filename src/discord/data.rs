@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     attachments::Attachments, beginnings::Beginnings, checks::Access, choices::Choices,
-    connecting::Connecting, enclosed::Enclosed, events::Answered, ground::Found, personas::Personas, transport::Rest,
+    connecting::Connecting, enclosed::Enclosed, events::Answered, ground::Found, personas::Personas,
+    transport::Rest,
 };
 use crate::{
     chat::{Inflight, Pacers},

@@ -84,7 +84,8 @@ async fn chat_for_oneself_is_seen_by_nobody_else_and_offers_nothing() {
     }
     assert!(answers[0].text().starts_with("> write\nAll work"));
     let ordinary = bot.sandbox().recorded_requests();
-    let posted = ordinary.iter().any(|request| request.path.ends_with("/messages") && request.method == "POST");
+    let posted =
+        ordinary.iter().any(|request| request.path.ends_with("/messages") && request.method == "POST");
     assert!(!posted, "nothing in the channel itself");
 }
 
@@ -107,7 +108,9 @@ async fn a_long_answer_to_chat_goes_on_in_the_channel_and_is_one_answer() {
         (now.text() == "> write\nMore." && now.has_button("again:")).then_some(())
     };
     let seen = bot.sandbox().wait_for(SOON, |_| short(&bot)).await;
-    seen.unwrap_or_else(|_| panic!("{:?} {:?}", bot.sandbox().answers(click), bot.sandbox().message(answers[0].id)));
+    seen.unwrap_or_else(|_| {
+        panic!("{:?} {:?}", bot.sandbox().answers(click), bot.sandbox().message(answers[0].id))
+    });
     assert_eq!(last_asked(&bot), ["user: write"]);
     assert!(!bot.sandbox().message(answers[1].id).unwrap().exists(), "the rest is deleted");
 }
@@ -122,14 +125,16 @@ async fn chat_takes_a_file_and_a_model() {
         bytes: "the secret word is heron".into(),
     };
     says(&bot, &["A heron.", "A bird."]);
-    let asked = bot.sandbox().slash_with(marks.owner, marks.channel, "/chat text:which word?", ("file", file));
+    let asked =
+        bot.sandbox().slash_with(marks.owner, marks.channel, "/chat text:which word?", ("file", file));
     let answers = bot.settled(asked.unwrap()).await;
     assert_eq!(texts(&answers), ["> which word? 📎 note.txt\nA heron."]);
     assert!(chats(&bot).last().unwrap().to_string().contains("the secret word is heron"));
     replied(&bot, answers[0].id, "what is that?").await;
     assert!(chats(&bot).last().unwrap().to_string().contains("the secret word is heron"), "it goes on");
 
-    let offered = bot.sandbox().autocomplete(marks.owner, marks.channel, "/chat text:x model:flash").await.unwrap();
+    let offered =
+        bot.sandbox().autocomplete(marks.owner, marks.channel, "/chat text:x model:flash").await.unwrap();
     assert!(offered.iter().any(|choice| choice.value == "gemini_cli/gemini-2.5-flash"), "{offered:?}");
     assert!(offered.iter().all(|choice| choice.value != "default"));
     used(&bot, marks.channel, "/chat text:hello model:gemini_cli/gemini-2.5-flash").await;

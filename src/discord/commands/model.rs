@@ -368,10 +368,7 @@ async fn complete_model(ctx: Context<'_>, partial: &str) -> serenity::CreateAuto
 }
 
 /// The same where there is no choice to take back.
-pub(super) async fn complete_chosen(
-    ctx: Context<'_>,
-    partial: &str,
-) -> serenity::CreateAutocompleteResponse {
+pub(super) async fn complete_chosen(ctx: Context<'_>, partial: &str) -> serenity::CreateAutocompleteResponse {
     choices(fitting(ctx, partial).await.into_iter().flatten())
 }
 

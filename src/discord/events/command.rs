@@ -97,7 +97,9 @@ pub(in crate::discord) async fn ask(
         exchange: correlation_id(),
         heading: Some(inquiry.heading()),
     };
-    let Some(registered) = Exchanges::register(bot, &to.exchange, asker.user, original) else { return Ok(()) };
+    let Some(registered) = Exchanges::register(bot, &to.exchange, asker.user, original) else {
+        return Ok(());
+    };
     let message = Seen {
         id: inquiry.id,
         kind: Kind::Talk,

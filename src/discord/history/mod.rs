@@ -150,7 +150,9 @@ impl Archive<'_> {
                     let answered = self.find(id).await;
                     // Somebody who answers the beginning of a long answer has read it all.
                     for piece in answered.iter().flat_map(|answered| self.continuations(answered)).rev() {
-                        turns.extend(passed.insert(piece.id).then(|| self.turns(&piece)).into_iter().flatten());
+                        turns.extend(
+                            passed.insert(piece.id).then(|| self.turns(&piece)).into_iter().flatten(),
+                        );
                     }
                     answered
                 }

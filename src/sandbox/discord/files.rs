@@ -63,7 +63,8 @@ impl State {
         let id: Id = id.parse().ok()?;
         let bytes = self.files.get(&id)?.clone();
         let mut attachments = self.messages.values().flat_map(|message| &message.attachments);
-        let content_type = attachments.find(|attachment| attachment.id == id).and_then(|file| file.content_type.clone());
+        let content_type =
+            attachments.find(|attachment| attachment.id == id).and_then(|file| file.content_type.clone());
         Some((bytes, content_type.unwrap_or_else(|| "application/octet-stream".to_owned())))
     }
 }

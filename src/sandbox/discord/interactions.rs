@@ -299,9 +299,7 @@ impl State {
                 (InteractionKind::Command, 3) => 23,
                 (InteractionKind::Command, _) => 20,
                 (
-                    InteractionKind::Component
-                    | InteractionKind::Autocomplete
-                    | InteractionKind::ModalSubmit,
+                    InteractionKind::Component | InteractionKind::Autocomplete | InteractionKind::ModalSubmit,
                     _,
                 ) => 0,
             },
