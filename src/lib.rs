@@ -4,7 +4,7 @@
 //!
 //! | layer | rooms |
 //! |---|---|
-//! | 0, leaves | [`secret`] [`clock`] [`fs`] [`http`] [`shutdown`] [`telemetry`] |
+//! | 0, leaves | [`secret`] [`clock`] [`fs`] [`http`] [`language`] [`shutdown`] [`telemetry`] |
 //! | 1 | [`provider`] |
 //! | 2 | [`config`] [`credential`] |
 //! | 3 | [`oauth`] [`storage`] |
@@ -18,6 +18,7 @@
 pub mod clock;
 pub mod fs;
 pub mod http;
+pub mod language;
 pub mod secret;
 pub mod shutdown;
 pub mod telemetry;

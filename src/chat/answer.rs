@@ -5,6 +5,7 @@ use super::{
     splitter::{Bound, Piece, Splitter, units},
     table::Tables,
 };
+use crate::language::{Language, say};
 
 /// Messages that an answer fills before the rest becomes a file.
 pub const MOST_MESSAGES: usize = 4;
@@ -12,14 +13,25 @@ pub const MOST_MESSAGES: usize = 4;
 const FILE_NAME: &str = "answer-continued.md";
 /// Units kept free in the last message for the line about the file.
 const RESERVE: usize = 80;
-const FILE_LATER: &str = "\n-# The rest comes as a file when the answer is complete.";
-const FILE_ATTACHED: &str = "\n-# The rest of the answer is in the attached file.";
-const FILE_REFUSED: &str = "\n-# The rest is left out: I may not attach files here.";
+
+/// The line about the file, in the answer's language.
+fn file_later(language: &Language) -> String {
+    format!("\n-# {}", say!(language, "file-later"))
+}
+
+fn file_attached(language: &Language) -> String {
+    format!("\n-# {}", say!(language, "file-attached"))
+}
+
+fn file_refused(language: &Language) -> String {
+    format!("\n-# {}", say!(language, "file-refused"))
+}
 
 /// The text of one answer while it grows.
 #[derive(Debug, Clone)]
 pub struct Answer {
     limit: usize,
+    language: Language,
     /// The model's own.
     text: String,
     tables: Tables,
@@ -27,11 +39,12 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// An empty answer for messages of `limit` UTF-16 units.
-    pub fn new(limit: usize) -> Self {
+    /// An empty answer for messages of `limit` UTF-16 units, with its small lines in a language.
+    pub fn new(limit: usize, language: Language) -> Self {
         let bound = Bound { pieces: MOST_MESSAGES, reserve: RESERVE };
         Self {
             limit,
+            language,
             text: String::new(),
             tables: Tables::default(),
             splitter: Splitter::bounded(limit, bound),
@@ -60,7 +73,7 @@ impl Answer {
         let mut payloads = shown(&ahead.pieces());
         if let Some(last) = payloads.last_mut() {
             if ahead.overflows() {
-                last.text.push_str(FILE_LATER);
+                last.text.push_str(&file_later(&self.language));
             }
             last.streaming = true;
         }
@@ -70,13 +83,14 @@ impl Answer {
     /// What the messages show at last, with small lines or a sentence below the text.
     pub fn finished(&self, below: &[String]) -> Vec<Payload> {
         let whole = self.splitter.ahead(&self.tables.rest());
+        let (attached, refused) = (file_attached(&self.language), file_refused(&self.language));
         let mut payloads = shown(&whole.pieces());
         if let (Some(last), Some(rest)) = (payloads.last_mut(), whole.overflow()) {
-            last.text.push_str(FILE_ATTACHED);
+            last.text.push_str(&attached);
             last.attachment = Some((FILE_NAME.to_owned(), rest.text().into_bytes()));
         }
         // Room for the longer line that stands there where the file is refused.
-        let room = self.limit - FILE_REFUSED.len().saturating_sub(FILE_ATTACHED.len());
+        let room = self.limit - units(&refused).saturating_sub(units(&attached));
         for line in below {
             let has_file = payloads.last().is_some_and(|last| last.attachment.is_some());
             append(&mut payloads, line, if has_file { room } else { self.limit });
@@ -87,9 +101,9 @@ impl Answer {
 
 /// A message whose file was refused, as it is shown without: the line about the file says so. It fits whatever
 /// limit the answer was made for.
-pub fn without_file(payload: &Payload) -> Payload {
-    let text = match payload.text.rsplit_once(FILE_ATTACHED) {
-        Some((text, below)) => format!("{text}{FILE_REFUSED}{below}"),
+pub fn without_file(payload: &Payload, language: &Language) -> Payload {
+    let text = match payload.text.rsplit_once(&file_attached(language)) {
+        Some((text, below)) => format!("{text}{}{below}", file_refused(language)),
         None => payload.text.clone(),
     };
     Payload { text, attachment: None, ..payload.clone() }
@@ -118,11 +132,30 @@ fn append(payloads: &mut Vec<Payload>, line: &str, limit: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Languages;
 
     fn answer(text: &str) -> Answer {
-        let mut answer = Answer::new(2000);
+        answer_in(&Language::english(), text)
+    }
+
+    fn answer_in(language: &Language, text: &str) -> Answer {
+        let mut answer = Answer::new(2000, language.clone());
         answer.push(text);
         answer
+    }
+
+    fn every_language() -> Vec<Language> {
+        let all = Languages::built_in();
+        all.names().filter_map(|name| all.named(name)).collect()
+    }
+
+    #[test]
+    fn d8_in_every_language_the_line_about_the_file_fits_below() {
+        for language in every_language() {
+            for line in [file_later(&language), file_attached(&language), file_refused(&language)] {
+                assert!(units(&line) <= RESERVE, "{language:?}: {line}");
+            }
+        }
     }
 
     #[test]
@@ -149,24 +182,26 @@ mod tests {
         let (name, rest) = payloads[3].attachment.clone().expect("the file");
         assert_eq!(name, FILE_NAME);
         let mut whole: String = payloads.iter().map(|payload| payload.text.as_str()).collect();
-        whole.truncate(whole.len() - FILE_ATTACHED.len());
+        whole.truncate(whole.len() - file_attached(&Language::english()).len());
         assert_eq!(whole + &String::from_utf8(rest).expect("text"), text);
     }
 
     #[test]
     fn d8_where_files_are_refused_the_message_says_so_and_fits() {
-        let answer = answer(&"All work and no play. ".repeat(600));
-        for length in 1..200 {
+        let lengths = |language| (1..200).map(move |length| (language, length));
+        for (language, length) in every_language().iter().flat_map(lengths) {
+            let answer = answer_in(language, &"All work and no play. ".repeat(600));
             let below = format!("-# {}", "y".repeat(length));
             let payloads = answer.finished(std::slice::from_ref(&below));
-            let shown = without_file(&payloads[3]);
+            let shown = without_file(&payloads[3], language);
             assert!(units(&shown.text) <= 2000, "{length}");
             assert!(shown.attachment.is_none());
-            assert!(shown.text.contains(FILE_REFUSED) && !shown.text.contains(FILE_ATTACHED));
+            let (attached, refused) = (file_attached(language), file_refused(language));
+            assert!(shown.text.contains(&refused) && !shown.text.contains(&attached));
             let all: String = payloads
                 .iter()
                 .skip(3)
-                .map(|payload| without_file(payload).text)
+                .map(|payload| without_file(payload, language).text)
                 .collect::<Vec<_>>()
                 .join("\n");
             assert!(all.ends_with(&below), "{all}");
@@ -177,7 +212,7 @@ mod tests {
     fn d8_while_it_grows_the_last_message_says_that_a_file_comes() {
         let payloads = answer(&"All work and no play. ".repeat(600)).growing();
         assert_eq!(payloads.len(), MOST_MESSAGES);
-        assert!(payloads[3].text.ends_with(FILE_LATER) && payloads[3].attachment.is_none());
+        assert!(payloads[3].text.ends_with(&file_later(&Language::english())) && payloads[3].attachment.is_none());
         assert_eq!(payloads.iter().map(|p| p.streaming).collect::<Vec<_>>(), [false, false, false, true]);
     }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::sentence;
+use crate::language::Language;
 use crate::llm::{Image, ImageFormat};
 
 /// What a picture costs, about as much as the most that a vendor counts for one
@@ -96,9 +97,9 @@ impl File {
     }
 
     /// The small line that tells somebody that it was not read; none where it was, or where it was never looked at.
-    pub fn complaint(&self) -> Option<String> {
+    pub fn complaint(&self, language: &Language) -> Option<String> {
         match &self.content {
-            Content::Unread(why) => Some(sentence::unread(&self.name, *why)),
+            Content::Unread(why) => Some(sentence::unread(language, &self.name, *why)),
             Content::Offered(_) | Content::Text(_) | Content::Picture(_) => None,
         }
     }

@@ -13,6 +13,7 @@ use super::{
     sentence::{self, Reader},
 };
 use crate::{
+    language::Language,
     llm::{ChatEvent, ChatFailure, FailureClass, Finish, Notice, Usage},
     provider::ModelRef,
 };
@@ -30,6 +31,8 @@ pub struct Exchange {
     pub pacers: Pacers,
     /// Whom failures are told to.
     pub reader: Reader,
+    /// The language of whatever is said around the answer.
+    pub language: Language,
     /// How long nothing may be seen of it before a line with a stop button stands in; for ever without.
     pub patience: Option<Duration>,
     /// Small lines that whoever prepares the question wants below the answer.
@@ -93,7 +96,7 @@ impl Exchange {
         S: Stream<Item = Result<ChatEvent, ChatFailure>> + Send,
     {
         let reply = self.pacers.open(Arc::clone(&self.sink));
-        let mut progress = Progress::new(self.sink.limit());
+        let mut progress = Progress::new(self.sink.limit(), self.language.clone());
         let ending = self.follow(events, &reply, &mut progress).await;
         let payloads = progress.last_payloads(&ending, self.reader, self.asides.lines());
         let delivered = match &ending {
@@ -123,7 +126,7 @@ impl Exchange {
                 () = self.drain.cancelled() => return Ending::Drained,
                 () = &mut patience, if is_patient => {
                     is_patient = false;
-                    progress.wait(sentence::thinking());
+                    progress.wait(sentence::thinking(&self.language));
                     progress.show(reply);
                     continue;
                 }
@@ -189,6 +192,7 @@ async fn keep_typing(sink: &dyn ReplySink) {
 
 /// What came so far.
 struct Progress {
+    language: Language,
     answer: Answer,
     /// Stands in for the answer until there is one.
     waiting: Option<String>,
@@ -199,12 +203,13 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(limit: usize) -> Self {
-        Self { answer: Answer::new(limit), waiting: None, notes: Vec::new(), usage: None, model: None }
+    fn new(limit: usize, language: Language) -> Self {
+        let answer = Answer::new(limit, language.clone());
+        Self { language, answer, waiting: None, notes: Vec::new(), usage: None, model: None }
     }
 
     fn note(&mut self, notice: Notice) {
-        let line = sentence::notice(&notice);
+        let line = sentence::notice(&self.language, &notice);
         match notice {
             Notice::Fallback { used, .. } => {
                 self.model = Some(used);
@@ -236,10 +241,10 @@ impl Progress {
         let mut below = if self.answer.is_blank() { Vec::new() } else { self.notes.clone() };
         below.extend(asides);
         match ending {
-            Ending::Finished(finish) => below.extend(sentence::ending(finish)),
-            Ending::Failed(failure) => below.push(sentence::failure(failure, reader)),
-            Ending::Stopped => below.push(sentence::stopped()),
-            Ending::Drained => below.push(sentence::drained()),
+            Ending::Finished(finish) => below.extend(sentence::ending(&self.language, finish)),
+            Ending::Failed(failure) => below.push(sentence::failure(&self.language, failure, reader)),
+            Ending::Stopped => below.push(sentence::stopped(&self.language)),
+            Ending::Drained => below.push(sentence::drained(&self.language)),
             Ending::Unreachable(_) => {}
         }
         let mut payloads = self.answer.finished(&below);

@@ -12,7 +12,7 @@ use super::{
     file::{Content, File},
     sentence,
 };
-use crate::llm::Image;
+use crate::{language::Language, llm::Image};
 
 /// Set off labels and data; never part of what people send.
 const OPENING: char = '⟦';
@@ -130,7 +130,8 @@ impl Labels {
                 }
                 Content::Offered(_) => note(&format!("file {name} is not shown")),
                 Content::Unread(why) => {
-                    note(&format!("file {name} is not shown: {}", sentence::why_unread(*why)))
+                    let why = sentence::why_unread(&Language::english(), *why);
+                    note(&format!("file {name} is not shown: {why}"))
                 }
             };
             if !text.is_empty() {

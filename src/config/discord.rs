@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, path::PathBuf};
 use url::Url;
 
 use super::{reader::Reader, urls::discord_origin};
-use crate::secret::Secret;
+use crate::{
+    language::{Language, Languages},
+    secret::Secret,
+};
 
 /// Who may use something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,6 +91,8 @@ pub struct DiscordSettings {
     pub auto_threads: AutoThreads,
     /// `REPLY_STYLE`.
     pub reply_style: ReplyStyle,
+    /// `DEFAULT_LANGUAGE`: for people and places whose language is not known, or not spoken.
+    pub default_language: Language,
     /// `ALERT_OPERATORS`.
     pub alert_operators: AlertOperators,
     /// The program that reads PDFs, called with `pdf-text`: this one, as whoever starts the bot knows it. `None`: none are
@@ -122,6 +127,7 @@ impl DiscordSettings {
                 ReplyStyle::default(),
                 &[("plain", ReplyStyle::Plain), ("embed", ReplyStyle::Embed)],
             ),
+            default_language: default_language(reader),
             alert_operators: reader.choice(
                 "ALERT_OPERATORS",
                 AlertOperators::default(),
@@ -130,6 +136,17 @@ impl DiscordSettings {
             pdf_reader: None,
         }
     }
+}
+
+fn default_language(reader: &mut Reader<'_>) -> Language {
+    const NAME: &str = "DEFAULT_LANGUAGE";
+    let Some(text) = reader.text(NAME) else { return Language::default() };
+    let languages = Languages::built_in();
+    languages.of(&text).unwrap_or_else(|| {
+        let known: Vec<&str> = languages.names().collect();
+        reader.mistake(NAME, &text, format!("expected one of {}", known.join(", ")));
+        Language::default()
+    })
 }
 
 fn token(reader: &mut Reader<'_>) -> Option<Secret> {

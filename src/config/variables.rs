@@ -205,6 +205,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     plain(
         Section::Discord,
+        "DEFAULT_LANGUAGE",
+        "en",
+        "Spoken where nobody's language is known: en or de. People hear theirs in commands, servers theirs in chats",
+    ),
+    plain(
+        Section::Discord,
         "DISCORD_API_BASE",
         "",
         "Another Discord origin without a path, such as http://127.0.0.1:8787 (an emulator)",

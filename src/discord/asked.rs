@@ -6,7 +6,10 @@ use super::{
     history::Sight,
     sink::{Destination, Replies},
 };
-use crate::chat::{Next, Payload};
+use crate::{
+    chat::{Next, Payload},
+    language::{Language, say},
+};
 
 /// A question that was answered: what the buttons under its answer carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,27 +69,28 @@ impl Asked {
 
 /// The buttons on a message: stop while there is something to stop, afterwards what may be done next.
 pub(super) fn buttons(to: &Destination, payload: &Payload) -> Value {
+    let language = &to.language;
     if payload.streaming {
-        return row(&[("Stop", format!("stop:{}", to.exchange))]);
+        return row(&[(say!(language, "button-stop"), format!("stop:{}", to.exchange))]);
     }
     let again = |label| (label, to.asked.id(Wish::Again));
     let go_on = |label| (label, to.asked.id(Wish::GoOn));
     match (payload.next, to.replies) {
         (Next::Nothing, _) => json!([]),
-        (Next::Regenerate, _) => row(&[again("Regenerate")]),
-        (Next::Continue, _) => row(&[go_on("Continue"), again("Regenerate")]),
+        (Next::Regenerate, _) => row(&[again(say!(language, "button-regenerate"))]),
+        (Next::Continue, _) => row(&[go_on(say!(language, "button-continue")), again(say!(language, "button-regenerate"))]),
         // What was to be continued is still there.
-        (Next::Retry, Replies::To(_)) => row(&[go_on("Retry")]),
-        (Next::Retry, Replies::ToTheQuestion | Replies::None) => row(&[again("Retry")]),
+        (Next::Retry, Replies::To(_)) => row(&[go_on(say!(language, "button-retry"))]),
+        (Next::Retry, Replies::ToTheQuestion | Replies::None) => row(&[again(say!(language, "button-retry"))]),
     }
 }
 
 /// The button under an answer whose question was changed.
-pub(super) fn offer_again(asked: &Asked) -> Value {
-    row(&[("Run again with the changed question", asked.id(Wish::Again))])
+pub(super) fn offer_again(asked: &Asked, language: &Language) -> Value {
+    row(&[(say!(language, "button-run-again"), asked.id(Wish::Again))])
 }
 
-fn row(buttons: &[(&str, String)]) -> Value {
+fn row(buttons: &[(String, String)]) -> Value {
     let buttons =
         buttons.iter().map(|(label, id)| json!({ "type": 2, "style": 2, "label": label, "custom_id": id }));
     json!([{ "type": 1, "components": buttons.collect::<Vec<_>>() }])

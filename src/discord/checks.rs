@@ -18,6 +18,7 @@ use super::{
 use crate::{
     clock,
     config::{Audience, GuildPolicy},
+    language::{Language, say},
 };
 
 /// How long a ruling about a guild or a channel holds before it is asked for again.
@@ -114,8 +115,36 @@ pub(super) enum Ruling {
     Serve,
     /// No, and nothing is said.
     Ignore,
-    /// No, and this sentence says why.
-    Refuse(String),
+    /// No, for this reason, which is said.
+    Refuse(Refusal),
+}
+
+/// Why somebody is not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// A role of `ALLOWED_ROLE_IDS` is missing.
+    RoleNeeded,
+    /// Who manages the server is not known just now.
+    Unchecked,
+    /// The server is not served.
+    Unserved(u64),
+    /// Direct messages are the operators'.
+    OperatorsAlone,
+    /// Direct messages are nobody's.
+    NobodyDirect,
+}
+
+impl Refusal {
+    /// The sentence that says why, and what to do.
+    pub(super) fn sentence(self, language: &Language) -> String {
+        match self {
+            Self::RoleNeeded => say!(language, "role-needed"),
+            Self::Unchecked => say!(language, "server-unchecked"),
+            Self::Unserved(guild) => say!(language, "server-unserved", server = guild.to_string()),
+            Self::OperatorsAlone => say!(language, "direct-operators-only"),
+            Self::NobodyDirect => say!(language, "direct-nobody"),
+        }
+    }
 }
 
 /// A ruling about a guild.
@@ -212,9 +241,7 @@ impl Access {
         if roles.is_empty() || is_operator || asker.roles.iter().any(|role| roles.contains(role)) {
             Ruling::Serve
         } else {
-            Ruling::Refuse(
-                "You need one of the roles that may chat with me here; ask a moderator.".to_owned(),
-            )
+            Ruling::Refuse(Refusal::RoleNeeded)
         }
     }
 
@@ -238,10 +265,7 @@ impl Access {
             Ok(false) => unserved(guild),
             Err(error) => {
                 tracing::warn!(discord.guild = guild, error = %error, "Could not look up who manages a guild");
-                return Ruling::Refuse(
-                    "I could not check who manages this server just now; please try again in a minute."
-                        .to_owned(),
-                );
+                return Ruling::Refuse(Refusal::Unchecked);
             }
         };
         let ruled = Ruled { at: now, under: served, ruling: ruling.clone() };
@@ -336,20 +360,13 @@ fn direct(audience: Audience, is_operator: bool) -> Ruling {
     match audience {
         Audience::Everyone => Ruling::Serve,
         Audience::Operators if is_operator => Ruling::Serve,
-        Audience::Operators => Ruling::Refuse(
-            "I answer direct messages of my operators only; mention me in a server that we share.".to_owned(),
-        ),
-        Audience::Nobody => Ruling::Refuse(
-            "I do not answer direct messages; mention me in a server that we share.".to_owned(),
-        ),
+        Audience::Operators => Ruling::Refuse(Refusal::OperatorsAlone),
+        Audience::Nobody => Ruling::Refuse(Refusal::NobodyDirect),
     }
 }
 
 fn unserved(guild: u64) -> Ruling {
-    Ruling::Refuse(format!(
-        "This server is not served yet: an operator of mine has to add `{guild}` to `ALLOWED_GUILD_IDS`, or to hold \
-         Manage Server here."
-    ))
+    Ruling::Refuse(Refusal::Unserved(guild))
 }
 
 #[derive(Deserialize)]

@@ -20,6 +20,7 @@ use crate::{
     chat::{Inflight, Pacers},
     clock::{self, Clock},
     config::{ChatSettings, DiscordSettings},
+    language::{Language, Languages},
     llm::Llm,
     pool::{Logins, Pool},
     provider::Catalog,
@@ -56,6 +57,10 @@ pub(super) struct Bot {
     pub(super) logins: Logins,
     /// Logins that wait for their answer.
     pub(super) connecting: Connecting,
+    /// The languages that it speaks.
+    pub(super) languages: Languages,
+    /// The language of people's last interactions.
+    pub(super) spoken: Mutex<Recent<u64, Language>>,
     /// What people chose.
     pub(super) choices: Choices,
     /// What is left of the beginning of long conversations.

@@ -22,7 +22,7 @@ use super::{
     data::{Bot, Exchanges, QuietChannels, Recent, Served, correlation_id},
     enclosed::Enclosed,
     error::{CommandError, DiscordError, RestError, describe},
-    events,
+    events, languages,
     personas::Personas,
     register::{self, Registration},
     reply::Interaction,
@@ -32,6 +32,7 @@ use crate::{
     chat::{Inflight, Pacers},
     clock::Clock,
     http::Http,
+    language::Languages,
     llm::Llm,
     pool::{Logins, Pool},
     secret::Secret,
@@ -166,6 +167,8 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
         connecting: Connecting::default(),
         #[cfg(feature = "hub")]
         hub: parts.hub,
+        languages: Languages::built_in(),
+        spoken: Mutex::new(Recent::new(languages::REMEMBERED)),
         choices: Choices::new(Arc::clone(&parts.storage)),
         beginnings: Beginnings::new(Arc::clone(&parts.storage)),
         personas: Personas::new(parts.storage),
@@ -393,7 +396,8 @@ async fn failed(error: poise::FrameworkError<'_, Arc<Bot>, CommandError>) {
     };
     let Some((bot, command, is_acknowledged)) = interaction else { return };
     let interaction = Interaction::new(bot, command.id.get(), &command.token);
-    let text = commands::apology(&id);
+    let language = bot.language_of(command.user.id.get(), &command.locale);
+    let text = commands::apology(&language, &id);
     let told = if is_acknowledged {
         interaction.edit(bot, serde_json::json!({ "content": text, "components": [] })).await
     } else {

@@ -11,6 +11,7 @@ use super::{
     data::Bot,
     error::RestError,
     history::{Ground, Owner, Sight, Starter, Thread},
+    languages::UNCHOSEN,
 };
 use crate::chat::Place;
 
@@ -172,9 +173,8 @@ fn place(cache: &serenity::Cache, (guild, id): Spoken) -> Place {
 }
 
 fn locale(cache: &serenity::Cache, guild: Option<serenity::GuildId>) -> Option<String> {
-    const DEFAULT: &str = "en-US";
     let guild = cache.guild(guild?)?;
-    (guild.preferred_locale != DEFAULT).then(|| guild.preferred_locale.clone())
+    (guild.preferred_locale != UNCHOSEN).then(|| guild.preferred_locale.clone())
 }
 
 /// Whether the author may read back in a channel; a thread has its channel's permissions. What is not known is not

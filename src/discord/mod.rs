@@ -17,6 +17,7 @@ mod events;
 mod framework;
 mod ground;
 mod history;
+mod languages;
 mod offers;
 mod personas;
 mod picker;

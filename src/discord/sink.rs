@@ -18,6 +18,7 @@ use super::{
 use crate::{
     chat::{Learned, Next, Payload, RateKey, ReplySink, SinkError, without_file},
     config::ReplyStyle,
+    language::{Language, say},
 };
 
 /// UTF-16 units of a message's content.
@@ -27,9 +28,6 @@ pub(super) const EMBED_LIMIT: usize = 4096;
 /// The edge of an embed that grows, and of one that is complete. The words below the text say the same (D28).
 const GROWING: u32 = 0x00F0_B232;
 const COMPLETE: u32 = 0x0023_A55A;
-/// Under an answer that was made for an embed and may not be one.
-const NO_EMBEDS: &str =
-    "\n-# I lack the permission Embed Links here: answers are shorter from now on, and this one may be cut.";
 
 /// Where a reply goes.
 #[derive(Debug, Clone)]
@@ -46,6 +44,8 @@ pub(super) struct Destination {
     pub(super) exchange: String,
     /// The line above the answer: the question, where no message shows it.
     pub(super) heading: Option<String>,
+    /// The language of whatever is said around the answer.
+    pub(super) language: Language,
 }
 
 /// Whether an answer is a reply.
@@ -170,12 +170,12 @@ impl MessageSink {
             }
             if matches!(error, RestError::Status { status: 403 | 413, .. }) && file.take().is_some() {
                 remove(&mut body, "attachments");
-                self.clothes().put_on(&mut body, &without_file(payload));
+                self.clothes().put_on(&mut body, &without_file(payload, &self.to.language), &self.to.language);
                 continue;
             }
             if matches!(error, RestError::Status { status: 403, .. }) && self.clothes() == Clothes::Embed {
                 self.quiet.note_lack_of_embeds(self.to.channel);
-                self.clothes().put_on(&mut body, &without_file(payload));
+                self.clothes().put_on(&mut body, &without_file(payload, &self.to.language), &self.to.language);
                 continue;
             }
             let error = refusal(&error);
@@ -289,6 +289,11 @@ enum Clothes {
     Cut,
 }
 
+/// Under an answer that was made for an embed and may not be one.
+fn no_embeds(language: &Language) -> String {
+    format!("\n-# {}", say!(language, "no-embeds"))
+}
+
 /// A finished message as an embed.
 pub(super) fn embedded(text: &str) -> Value {
     json!({ "embeds": [{ "description": text, "color": COMPLETE }] })
@@ -306,14 +311,15 @@ impl Clothes {
         }
     }
 
-    fn put_on(self, body: &mut Value, payload: &Payload) {
+    fn put_on(self, body: &mut Value, payload: &Payload, language: &Language) {
         let colour = if payload.streaming { GROWING } else { COMPLETE };
         match self {
             Self::Plain => body["content"] = payload.text.clone().into(),
             Self::Embed => body["embeds"] = json!([{ "description": payload.text, "color": colour }]),
             Self::Cut => {
-                let room = MESSAGE_LIMIT - NO_EMBEDS.encode_utf16().count();
-                body["content"] = (cut(&payload.text, room) + NO_EMBEDS).into();
+                let why = no_embeds(language);
+                let room = MESSAGE_LIMIT - why.encode_utf16().count();
+                body["content"] = (cut(&payload.text, room) + &why).into();
                 body["embeds"] = json!([]);
             }
         }
@@ -343,7 +349,7 @@ fn create(
         "nonce": format!("{}-{index}", to.occasion),
         "enforce_nonce": true,
     });
-    clothes.put_on(&mut body, payload);
+    clothes.put_on(&mut body, payload, &to.language);
     if let Some(answered) = answered {
         body["message_reference"] =
             json!({ "message_id": answered.to_string(), "fail_if_not_exists": false });
@@ -357,7 +363,7 @@ fn create(
 /// An edit of a message of ours.
 fn edit(to: &Destination, clothes: Clothes, payload: &Payload) -> Value {
     let mut body = json!({ "components": buttons(to, payload) });
-    clothes.put_on(&mut body, payload);
+    clothes.put_on(&mut body, payload, &to.language);
     if let Some(files) = files(payload) {
         body["attachments"] = files;
     }
@@ -395,6 +401,7 @@ mod tests {
             replies: Replies::ToTheQuestion,
             exchange: "0badcafe".to_owned(),
             heading: None,
+            language: Language::english(),
         }
     }
 
@@ -451,7 +458,7 @@ mod tests {
         let long = edit(&to(), Clothes::Cut, &payload(&"x".repeat(EMBED_LIMIT), false));
         let content = long["content"].as_str().unwrap();
         let units = content.encode_utf16().count();
-        assert!(units <= MESSAGE_LIMIT && content.ends_with(NO_EMBEDS), "{units}");
+        assert!(units <= MESSAGE_LIMIT && content.ends_with(&no_embeds(&to().language)), "{units}");
     }
 
     #[test]

@@ -6,14 +6,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{data::Bot, error::RestError, reply::cut, sink::Destination, transport::without_pings};
+use crate::language::{Language, say};
 
 /// Discord's limit for a thread's name.
 const NAME: usize = 100;
-/// What a question without words is called.
-const NAMELESS: &str = "Conversation";
-/// Said once in a channel.
-const NOT_ALLOWED: &str = "-# I would open a thread for each conversation here, and lack the permissions Create Public \
-                           Threads and Send Messages in Threads. I answer in the channel until somebody gives them to me.";
 
 /// Discord's codes for what is wrong with one question, not with its channel: the message is gone, it has a thread
 /// already, the moderation blocks the name (topics, "Opcodes and Status Codes").
@@ -26,7 +22,7 @@ pub(super) async fn open(bot: &Bot, to: &Destination, text: &str) -> Option<u64>
         return None;
     }
     let path = format!("channels/{}/messages/{}/threads", to.channel, to.asked.message);
-    let opened = bot.rest.call(Method::POST, &path, Some(&json!({ "name": name(text) }))).await;
+    let opened = bot.rest.call(Method::POST, &path, Some(&json!({ "name": name(text, &to.language) }))).await;
     let error = match opened {
         Ok(answer) => return answer.body.get("id").and_then(Value::as_str)?.parse().ok(),
         Err(error) => error,
@@ -48,7 +44,8 @@ async fn tell_once(bot: &Bot, to: &Destination) {
         return;
     }
     tracing::warn!(discord.channel = channel, "AUTO_THREADS is set, but I may open no thread in a channel");
-    let body = without_pings(json!({ "content": NOT_ALLOWED }));
+    let text = format!("-# {}", say!(to.language, "no-threads"));
+    let body = without_pings(json!({ "content": text }));
     if let Err(error) =
         bot.rest.call(Method::POST, &format!("channels/{channel}/messages"), Some(&body)).await
     {
@@ -57,7 +54,7 @@ async fn tell_once(bot: &Bot, to: &Destination) {
 }
 
 /// A name from the first words of a question, on one line and without mentions.
-fn name(text: &str) -> String {
+fn name(text: &str, language: &Language) -> String {
     let is_mention = |word: &&str| word.starts_with('<') && word.ends_with('>');
     let mut name = String::new();
     for word in text.split_whitespace().filter(|word| !is_mention(word)) {
@@ -71,17 +68,21 @@ fn name(text: &str) -> String {
         }
         name = longer;
     }
-    if name.is_empty() { NAMELESS.to_owned() } else { name }
+    if name.is_empty() { say!(language, "nameless-thread") } else { name }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn name(text: &str) -> String {
+        super::name(text, &Language::english())
+    }
+
     #[test]
     fn d14_a_thread_is_named_after_its_first_words() {
         assert_eq!(name("how  do I\nbake <@5> bread?"), "how do I bake bread?");
-        assert_eq!(name(" <#7> <@5> "), NAMELESS);
+        assert_eq!(name(" <#7> <@5> "), "Conversation");
         let long = name(&"whole words ".repeat(20));
         assert!(long.ends_with("words…") || long.ends_with("whole…"), "{long}");
         for text in ["x".repeat(300), "😀".repeat(120), format!("a {}", "y".repeat(98)), "z ".repeat(200)] {

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const LEAVES: &[&str] = &["secret", "clock", "fs", "http", "shutdown", "telemetry"];
+const LEAVES: &[&str] = &["secret", "clock", "fs", "http", "language", "shutdown", "telemetry"];
 
 /// What each room may import besides the leaves (ARCHITECTURE.md).
 const MAY_IMPORT: &[(&str, &[&str])] = &[

@@ -1,23 +1,20 @@
 //! `/help`: what people can do here.
 
-use super::{Context, answer, defer};
-use crate::discord::error::CommandError;
+use super::{Context, answer, defer, language};
+use crate::{
+    discord::{error::CommandError, events::how_to},
+    language::say,
+};
 
 /// How to chat with this bot
 #[poise::command(slash_command, install_context = "Guild", interaction_context = "Guild|BotDm")]
 pub(super) async fn help(ctx: Context<'_>) -> Result<(), CommandError> {
     let interaction = defer(ctx).await?;
     let bot = ctx.framework.user_data;
-    let mut text = crate::discord::events::how_to(bot.user);
-    text.push_str(
-        "\n`/settings status` shows which model answers here, `/settings model` chooses another, `/settings \
-                   persona` how I speak. `/reset` begins a new conversation.",
-    );
+    let language = language(ctx);
+    let mut lines = vec![how_to(&language, bot.user), say!(language, "help-commands")];
     if bot.access.is_operator(ctx.interaction.user.id.get()) {
-        text.push_str(
-            "\nAs an operator: `/settings oauth-status` shows every credential, `/settings oauth-refresh` gets new \
-             tokens.",
-        );
+        lines.push(say!(language, "help-operators"));
     }
-    answer(ctx, &interaction, &text).await
+    answer(ctx, &interaction, &lines.join("\n")).await
 }

@@ -29,6 +29,7 @@ use super::{
 use crate::{
     config::nearest,
     credential::CredentialId,
+    language::{Language, say},
     pool::CredentialView,
     provider::{LoginKind, ProviderId},
 };
@@ -79,18 +80,18 @@ async fn demand_operator(ctx: Context<'_>, interaction: &Interaction) -> Result<
         return Ok(true);
     }
     tracing::info!(discord.user = user, "Refused an operator's command to somebody else");
-    answer(ctx, interaction, OPERATORS_ONLY).await?;
+    answer(ctx, interaction, &say!(language(ctx), "operators-only")).await?;
     Ok(false)
 }
 
-/// The friendly refusal.
-pub(super) const OPERATORS_ONLY: &str = "Credentials are the business of my operators: the application's owner, its \
-                                         team, and the people in `OPERATOR_IDS`. Ask one of them; `/help` shows what \
-                                         you can do.";
+/// The language of whoever uses a command.
+fn language(ctx: Context<'_>) -> Language {
+    ctx.framework.user_data.language_of(ctx.interaction.user.id.get(), &ctx.interaction.locale)
+}
 
 /// Whether the person is served here; if not, they are told.
 async fn demand_served(ctx: Context<'_>, interaction: &Interaction) -> Result<bool, CommandError> {
-    let Some(why) = refusal(ctx.framework.user_data, &asker(ctx)).await else { return Ok(true) };
+    let Some(why) = refusal(ctx.framework.user_data, &language(ctx), &asker(ctx)).await else { return Ok(true) };
     answer(ctx, interaction, &why).await?;
     Ok(false)
 }
@@ -101,11 +102,11 @@ fn asker(ctx: Context<'_>) -> Asker {
 }
 
 /// Why somebody is not served, in a sentence; `None`: they are.
-pub(super) async fn refusal(bot: &Bot, asker: &Asker) -> Option<String> {
+pub(super) async fn refusal(bot: &Bot, language: &Language, asker: &Asker) -> Option<String> {
     match bot.access.ruling(asker).await {
         Ruling::Serve => None,
-        Ruling::Refuse(why) => Some(why),
-        Ruling::Ignore => Some("I am not available to you here.".to_owned()),
+        Ruling::Refuse(why) => Some(why.sentence(language)),
+        Ruling::Ignore => Some(say!(language, "not-available")),
     }
 }
 

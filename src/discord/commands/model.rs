@@ -5,7 +5,7 @@ use std::sync::Arc;
 use poise::serenity_prelude as serenity;
 use serde_json::json;
 
-use super::{CHOICES, Context, answer, asker, defer, demand_served, matches, refusal};
+use super::{CHOICES, Context, answer, asker, defer, demand_served, language, matches, refusal};
 use crate::{
     chat::settings::{Choice, Layer},
     discord::{
@@ -17,6 +17,7 @@ use crate::{
         picker::{List, Picker, standing},
         reply::Interaction,
     },
+    language::Language,
 };
 
 /// What is typed, or picked, to take a choice back.
@@ -64,6 +65,8 @@ pub(in crate::discord) struct Chooser {
     pub(in crate::discord) spot: Spot,
     /// What the server lets them do here.
     pub(in crate::discord) permissions: Option<serenity::Permissions>,
+    /// Theirs.
+    pub(in crate::discord) language: Language,
 }
 
 impl Chooser {
@@ -78,11 +81,12 @@ impl Chooser {
                 interaction.channel.as_ref(),
             ),
             permissions: interaction.member.as_ref().and_then(|member| member.permissions),
+            language: language(ctx),
         }
     }
 
     /// Whoever filled a modal in.
-    pub(in crate::discord) fn submitted(modal: &serenity::ModalInteraction) -> Self {
+    pub(in crate::discord) fn submitted(bot: &Bot, modal: &serenity::ModalInteraction) -> Self {
         let (channel, member) = (modal.channel.as_ref(), modal.member.as_ref());
         Self {
             asker: Asker {
@@ -95,11 +99,12 @@ impl Chooser {
             },
             spot: Spot::of_interaction(modal.user.id, modal.guild_id, modal.channel_id, channel),
             permissions: member.and_then(|member| member.permissions),
+            language: bot.language_of(modal.user.id.get(), &modal.locale),
         }
     }
 
     /// Whoever clicked.
-    pub(in crate::discord) fn clicked(click: &serenity::ComponentInteraction) -> Self {
+    pub(in crate::discord) fn clicked(bot: &Bot, click: &serenity::ComponentInteraction) -> Self {
         let channel = click.channel.as_ref();
         let member = click.member.as_ref();
         Self {
@@ -113,6 +118,7 @@ impl Chooser {
             },
             spot: Spot::of_interaction(click.user.id, click.guild_id, click.channel_id, channel),
             permissions: member.and_then(|member| member.permissions),
+            language: bot.language_of(click.user.id.get(), &click.locale),
         }
     }
 
@@ -320,7 +326,7 @@ pub(in crate::discord) async fn picked(
     pick: Pick,
 ) -> Result<(), CommandError> {
     interaction.acknowledge(bot).await?;
-    if let Some(why) = refusal(bot, &chooser.asker).await {
+    if let Some(why) = refusal(bot, &chooser.language, &chooser.asker).await {
         return Ok(interaction.edit(bot, json!({ "content": why, "components": [] })).await?);
     }
     let (picker, note) = match pick {
@@ -350,7 +356,7 @@ pub(in crate::discord) async fn listed(
     list: &List,
 ) -> Result<(), CommandError> {
     interaction.acknowledge(bot).await?;
-    if let Some(why) = refusal(bot, &chooser.asker).await {
+    if let Some(why) = refusal(bot, &chooser.language, &chooser.asker).await {
         return Ok(interaction.edit(bot, json!({ "content": why, "embeds": [], "components": [] })).await?);
     }
     let applied = bot.applied(&chooser.spot).await;

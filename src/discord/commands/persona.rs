@@ -22,6 +22,7 @@ use crate::{
         personas::{MOST, Room},
         reply::{Interaction, cut},
     },
+    language::say,
     storage::Named,
 };
 
@@ -65,7 +66,7 @@ async fn open_form(ctx: Context<'_>, chooser: &Chooser, layer: Layer) -> Result<
     let bot = ctx.framework.user_data;
     let interaction = Interaction::new(bot, ctx.interaction.id.get(), &ctx.interaction.token);
     if !bot.access.serves(&chooser.asker).await {
-        return Ok(interaction.whisper(bot, "I am not available to you here.").await?);
+        return Ok(interaction.whisper(bot, &say!(chooser.language, "not-available")).await?);
     }
     if let Some(why) = chooser.refusal(bot, layer) {
         return Ok(interaction.whisper(bot, &why).await?);
@@ -105,8 +106,8 @@ pub(in crate::discord) async fn submitted(
     layer: Layer,
 ) -> Result<(), CommandError> {
     interaction.defer(bot).await?;
-    let chooser = Chooser::submitted(modal);
-    let said = match refusal(bot, &chooser.asker).await.or_else(|| chooser.refusal(bot, layer)) {
+    let chooser = Chooser::submitted(bot, modal);
+    let said = match refusal(bot, &chooser.language, &chooser.asker).await.or_else(|| chooser.refusal(bot, layer)) {
         Some(why) => why,
         None => keep(bot, &chooser, layer, &field(modal, NAME), field(modal, TEXT)).await,
     };

@@ -5,16 +5,15 @@ use serde_json::{Value, json};
 use crate::{
     credential::StoreError,
     discord::{embeds::relative, reply::cut, sink::MESSAGE_LIMIT},
+    language::{Language, say},
     oauth::RefreshError,
     pool::{RefreshReport, RefreshResult},
     provider::ProviderId,
 };
 
 /// One apology with an id that the log has.
-pub(in crate::discord) fn apology(id: &str) -> String {
-    format!(
-        "Something went wrong on my side; please try again. If it keeps happening, tell an operator this id.\n-# id {id}"
-    )
+pub(in crate::discord) fn apology(language: &Language, id: &str) -> String {
+    format!("{}\n-# id {id}", say!(language, "apology"))
 }
 
 /// Whether a refresh did not do what was asked for.

@@ -1,10 +1,10 @@
 //! `/reset`: the conversation here begins afresh.
 
 use super::{
-    Context, answer, defer, demand_served,
+    Context, answer, defer, demand_served, language,
     model::{Chooser, unkept},
 };
-use crate::discord::error::CommandError;
+use crate::{discord::error::CommandError, language::say};
 
 /// Begin afresh: what was said here before is not continued
 #[poise::command(slash_command, install_context = "Guild", interaction_context = "Guild|BotDm")]
@@ -16,10 +16,7 @@ pub(super) async fn reset(ctx: Context<'_>) -> Result<(), CommandError> {
     let (bot, spot) = (ctx.framework.user_data, Chooser::of(ctx).spot);
     // Ids grow with time: what is older than this command has a smaller one.
     let said = match bot.choices.begin_afresh(&spot, ctx.interaction.id.get(), bot.clock.now()).await {
-        Ok(()) => {
-            "✅ Your next message here begins a new conversation. A reply to an older message still continues that one."
-                .to_owned()
-        }
+        Ok(()) => format!("✅ {}", say!(language(ctx), "reset-done")),
         Err(error) => unkept(&error),
     };
     answer(ctx, &interaction, &said).await

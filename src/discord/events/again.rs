@@ -27,6 +27,7 @@ use crate::{
         sink::{Destination, Replies},
         through::Through,
     },
+    language::{Language, say},
 };
 
 /// How long reading the question may take: a click is answered within 3 s or not at all.
@@ -34,11 +35,6 @@ const SOON: Duration = Duration::from_secs(2);
 /// Messages that are looked at for the beginning of an answer, which may have been continued several times.
 const MOST_PIECES: usize = 16;
 
-const NOT_YOURS: &str =
-    "Only the person who asked, whoever may manage messages here, and my operators can do this.";
-const RUNNING: &str = "I am answering this question right now; wait for the end, or stop me first.";
-const GONE: &str = "The question is gone, so I cannot answer it again.";
-const NOT_READ: &str = "I cannot read the question at the moment. Please click again later.";
 /// What the model reads after an answer that broke off.
 const GO_ON: &str = "Your answer broke off. Go on exactly where it ends, without repeating anything and without a word about \
                      the break.";
@@ -52,8 +48,9 @@ pub(super) async fn wished(
     (wish, asked): (Wish, Asked),
 ) -> Result<(), CommandError> {
     let received_at = clock::instant();
+    let language = bot.language_of(click.user.id.get(), &click.locale);
     if !may_decide(bot, click, asked.person) {
-        return Ok(interaction.whisper(bot, NOT_YOURS).await?);
+        return Ok(interaction.whisper(bot, &say!(language, "not-yours")).await?);
     }
     if bot.shutdown.is_ending() {
         return Ok(interaction.acknowledge(bot).await?);
@@ -61,23 +58,25 @@ pub(super) async fn wished(
     let id = correlation_id();
     // Before anything is waited for: of two clicks one counts.
     let Some(registered) = Exchanges::register(bot, &id, asked.person, asked.message) else {
-        return Ok(interaction.whisper(bot, RUNNING).await?);
+        return Ok(interaction.whisper(bot, &say!(language, "still-running")).await?);
     };
     let said = as_said(click);
     let person = asker(&said);
-    let prepared = tokio::time::timeout(SOON, prepare(cache, bot, &said, &person, asked)).await;
+    let prepared = tokio::time::timeout(SOON, prepare(cache, bot, &said, (&person, &language), asked)).await;
     let (place, question) = match prepared.unwrap_or(Err(RestError::Malformed)) {
         Ok(Ok(prepared)) => prepared,
         Ok(Err(why)) => return Ok(interaction.whisper(bot, &why).await?),
         Err(error) => {
             tracing::warn!(request.id = id, discord.channel = asked.channel, error = %error, "Could not read a question again");
-            return Ok(interaction.whisper(bot, NOT_READ).await?);
+            return Ok(interaction.whisper(bot, &say!(language, "question-unreadable")).await?);
         }
     };
     if let Err(wait) = bot.access.count_question(person.user) {
-        return Ok(interaction.whisper(bot, &too_many(bot, wait)).await?);
+        return Ok(interaction.whisper(bot, &too_many(bot, &language, wait)).await?);
     }
     let here = click.channel_id.get();
+    // The answer is everybody's, so it speaks as an answer to the question did.
+    let language = bot.language_at(&place, asked.person);
     let Where { place, locale, spot, ground, sight } = place;
     let asked = Asked { sight: least(asked.sight, sight), ..asked };
     let mut to = Destination {
@@ -87,6 +86,7 @@ pub(super) async fn wished(
         replies: if asked.channel == here { Replies::ToTheQuestion } else { Replies::None },
         exchange: id,
         heading: None,
+        language,
     };
     let mark = edited::mark(&question.content);
     let question = match wish {
@@ -161,13 +161,13 @@ async fn prepare(
     cache: &Arc<serenity::Cache>,
     bot: &Arc<Bot>,
     said: &serenity::Message,
-    person: &Asker,
+    (person, language): (&Asker, &Language),
     asked: Asked,
 ) -> Result<Result<(Where, Seen), String>, RestError> {
     match bot.access.ruling(person).await {
         Ruling::Serve => {}
-        Ruling::Ignore => return Ok(Err(NOT_YOURS.to_owned())),
-        Ruling::Refuse(why) => return Ok(Err(why)),
+        Ruling::Ignore => return Ok(Err(say!(language, "not-yours"))),
+        Ruling::Refuse(why) => return Ok(Err(why.sentence(language))),
     }
     let found = match Found::known(cache, (said.guild_id, said.channel_id), bot.user) {
         Some(found) => found,
@@ -179,7 +179,7 @@ async fn prepare(
     let question = inquired.map(|question| bot.enclosed.with(asked.message, question)).or(found_there);
     Ok(match question.filter(|question| question.author == asked.person) {
         Some(question) => Ok((Where::of(cache, said, found), question)),
-        None => Err(GONE.to_owned()),
+        None => Err(say!(language, "question-gone")),
     })
 }
 

@@ -10,18 +10,21 @@ use poise::serenity_prelude as serenity;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::discord::{
-    asked::{self, Asked},
-    data::Bot,
-    error::RestError,
-    transport::without_pings,
+use crate::{
+    discord::{
+        asked::{self, Asked},
+        data::Bot,
+        error::RestError,
+        transport::without_pings,
+    },
+    language::Language,
 };
 
 /// Answers whose questions are watched.
 pub(in crate::discord) const WATCHED: usize = 2048;
 
 /// An answer that was given: where its buttons are, and what of its question was answered. Without any text.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(in crate::discord) struct Answered {
     /// The answer's channel.
     pub(in crate::discord) channel: u64,
@@ -31,6 +34,8 @@ pub(in crate::discord) struct Answered {
     pub(in crate::discord) asked: Asked,
     /// The mark of the text that was answered.
     pub(in crate::discord) mark: u64,
+    /// The answer's language.
+    pub(in crate::discord) language: Language,
 }
 
 /// Stands for a text that is not kept.
@@ -52,7 +57,7 @@ pub(super) fn edited(bot: &Arc<Bot>, event: &serenity::MessageUpdateEvent) {
         running.edits.send_replace(Some(mark(text)));
         return;
     }
-    let known = bot.answered.lock().unwrap_or_else(PoisonError::into_inner).get(&question).copied();
+    let known = bot.answered.lock().unwrap_or_else(PoisonError::into_inner).get(&question).cloned();
     if let Some(answered) = known.filter(|answered| answered.mark != mark(text)) {
         offer(bot, answered);
     }
@@ -60,7 +65,7 @@ pub(super) fn edited(bot: &Arc<Bot>, event: &serenity::MessageUpdateEvent) {
 
 /// An exchange has ended: from now on its question is watched, and whatever was changed meanwhile counts.
 pub(super) fn watch(bot: &Arc<Bot>, answered: Answered, edits: Option<u64>) {
-    bot.answered.lock().unwrap_or_else(PoisonError::into_inner).insert(answered.asked.message, answered);
+    bot.answered.lock().unwrap_or_else(PoisonError::into_inner).insert(answered.asked.message, answered.clone());
     if edits.is_some_and(|mark| mark != answered.mark) {
         offer(bot, answered);
     }
@@ -71,9 +76,9 @@ fn offer(bot: &Arc<Bot>, answered: Answered) {
     let life = bot.shutdown.clone();
     let bot = Arc::clone(bot);
     life.spawn(async move {
-        let Answered { channel, message, asked, .. } = answered;
+        let Answered { channel, message, asked, language, .. } = answered;
         let path = format!("channels/{channel}/messages/{message}");
-        let body = without_pings(json!({ "components": asked::offer_again(&asked) }));
+        let body = without_pings(json!({ "components": asked::offer_again(&asked, &language) }));
         let mut sent = bot.rest.call(Method::PATCH, &path, Some(&body)).await;
         if let Err(RestError::RateLimited { retry_after }) = sent {
             tokio::time::sleep(retry_after).await;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::edited::{Answered, watch};
 use crate::{
     chat::{
-        Asides, Budget, Ended, Ending, Exchange, File, Next, Payload, Permit, Place, Reader, ReplySink,
+        Asides, Budget, Ended, Ending, Exchange, Next, Payload, Permit, Place, Reader, ReplySink,
         Scene, Ticket, Turn, compose, sentence, turns_to_summarise,
     },
     clock,
@@ -27,6 +27,7 @@ use crate::{
         sink::{Destination, MessageSink},
         through::Through,
     },
+    language::{Language, say},
     llm::{ChatRequest, ChatStream},
     provider::ModelRef,
     storage::Stretch,
@@ -78,10 +79,10 @@ pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question, registered: Registe
         MessageSink::new(Arc::clone(&bot.rest), asked.to.clone(), through, Arc::clone(&bot.quiet), style);
     let messages = Arc::new(sink.in_place_of(asked.instead));
     let sink: Arc<dyn ReplySink> = Arc::<MessageSink>::clone(&messages);
-    let (told, mark) = (asked.to.asked, asked.mark);
+    let (told, mark, language) = (asked.to.asked, asked.mark, asked.to.language.clone());
     let ticket = bot.inflight.enter(channel, user);
     let waited = ticket.position() > 0;
-    let Some(permit) = queue(bot, ticket, &sink, &stop).await else { return };
+    let Some(permit) = queue(bot, ticket, &sink, &stop, &language).await else { return };
     if waited {
         // The deadline is for what a model and its accounts need, not for the answers that went first.
         asked.received_at = clock::instant();
@@ -100,6 +101,7 @@ pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question, registered: Registe
         },
         asides: asides.clone(),
         reader: if is_operator { Reader::Operator } else { Reader::Person },
+        language: language.clone(),
         stop,
         drain: bot.shutdown.token().clone(),
     };
@@ -115,7 +117,7 @@ pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question, registered: Registe
     let edits = *registered.running.edits.borrow();
     drop(registered);
     if let Some(message) = messages.last().await {
-        watch(bot, Answered { channel, message, asked: told, mark }, edits);
+        watch(bot, Answered { channel, message, asked: told, mark, language }, edits);
     }
     log(&id, user, channel, &ended);
     let overflow = overflow.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -130,9 +132,9 @@ async fn queue(
     ticket: Ticket,
     sink: &Arc<dyn ReplySink>,
     stop: &CancellationToken,
+    language: &Language,
 ) -> Option<Permit> {
-    const QUEUED: &str = "⏳ Waiting: other answers are being written here, yours comes next.";
-    let waiting = Payload { text: QUEUED.to_owned(), streaming: true, ..Payload::default() };
+    let waiting = Payload { text: format!("⏳ {}", say!(language, "queued")), streaming: true, ..Payload::default() };
     if ticket.position() == 0 {
         return Some(ticket.turn().await);
     }
@@ -140,8 +142,8 @@ async fn queue(
     reply.update(vec![waiting]);
     let end = tokio::select! {
         biased;
-        () = stop.cancelled() => sentence::stopped(),
-        () = bot.shutdown.token().cancelled() => sentence::drained(),
+        () = stop.cancelled() => sentence::stopped(language),
+        () = bot.shutdown.token().cancelled() => sentence::drained(language),
         permit = ticket.turn() => return Some(permit),
     };
     if let Err(error) =
@@ -177,7 +179,7 @@ async fn ask(
         tokio::join!(history, bot.applied(&asked.spot), bot.applied_persona(&asked.spot));
     let question = Turn::person(asked.message.author, asked.message.name, asked.text);
     turns.push(Turn { files: asked.message.files, ..question });
-    read_files(&bot, &mut turns, asked.received_at, &asides).await;
+    read_files(&bot, &mut turns, asked.received_at, (&asides, &asked.to.language)).await;
     let served = bot.served();
     let answering = asked.model.clone().or_else(|| answering(&bot, &applied));
     let context = answering.and_then(|model| bot.llm.context_of(&model));
@@ -216,11 +218,16 @@ fn stretch(channel: u64, afresh: u64, messages: &[u64]) -> Stretch {
 }
 
 /// Reads the files of a conversation. Of those that came with the question, a small line tells about each that was not read.
-async fn read_files(bot: &Bot, turns: &mut [Turn], received_at: Instant, asides: &Asides) {
+async fn read_files(
+    bot: &Bot,
+    turns: &mut [Turn],
+    received_at: Instant,
+    (asides, language): (&Asides, &Language),
+) {
     let until = (clock::instant() + attachments::PATIENCE).min(received_at + bot.served().chat.deadline / 2);
     bot.attachments.read(turns, until).await;
     let question = turns.last().into_iter().flat_map(|turn| &turn.files);
-    question.filter_map(File::complaint).for_each(|line| asides.add(line));
+    question.filter_map(|file| file.complaint(language)).for_each(|line| asides.add(line));
 }
 
 /// The one line about an exchange: never what was said.

@@ -12,7 +12,7 @@ use crate::{
     discord::{
         asked::{Asked, Wish},
         card::Action,
-        commands::{self, Chooser, OPERATORS_ONLY, Pick, apology},
+        commands::{self, Chooser, Pick, apology},
         data::{Bot, correlation_id},
         embeds::{self, View},
         error::CommandError,
@@ -20,6 +20,7 @@ use crate::{
         reply::{Interaction, cut},
         sink::{self, EMBED_LIMIT, MESSAGE_LIMIT},
     },
+    language::say,
     provider::ProviderId,
 };
 
@@ -85,11 +86,12 @@ pub(super) fn clicked(context: &serenity::Context, bot: &Arc<Bot>, click: &seren
         async move {
             let interaction = Interaction::new(&bot, click.id.get(), &click.token);
             if let Err(error) = answer(&cache, &bot, &click, &interaction).await {
+                let language = bot.language_of(click.user.id.get(), &click.locale);
                 let id = correlation_id();
                 tracing::error!(request.id = id, error = %error, "A click could not be answered");
                 // Whether the click was acknowledged is not known here; one of the two answers is the right one.
-                if interaction.whisper(&bot, &apology(&id)).await.is_err() {
-                    drop(interaction.edit(&bot, json!({ "content": apology(&id) })).await);
+                if interaction.whisper(&bot, &apology(&language, &id)).await.is_err() {
+                    drop(interaction.edit(&bot, json!({ "content": apology(&language, &id) })).await);
                 }
             }
         }
@@ -108,9 +110,10 @@ pub(super) fn sent(bot: &Arc<Bot>, form: &serenity::ModalInteraction) {
         let interaction = Interaction::new(&bot, form.id.get(), &form.token);
         let answered = submit(&bot, &interaction, &form).await;
         if let Err(error) = answered {
+            let language = bot.language_of(form.user.id.get(), &form.locale);
             let id = correlation_id();
             tracing::error!(request.id = id, error = %error, "A form could not be answered");
-            drop(interaction.edit(&bot, json!({ "content": apology(&id) })).await);
+            drop(interaction.edit(&bot, json!({ "content": apology(&language, &id) })).await);
         }
     }));
 }
@@ -121,17 +124,17 @@ async fn submit(
     form: &serenity::ModalInteraction,
 ) -> Result<(), CommandError> {
     let user = form.user.id.get();
+    let language = bot.language_of(user, &form.locale);
     if let Some(layer) = commands::form_of(&form.data.custom_id) {
         return commands::submitted(bot, interaction, form, layer).await;
     }
     let Some(id) = form.data.custom_id.strip_prefix("connect:") else {
-        let text = "This form is from an older version of me; please open it again.";
-        return Ok(interaction.whisper(bot, text).await?);
+        return Ok(interaction.whisper(bot, &say!(language, "old-form")).await?);
     };
     if bot.access.is_operator(user) {
         commands::answered(bot, interaction, user, id, commands::written(form)).await
     } else {
-        Ok(interaction.whisper(bot, OPERATORS_ONLY).await?)
+        Ok(interaction.whisper(bot, &say!(language, "operators-only")).await?)
     }
 }
 
@@ -142,6 +145,7 @@ async fn answer(
     interaction: &Interaction,
 ) -> Result<(), CommandError> {
     let user = click.user.id.get();
+    let language = bot.language_of(user, &click.locale);
     let chosen = if let serenity::ComponentInteractionDataKind::StringSelect { values } = &click.data.kind {
         values.first()
     } else {
@@ -149,10 +153,10 @@ async fn answer(
     };
     let button = Button::parse(&click.data.custom_id, chosen.map(String::as_str));
     let Some(button) = button else {
-        interaction.whisper(bot, "This button is from an older version of me; please ask again.").await?;
+        interaction.whisper(bot, &say!(language, "old-button")).await?;
         return Ok(());
     };
-    let chooser = Chooser::clicked(click);
+    let chooser = Chooser::clicked(bot, click);
     let is_operators = match &button {
         Button::Stop(_) | Button::Wish(..) | Button::Models(_) | Button::Pick(_) => false,
         Button::Status(_)
@@ -165,7 +169,7 @@ async fn answer(
         | Button::Act(..) => true,
     };
     if is_operators && !bot.access.is_operator(user) {
-        interaction.whisper(bot, OPERATORS_ONLY).await?;
+        interaction.whisper(bot, &say!(language, "operators-only")).await?;
         return Ok(());
     }
     match button {
@@ -203,23 +207,24 @@ async fn stop(
     let user = click.user.id.get();
     let running = bot.exchanges.get(exchange);
     if running.as_ref().is_some_and(|running| !may_decide(bot, click, running.asker)) {
-        let text =
-            "Only the person who asked, whoever may manage messages here, and my operators can stop this.";
-        return Ok(interaction.whisper(bot, text).await?);
+        let language = bot.language_of(user, &click.locale);
+        return Ok(interaction.whisper(bot, &say!(language, "not-yours-to-stop")).await?);
     }
     let is_finishing = running.as_ref().is_some_and(|running| running.finishing.is_cancelled());
     if is_finishing || (running.is_none() && bot.exchanges.just_ended(exchange)) {
         // The click knows the text of its own time, which must not replace the finished answer.
         return Ok(interaction.acknowledge(bot).await?);
     }
+    // Whoever is there reads it, not only whoever clicked.
+    let language = bot.language_around(user, &click.locale, click.guild_locale.as_deref());
     let mark = match &running {
         Some(running) => {
             // First, so that the upstream request is dropped whatever Discord answers below.
             running.stop.cancel();
             tracing::info!(request.id = exchange, discord.user = user, "An answer was stopped");
-            sentence::stopped()
+            sentence::stopped(&language)
         }
-        None => INTERRUPTED.to_owned(),
+        None => format!("-# {}", say!(language, "interrupted")),
     };
     Ok(interaction.update(bot, stopped(&click.message, &mark)).await?)
 }
@@ -243,8 +248,6 @@ fn stopped(message: &serenity::Message, mark: &str) -> serde_json::Value {
     body["components"] = json!([]);
     body
 }
-
-const INTERRUPTED: &str = "-# interrupted: ask again";
 
 /// A text with a mark under it, within a limit.
 fn marked(text: &str, mark: &str, limit: usize) -> String {

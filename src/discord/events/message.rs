@@ -24,6 +24,7 @@ use crate::{
         threads,
         through::Through,
     },
+    language::{Language, say},
 };
 
 /// A message was written.
@@ -159,6 +160,7 @@ async fn take(bot: Arc<Bot>, message: &serenity::Message, asked_in: Where, recei
         replies: Replies::ToTheQuestion,
         exchange: correlation_id(),
         heading: None,
+        language: bot.language_at(&asked_in, message.author.id.get()),
     };
     if message.author.bot && is_beyond_the_cap(&bot, message).await {
         return;
@@ -167,15 +169,15 @@ async fn take(bot: Arc<Bot>, message: &serenity::Message, asked_in: Where, recei
     match bot.access.ruling(&asker).await {
         Ruling::Serve => {}
         Ruling::Ignore => return,
-        Ruling::Refuse(why) => return say(&bot, &to, &why).await,
+        Ruling::Refuse(why) => return tell(&bot, &to, &why.sentence(&to.language)).await,
     }
     let question = Seen::of(message);
     let text = history::without_mention(&question.content, bot.user);
     if text.is_empty() && question.files.is_empty() {
-        return say(&bot, &to, &how_to(bot.user)).await;
+        return tell(&bot, &to, &how_to(&to.language, bot.user)).await;
     }
     if let Err(wait) = bot.access.count_question(asker.user) {
-        return say(&bot, &to, &too_many(&bot, wait)).await;
+        return tell(&bot, &to, &too_many(&bot, &to.language, wait)).await;
     }
     if bot.served().settings.auto_threads == AutoThreads::On
         && asked_in.ground == Ground::Channel
@@ -217,16 +219,12 @@ async fn is_beyond_the_cap(bot: &Bot, message: &serenity::Message) -> bool {
     }
 }
 
-pub(super) fn too_many(bot: &Bot, wait: Duration) -> String {
-    let again = bot.clock.now() + wait;
-    format!(
-        "You have asked {} questions within an hour, which is the limit here; you can go on {}.",
-        bot.served().settings.user_messages_per_hour,
-        relative(again)
-    )
+pub(super) fn too_many(bot: &Bot, language: &Language, wait: Duration) -> String {
+    let count = bot.served().settings.user_messages_per_hour;
+    say!(language, "too-many-questions", count = count, again = relative(bot.clock.now() + wait))
 }
 
-async fn say(bot: &Bot, to: &Destination, text: &str) {
+async fn tell(bot: &Bot, to: &Destination, text: &str) {
     if let Err(error) = reply::say(bot, to, text).await {
         tracing::warn!(
             request.id = to.exchange,

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use poise::serenity_prelude as serenity;
 
 use super::{data::Bot, error::CommandError};
+use crate::language::{Language, say};
 
 pub(super) use command::{Wanted, ask};
 pub(super) use edited::{Answered, WATCHED};
@@ -52,9 +53,7 @@ pub(super) async fn handle(
 }
 
 /// How to talk to the bot, in two lines.
-pub(super) fn how_to(bot: u64) -> String {
-    format!(
-        "Mention <@{bot}> with a question, or reply to one of my messages to go on from there; in direct messages just \
-         write.\nWhile I answer, a button stops me."
-    )
+pub(super) fn how_to(language: &Language, bot: u64) -> String {
+    let first = say!(language, "how-to", bot = format!("<@{bot}>"));
+    format!("{first}\n{}", say!(language, "how-to-stop"))
 }

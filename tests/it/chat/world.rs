@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use cortana::{
     chat::{Asides, Ended, Exchange, Learned, Pacers, Payload, RateKey, Reader, ReplySink, SinkError},
     clock::instant,
+    language::Language,
     llm::{ChatEvent, ChatFailure, Finish},
     provider::ModelRef,
     shutdown::Shutdown,
@@ -245,6 +246,7 @@ impl Stage {
             sink: self.world.sink(reply, channel),
             pacers: self.pacers.clone(),
             reader: Reader::Person,
+            language: Language::english(),
             stop: self.stop.clone(),
             drain: self.drain.clone(),
         };

@@ -11,6 +11,7 @@ use cortana::{
     chat::sentence::{self, Reader},
     config::ChatSettings,
     credential::{Facts, OAuthLogin},
+    language::Language,
     llm::ChatFailure,
     oauth::{Grant, Refresh, RefreshError},
     pool::{CredentialView, State},
@@ -179,7 +180,7 @@ fn reading(said: &Said) -> String {
 
 /// The first words of the visible sentence, and its reason code.
 fn sentence(failure: &ChatFailure) -> String {
-    let text = sentence::failure(failure, Reader::Person);
+    let text = sentence::failure(&Language::english(), failure, Reader::Person);
     let (line, print) = text.split_once('\n').expect("a sentence and its small print");
     let words = line.trim_start_matches("⚠️ ").split(['.', ';', ',']).next().unwrap_or_default();
     let code = print.split(" · ").nth(1).unwrap_or_default();
