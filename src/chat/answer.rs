@@ -212,7 +212,9 @@ mod tests {
     fn d8_while_it_grows_the_last_message_says_that_a_file_comes() {
         let payloads = answer(&"All work and no play. ".repeat(600)).growing();
         assert_eq!(payloads.len(), MOST_MESSAGES);
-        assert!(payloads[3].text.ends_with(&file_later(&Language::english())) && payloads[3].attachment.is_none());
+        assert!(
+            payloads[3].text.ends_with(&file_later(&Language::english())) && payloads[3].attachment.is_none()
+        );
         assert_eq!(payloads.iter().map(|p| p.streaming).collect::<Vec<_>>(), [false, false, false, true]);
     }
 

@@ -68,7 +68,9 @@ pub fn notice(language: &Language, notice: &Notice) -> String {
         Notice::Unseen { model, what: Unseen::Pictures } => {
             say!(language, "notice-no-pictures", model = shown(model))
         }
-        Notice::Unseen { model, what: Unseen::Gifs } => say!(language, "notice-no-gifs", model = shown(model)),
+        Notice::Unseen { model, what: Unseen::Gifs } => {
+            say!(language, "notice-no-gifs", model = shown(model))
+        }
         Notice::Resting { until } => say!(language, "notice-resting", until = relative(*until)),
     };
     format!("-# {text}")
@@ -220,7 +222,9 @@ mod tests {
     fn a_foreign_code_cannot_mention_or_format() {
         let failure =
             ChatFailure { code: "**@everyone** <@1>\n# x".to_owned(), ..failed(FailureClass::Empty) };
-        assert!(super::failure(&english(), &failure, Reader::Person).ends_with("· everyone 1 x · id 1a2b3c4d"));
+        assert!(
+            super::failure(&english(), &failure, Reader::Person).ends_with("· everyone 1 x · id 1a2b3c4d")
+        );
         assert_eq!(
             ending(&english(), &Finish::Filtered("SAFETY`@here".to_owned())),
             Some("-# The provider's safety filter ended the answer here (SAFETYhere).".to_owned())

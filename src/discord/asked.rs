@@ -78,10 +78,14 @@ pub(super) fn buttons(to: &Destination, payload: &Payload) -> Value {
     match (payload.next, to.replies) {
         (Next::Nothing, _) => json!([]),
         (Next::Regenerate, _) => row(&[again(say!(language, "button-regenerate"))]),
-        (Next::Continue, _) => row(&[go_on(say!(language, "button-continue")), again(say!(language, "button-regenerate"))]),
+        (Next::Continue, _) => {
+            row(&[go_on(say!(language, "button-continue")), again(say!(language, "button-regenerate"))])
+        }
         // What was to be continued is still there.
         (Next::Retry, Replies::To(_)) => row(&[go_on(say!(language, "button-retry"))]),
-        (Next::Retry, Replies::ToTheQuestion | Replies::None) => row(&[again(say!(language, "button-retry"))]),
+        (Next::Retry, Replies::ToTheQuestion | Replies::None) => {
+            row(&[again(say!(language, "button-retry"))])
+        }
     }
 }
 

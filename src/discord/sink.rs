@@ -170,12 +170,20 @@ impl MessageSink {
             }
             if matches!(error, RestError::Status { status: 403 | 413, .. }) && file.take().is_some() {
                 remove(&mut body, "attachments");
-                self.clothes().put_on(&mut body, &without_file(payload, &self.to.language), &self.to.language);
+                self.clothes().put_on(
+                    &mut body,
+                    &without_file(payload, &self.to.language),
+                    &self.to.language,
+                );
                 continue;
             }
             if matches!(error, RestError::Status { status: 403, .. }) && self.clothes() == Clothes::Embed {
                 self.quiet.note_lack_of_embeds(self.to.channel);
-                self.clothes().put_on(&mut body, &without_file(payload, &self.to.language), &self.to.language);
+                self.clothes().put_on(
+                    &mut body,
+                    &without_file(payload, &self.to.language),
+                    &self.to.language,
+                );
                 continue;
             }
             let error = refusal(&error);

@@ -30,8 +30,9 @@ static BUILT_IN: LazyLock<Languages> = LazyLock::new(Languages::compiled_in);
 
 /// Every locale that Discord knows (reference, "Locales").
 pub const DISCORDS_LOCALES: [&str; 33] = [
-    "id", "da", "de", "en-GB", "en-US", "es-ES", "es-419", "fr", "hr", "it", "lt", "hu", "nl", "no", "pl", "pt-BR",
-    "ro", "fi", "sv-SE", "vi", "tr", "cs", "el", "bg", "ru", "uk", "hi", "th", "zh-CN", "ja", "zh-TW", "ko", "ar",
+    "id", "da", "de", "en-GB", "en-US", "es-ES", "es-419", "fr", "hr", "it", "lt", "hu", "nl", "no", "pl",
+    "pt-BR", "ro", "fi", "sv-SE", "vi", "tr", "cs", "el", "bg", "ru", "uk", "hi", "th", "zh-CN", "ja",
+    "zh-TW", "ko", "ar",
 ];
 
 /// One language. Clones share it.
@@ -90,9 +91,9 @@ impl Language {
         // Marks around each variable would stand inside code and addresses. What they are for, a name that turns the
         // sentence around it, is taken out of the values instead (`value.rs`).
         bundle.set_use_isolating(false);
-        bundle.add_resource(resource).map_err(|errors| {
-            errors.first().map(FluentError::to_string).unwrap_or_default()
-        })?;
+        bundle
+            .add_resource(resource)
+            .map_err(|errors| errors.first().map(FluentError::to_string).unwrap_or_default())?;
         Ok(Self(Arc::new(Sentences { name: name.to_owned(), bundle })))
     }
 }

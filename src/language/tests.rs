@@ -209,10 +209,8 @@ fn d28_the_code_says_what_exists_and_all_of_it() {
         assert_eq!(variables, known, "{place}: the variables of {key}");
     }
     let said: BTreeSet<&str> = uses.iter().map(|one| one.key.as_str()).collect();
-    let unused: Vec<_> = english
-        .keys()
-        .filter(|key| !key.starts_with("command-") && !said.contains(key.as_str()))
-        .collect();
+    let unused: Vec<_> =
+        english.keys().filter(|key| !key.starts_with("command-") && !said.contains(key.as_str())).collect();
     assert!(unused.is_empty(), "nobody says {unused:?}");
 }
 

@@ -10,7 +10,8 @@ pub struct Value(FluentValue<'static>);
 /// Characters that turn or embed the direction of what follows (Unicode, UAX #9): a name with one of them would set the
 /// rest of the sentence backwards.
 const TURNS: [char; 9] = [
-    '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
+    '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}',
+    '\u{2069}',
 ];
 
 impl Value {

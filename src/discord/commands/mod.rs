@@ -91,7 +91,9 @@ fn language(ctx: Context<'_>) -> Language {
 
 /// Whether the person is served here; if not, they are told.
 async fn demand_served(ctx: Context<'_>, interaction: &Interaction) -> Result<bool, CommandError> {
-    let Some(why) = refusal(ctx.framework.user_data, &language(ctx), &asker(ctx)).await else { return Ok(true) };
+    let Some(why) = refusal(ctx.framework.user_data, &language(ctx), &asker(ctx)).await else {
+        return Ok(true);
+    };
     answer(ctx, interaction, &why).await?;
     Ok(false)
 }

@@ -107,10 +107,11 @@ pub(in crate::discord) async fn submitted(
 ) -> Result<(), CommandError> {
     interaction.defer(bot).await?;
     let chooser = Chooser::submitted(bot, modal);
-    let said = match refusal(bot, &chooser.language, &chooser.asker).await.or_else(|| chooser.refusal(bot, layer)) {
-        Some(why) => why,
-        None => keep(bot, &chooser, layer, &field(modal, NAME), field(modal, TEXT)).await,
-    };
+    let said =
+        match refusal(bot, &chooser.language, &chooser.asker).await.or_else(|| chooser.refusal(bot, layer)) {
+            Some(why) => why,
+            None => keep(bot, &chooser, layer, &field(modal, NAME), field(modal, TEXT)).await,
+        };
     Ok(interaction.edit(bot, json!({ "content": said })).await?)
 }
 

@@ -65,7 +65,10 @@ pub(super) fn edited(bot: &Arc<Bot>, event: &serenity::MessageUpdateEvent) {
 
 /// An exchange has ended: from now on its question is watched, and whatever was changed meanwhile counts.
 pub(super) fn watch(bot: &Arc<Bot>, answered: Answered, edits: Option<u64>) {
-    bot.answered.lock().unwrap_or_else(PoisonError::into_inner).insert(answered.asked.message, answered.clone());
+    bot.answered
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(answered.asked.message, answered.clone());
     if edits.is_some_and(|mark| mark != answered.mark) {
         offer(bot, answered);
     }

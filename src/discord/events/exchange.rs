@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::edited::{Answered, watch};
 use crate::{
     chat::{
-        Asides, Budget, Ended, Ending, Exchange, Next, Payload, Permit, Place, Reader, ReplySink,
-        Scene, Ticket, Turn, compose, sentence, turns_to_summarise,
+        Asides, Budget, Ended, Ending, Exchange, Next, Payload, Permit, Place, Reader, ReplySink, Scene,
+        Ticket, Turn, compose, sentence, turns_to_summarise,
     },
     clock,
     discord::{
@@ -134,7 +134,8 @@ async fn queue(
     stop: &CancellationToken,
     language: &Language,
 ) -> Option<Permit> {
-    let waiting = Payload { text: format!("⏳ {}", say!(language, "queued")), streaming: true, ..Payload::default() };
+    let waiting =
+        Payload { text: format!("⏳ {}", say!(language, "queued")), streaming: true, ..Payload::default() };
     if ticket.position() == 0 {
         return Some(ticket.turn().await);
     }

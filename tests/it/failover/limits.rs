@@ -238,7 +238,8 @@ async fn the_next_provider_answers_with_the_equivalent_else_its_default_and_says
         let said = two.on_virtual_time(world.ask_for(Some("gemini_cli/gemini-2.5-pro"))).await;
         assert_eq!(said.answer(), "Hello");
         assert_eq!(said.finished.as_ref().map(|(_, model)| model.as_str()), Some(expected));
-        let lines: Vec<String> = said.notices.iter().map(|notice| sentence::notice(&Language::english(), notice)).collect();
+        let lines: Vec<String> =
+            said.notices.iter().map(|notice| sentence::notice(&Language::english(), notice)).collect();
         let small =
             format!("-# Answered by `{expected}`, because `gemini_cli/gemini-2.5-pro` was not available.");
         assert_eq!(lines, [small]);
