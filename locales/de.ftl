@@ -69,6 +69,8 @@ question-gone = Die Frage ist nicht mehr da, deshalb kann ich sie nicht noch ein
 question-unreadable = Ich kann die Frage gerade nicht lesen. Bitte klick später noch einmal.
 old-button = Diese Schaltfläche stammt von einer älteren Version von mir; bitte frag noch einmal.
 old-form = Dieses Formular stammt von einer älteren Version von mir; bitte öffne es noch einmal.
+unsure = Ich konnte nicht rechtzeitig prüfen, ob ich hier antworten darf. Bitte versuch es noch einmal.
+restarting = Ich starte gerade neu. Bitte frag gleich noch einmal.
 apology = Da ist bei mir etwas schiefgegangen; bitte versuch es noch einmal. Wenn es immer wieder passiert, gib diese ID an die Person weiter, die den Bot betreibt.
 
 ## Beschriftungen von Schaltflächen: höchstens 80 Zeichen.

@@ -72,6 +72,8 @@ question-gone = The question is gone, so I cannot answer it again.
 question-unreadable = I cannot read the question at the moment. Please click again later.
 old-button = This button is from an older version of me; please ask again.
 old-form = This form is from an older version of me; please open it again.
+unsure = I could not check in time whether I may answer here. Please try again.
+restarting = I am restarting. Please ask again in a moment.
 apology = Something went wrong on my side; please try again. If it keeps happening, tell an operator this id.
 
 ## Labels of buttons: at most 80 characters.

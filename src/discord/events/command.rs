@@ -25,6 +25,7 @@ use crate::{
         sink::{Destination, Replies},
         through::{Reach, SeenBy, Through, Webhook},
     },
+    language::say,
     provider::ModelRef,
     secret::Secret,
 };
@@ -33,9 +34,6 @@ use crate::{
 const SOON: Duration = Duration::from_millis(1500);
 /// How long it may take to find out what the channel is, once the answer is promised.
 const LATER: Duration = Duration::from_secs(5);
-
-const UNSURE: &str = "I could not check in time whether I may answer here. Please try again.";
-const RESTARTING: &str = "I am restarting. Please ask again in a moment.";
 
 /// What is asked with a command.
 #[derive(Debug)]
@@ -62,11 +60,12 @@ pub(in crate::discord) async fn ask(
     let received_at = clock::instant();
     let interaction = Interaction::new(bot, command.id.get(), &command.token);
     let asker = Asker::of_command(command);
-    let refused = match tokio::time::timeout(SOON, refusal(bot, &asker)).await {
-        Ok(None) if bot.shutdown.is_ending() => Some(RESTARTING.to_owned()),
-        Ok(None) => bot.access.count_question(asker.user).err().map(|wait| too_many(bot, wait)),
+    let language = bot.language_of(asker.user, &command.locale);
+    let refused = match tokio::time::timeout(SOON, refusal(bot, &language, &asker)).await {
+        Ok(None) if bot.shutdown.is_ending() => Some(say!(language, "restarting")),
+        Ok(None) => bot.access.count_question(asker.user).err().map(|wait| too_many(bot, &language, wait)),
         Ok(refused) => refused,
-        Err(_) => Some(UNSURE.to_owned()),
+        Err(_) => Some(say!(language, "unsure")),
     };
     if let Some(why) = refused {
         return Ok(interaction.whisper(bot, &why).await?);
@@ -96,6 +95,7 @@ pub(in crate::discord) async fn ask(
         replies: Replies::ToTheQuestion,
         exchange: correlation_id(),
         heading: Some(inquiry.heading()),
+        language,
     };
     let Some(registered) = Exchanges::register(bot, &to.exchange, asker.user, original) else {
         return Ok(());
