@@ -83,7 +83,7 @@ pub fn compose(system_prompt: &str, turns: &[Turn], scene: &Scene, budget: &Budg
                 last.text.push_str(&text);
                 last.images.extend(images);
             }
-            Some(_) | None => messages.push(Message { role, text, images }),
+            Some(_) | None => messages.push(Message { images, ..Message::new(role, text) }),
         }
     }
     // A conversation that was cut may begin with an answer; providers want a question first.

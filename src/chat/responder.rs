@@ -138,7 +138,7 @@ impl Exchange {
                     progress.answer.push(&text);
                     progress.show(reply);
                 }
-                Some(Ok(ChatEvent::Reasoning)) => {}
+                Some(Ok(ChatEvent::Reasoning | ChatEvent::Call(_))) => {}
                 Some(Ok(ChatEvent::Notice(notice))) => {
                     progress.note(notice);
                     progress.show(reply);

@@ -205,6 +205,7 @@ async fn chat(walk: &mut Walk, row: &Provider, model: &str, llm: &Llm) {
         model: Some(ModelRef { provider: row.id.clone(), model: model.to_owned() }),
         system: "Answer in one short sentence.".to_owned(),
         messages: vec![Message::new(Role::User, "Say hello.")],
+        tools: Vec::new(),
         conversation: "provider check".to_owned(),
         received_at: begun,
     };
@@ -214,7 +215,7 @@ async fn chat(walk: &mut Walk, row: &Provider, model: &str, llm: &Llm) {
     while let Some(event) = events.next().await {
         match event {
             Ok(ChatEvent::Text(piece)) => text.push_str(&piece),
-            Ok(ChatEvent::Notice(_) | ChatEvent::Reasoning) => {}
+            Ok(ChatEvent::Notice(_) | ChatEvent::Reasoning | ChatEvent::Call(_)) => {}
             Ok(ChatEvent::Finished { usage, .. }) => {
                 let first: Duration = first.unwrap_or_else(|| begun.elapsed());
                 let line: String =

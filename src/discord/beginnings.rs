@@ -141,6 +141,7 @@ async fn write(bot: &Bot, overflow: &Overflow) {
         model: overflow.model.clone(),
         system,
         messages,
+        tools: Vec::new(),
         conversation: format!("channel:{channel}"),
         received_at: clock::instant(),
     };
@@ -180,7 +181,7 @@ async fn whole(bot: &Bot, request: ChatRequest) -> Option<String> {
     while let Some(event) = events.next().await {
         match event {
             Ok(ChatEvent::Text(piece)) => text.push_str(&piece),
-            Ok(ChatEvent::Notice(_) | ChatEvent::Reasoning) => {}
+            Ok(ChatEvent::Notice(_) | ChatEvent::Reasoning | ChatEvent::Call(_)) => {}
             Ok(ChatEvent::Finished { .. }) => {
                 return Some(shorten_summary(&text)).filter(|text| !text.is_empty());
             }

@@ -104,7 +104,7 @@ impl Patience {
 pub(super) struct Progress {
     pub(super) out: Out,
     pub(super) patience: Patience,
-    /// Visible text went out: from here on nothing can start again (P27).
+    /// Visible text went out, or a call: from here on nothing can start again (P27).
     pub(super) shown: bool,
     /// When the attempt under way began.
     pub(super) begun_at: Instant,
@@ -162,16 +162,26 @@ impl Progress {
             match piece {
                 Piece::Text(text) if text.is_empty() => {}
                 Piece::Reasoning => self.emit(ChatEvent::Reasoning).await,
+                Piece::Call(call) => {
+                    self.tell(notices).await;
+                    // Whoever reads it may act on it.
+                    self.shown = true;
+                    self.emit(ChatEvent::Call(call)).await;
+                }
                 Piece::Text(text) if !self.shown && text.trim().is_empty() => self.blank.push_str(&text),
                 Piece::Text(text) => {
                     let text = std::mem::take(&mut self.blank) + &text;
-                    for notice in notices.drain(..) {
-                        self.emit(ChatEvent::Notice(notice)).await;
-                    }
+                    self.tell(notices).await;
                     self.shown = true;
                     self.emit(ChatEvent::Text(text)).await;
                 }
             }
+        }
+    }
+
+    async fn tell(&mut self, notices: &mut Vec<Notice>) {
+        for notice in notices.drain(..) {
+            self.emit(ChatEvent::Notice(notice)).await;
         }
     }
 }

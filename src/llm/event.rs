@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Unseen;
+use super::{ToolCall, Unseen};
 use crate::provider::ModelRef;
 
 /// One step of an answer.
@@ -14,6 +14,8 @@ pub enum ChatEvent {
     Reasoning,
     /// A piece of visible text. Never empty.
     Text(String),
+    /// The model wants a tool called. Comes after all text, once the answer is known to be whole.
+    Call(ToolCall),
     /// The end.
     Finished {
         /// Why it ended.

@@ -49,7 +49,7 @@ fn read<'a>(
             assert!(!text.is_empty(), "a piece of text is never empty");
             Some(text)
         }
-        Piece::Reasoning => None,
+        Piece::Reasoning | Piece::Call(_) => None,
     });
     (text.collect(), reasoned, end)
 }

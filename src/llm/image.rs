@@ -123,6 +123,7 @@ mod tests {
             model: None,
             system: String::new(),
             messages: vec![Message { images, ..Message::new(Role::User, "look") }],
+            tools: Vec::new(),
             conversation: "c".to_owned(),
             received_at: clock::instant(),
         }

@@ -14,6 +14,7 @@ mod image;
 mod listing;
 mod request;
 mod tally;
+mod tool;
 mod transport;
 pub mod wire;
 
@@ -26,6 +27,7 @@ pub use event::{ChatEvent, Finish, Notice, Usage};
 pub use image::{Image, ImageFormat, Unseen};
 pub use listing::{ListError, Origin};
 pub use request::{ChatRequest, Message, Role};
+pub use tool::{Tool, ToolCall, ToolResult};
 
 use self::{
     floor::Floors,

@@ -399,6 +399,12 @@ impl Provider {
         said(model).or_else(|| said(&self.default_model)).unwrap_or(false)
     }
 
+    /// Whether a model is offered tools: as its row says, and where none says so, as that of the default model does.
+    pub fn calls_tools(&self, model: &str) -> bool {
+        let said = |id: &str| self.model(id).and_then(|model| model.tools);
+        said(model).or_else(|| said(&self.default_model)).unwrap_or(false)
+    }
+
     /// The model of this provider that stands for `model` of another: the same id, or one of the same family.
     pub fn equivalent(&self, model: &str, family: Option<&str>) -> Option<&Model> {
         self.model(model).or_else(|| {

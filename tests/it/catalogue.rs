@@ -53,7 +53,7 @@ async fn offered(bot: &Bot, typed: &str) -> Vec<String> {
 async fn what_a_provider_lists_can_be_chosen_and_is_asked_for_once() {
     let bot = world().await.connect().await;
     let all = shows(&bot, "/settings models", "`openai/emulated-small` ✅ ready · listed").await;
-    assert!(all.contains("`openai/gpt-5` ✅ ready · sees images · configured"), "{all}");
+    assert!(all.contains("`openai/gpt-5` ✅ ready · sees images · tools · configured"), "{all}");
     assert!(all.contains("-# **openai** listed them <t:"), "{all}");
     assert!(!all.contains("embedding"), "what is not for chats is left out: {all}");
     assert_eq!(offered(&bot, "/settings model model:emulated").await.len(), 2);
@@ -92,7 +92,7 @@ async fn a_list_that_fails_leaves_the_rows_and_is_not_asked_for_again_soon() {
         bot.sandbox().wait_for(SOON, |sandbox| (lists(sandbox.vendors(), "openai") == 1).then_some(()));
     asked.await.expect("it is asked");
     let all = bot.slash("/settings models").await[0].text();
-    assert!(all.contains("`openai/gpt-5` ✅ ready · sees images · configured"), "{all}");
+    assert!(all.contains("`openai/gpt-5` ✅ ready · sees images · tools · configured"), "{all}");
     assert!(bot.ask("who are you?").await[0].text().contains("gpt-5-mini"));
     let status = bot.slash("/settings oauth-status").await[0].text();
     assert!(status.contains("✅ Valid"), "a list's own 404 is not the credential's: {status}");

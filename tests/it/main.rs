@@ -79,3 +79,4 @@ mod vendors_keys;
 mod vendors_own;
 mod wires;
 mod wires_judged;
+mod wires_tools;

@@ -61,6 +61,7 @@ impl Bot {
                 message(Role::Assistant, "Hi!"),
                 message(Role::User, "What is 🦀?"),
             ],
+            tools: Vec::new(),
             conversation: "channel-1".to_owned(),
             received_at: clock::instant(),
         };
@@ -70,7 +71,7 @@ impl Bot {
             match event {
                 Ok(ChatEvent::Text(piece)) => text.push_str(&piece),
                 Ok(ChatEvent::Reasoning) => reasoned = true,
-                Ok(ChatEvent::Notice(_)) => {}
+                Ok(ChatEvent::Notice(_) | ChatEvent::Call(_)) => {}
                 Ok(ChatEvent::Finished { finish, usage, model }) => {
                     return Ok(Said { text, finish, usage, reasoned, model });
                 }

@@ -44,7 +44,7 @@ fn read<'a>(provider: &Provider, chunks: impl IntoIterator<Item = &'a [u8]>) -> 
     let reasoned = pieces.contains(&Piece::Reasoning);
     let texts = pieces.into_iter().filter_map(|piece| match piece {
         Piece::Text(text) => Some(text),
-        Piece::Reasoning => None,
+        Piece::Reasoning | Piece::Call(_) => None,
     });
     Read { text: texts.inspect(|text| assert_ne!(text, "")).collect(), reasoned, end }
 }
@@ -194,6 +194,7 @@ fn conversation() -> ChatRequest {
             says(Role::Assistant, "  "),
             says(Role::User, "What is 🦀?"),
         ],
+        tools: Vec::new(),
         conversation: "channel 1".to_owned(),
         received_at: clock::instant(),
     }

@@ -179,6 +179,7 @@ fn question() -> ChatRequest {
         model: Some("openai/a-model".parse().expect("a model")),
         system: String::new(),
         messages: vec![Message { role: Role::User, text: "hello".to_owned() }],
+        tools: Vec::new(),
         conversation: "bench".to_owned(),
         received_at: clock::instant(),
     }

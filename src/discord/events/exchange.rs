@@ -206,6 +206,7 @@ async fn ask(
         model,
         system: composed.system,
         messages: composed.messages,
+        tools: Vec::new(),
         conversation: format!("channel:{}", asked.to.channel),
         received_at: asked.received_at,
     })

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     credential::CredentialId,
     llm::{
-        ChatEvent, FailureClass, LlmParts, Notice,
+        ChatEvent, ChatRequest, FailureClass, LlmParts, Notice,
         attempt::Attempt,
         classify::{Fault, Scope},
         floor::{self, Floors},
@@ -203,6 +203,7 @@ impl Run<'_> {
         let may_hurry = !self.has_hurried;
         let elsewhere = || may_hurry && (is_other_ready() || is_peer_ready());
         let (request, unseen) = self.request.shown_to(row, &model.model);
+        let request = ChatRequest::callable_by(request, row, &model.model);
         let fallback =
             (model != wanted).then(|| Notice::Fallback { wanted: wanted.clone(), used: model.clone() });
         let blind = unseen.map(|what| Notice::Unseen { model: model.clone(), what });

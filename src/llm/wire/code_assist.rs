@@ -1,15 +1,22 @@
 //! Google's Code Assist: Gemini's `generateContent` in an envelope, Gemini CLI's or Antigravity's
 //! (google-gemini/gemini-cli `packages/core/src/code_assist/converter.ts`; docs/wires.md).
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Answer, Ask, Call, WireFault, gemini};
+use super::{
+    Answer, Ask, Call, WireFault,
+    gemini::{self, Ids},
+};
 use crate::provider::Envelope;
 
 pub(super) fn encode(ask: Ask<'_>) -> Call {
-    let mut inner = gemini::conversation(ask.request);
+    let ids = match ask.quirks.envelope {
+        Envelope::GeminiCli => Ids::LeftOut,
+        Envelope::Antigravity => Ids::Written,
+    };
+    let mut inner = gemini::conversation(ask.request, ask.model, ids);
     let mut body = Map::new();
     body.insert("model".to_owned(), ask.model.into());
     if let Some(project) = ask.project {
@@ -22,6 +29,10 @@ pub(super) fn encode(ask: Ask<'_>) -> Call {
             body.insert("user_prompt_id".to_owned(), ask.request.id.as_str().into());
         }
         Envelope::Antigravity => {
+            if !ask.request.tools.is_empty() && ask.model.starts_with("claude-") {
+                let config = json!({ "functionCallingConfig": { "mode": "VALIDATED" } });
+                inner.insert("toolConfig".to_owned(), config);
+            }
             inner.insert("sessionId".to_owned(), format!("-{}", session(&ask.request.conversation)).into());
             body.insert("userAgent".to_owned(), "antigravity".into());
             body.insert("requestType".to_owned(), "agent".into());

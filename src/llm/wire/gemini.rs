@@ -3,13 +3,25 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Answer, Ask, Call, Finish, Image, Message, Raw, Usage, WireFault, count, in_path, parts, role_name,
-    users_first,
+    Answer, Ask, Call, Finish, Image, Message, Raw, Usage, WireFault,
+    calls::{CallPiece, Numbering},
+    count, in_path, parts, role_name, schema, users_first,
 };
-use crate::llm::ChatRequest;
+use crate::llm::{ChatRequest, Tool, ToolCall, ToolResult};
+
+/// Stands in for the seal on a call that another model made: Gemini 3 refuses a call without one
+/// (ai.google.dev/gemini-api/docs/thought-signatures).
+const NO_SIGNATURE: &str = "skip_thought_signature_validator";
+
+/// Whether calls and results carry the ids by which Antigravity tells Claude's apart; Gemini's own API pairs them by order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ids {
+    Written,
+    LeftOut,
+}
 
 pub(super) fn encode(ask: Ask<'_>) -> Call {
-    let mut body = conversation(ask.request);
+    let mut body = conversation(ask.request, ask.model, Ids::LeftOut);
     body.extend(thoughts(ask.model));
     let model = in_path(ask.model);
     let models = match &ask.quirks.vertex_location {
@@ -24,12 +36,15 @@ pub(super) fn encode(ask: Ask<'_>) -> Call {
     Call { suffix: suffix.into(), body: Value::Object(body) }
 }
 
-/// `contents` and `systemInstruction`.
-pub(super) fn conversation(request: &ChatRequest) -> Map<String, Value> {
+/// `contents`, `systemInstruction` and `tools`.
+pub(super) fn conversation(request: &ChatRequest, model: &str, ids: Ids) -> Map<String, Value> {
     let turns = users_first(&request.messages);
+    let is_sealed = model.starts_with("gemini-") && !model.starts_with("gemini-2");
+    let is_google = !model.starts_with("claude-");
+    let mut writer = Writer { numbering: Numbering::default(), ids, is_sealed, is_google };
     let contents: Vec<Value> = turns
         .iter()
-        .map(|turn| json!({ "role": role_name(turn.role, "model"), "parts": content(turn) }))
+        .map(|turn| json!({ "role": role_name(turn.role, "model"), "parts": writer.content(turn) }))
         .collect();
     let mut body = Map::new();
     body.insert("contents".to_owned(), Value::Array(contents));
@@ -38,12 +53,66 @@ pub(super) fn conversation(request: &ChatRequest) -> Map<String, Value> {
         let instruction = json!({ "role": "user", "parts": [{ "text": system }] });
         body.insert("systemInstruction".to_owned(), instruction);
     }
+    if !request.tools.is_empty() {
+        let declared: Vec<Value> = request.tools.iter().map(declaration).collect();
+        body.insert("tools".to_owned(), json!([{ "functionDeclarations": declared }]));
+    }
     body
 }
 
-fn content(message: &Message) -> Vec<Value> {
-    let image = |image: &Image| json!({ "inlineData": { "mimeType": image.format.media_type(), "data": image.base64() } });
-    parts(message, image, |text| json!({ "text": text }))
+fn declaration(tool: &Tool) -> Value {
+    let mut declared = json!({ "name": tool.name, "description": tool.description });
+    if let Some(parameters) = schema::for_gemini(&tool.schema) {
+        declared["parameters"] = parameters;
+    }
+    declared
+}
+
+/// Writes the turns of one conversation, one after the other.
+struct Writer {
+    numbering: Numbering,
+    ids: Ids,
+    /// The model refuses calls without a seal, as Gemini does from its third version on.
+    is_sealed: bool,
+    /// The model knows Gemini's seals.
+    is_google: bool,
+}
+
+impl Writer {
+    /// Results stand first and calls last.
+    fn content(&mut self, message: &Message) -> Vec<Value> {
+        let image = |image: &Image| json!({ "inlineData": { "mimeType": image.format.media_type(), "data": image.base64() } });
+        let results = self.numbering.results(message).into_iter();
+        let mut all: Vec<Value> = results.map(|(id, name, result)| self.result(id, &name, result)).collect();
+        all.extend(parts(message, image, |text| json!({ "text": text })));
+        let calls = self.numbering.calls(message).into_iter().enumerate();
+        all.extend(calls.map(|(place, (id, call))| self.call(place, id, call)));
+        all
+    }
+
+    fn result(&self, id: String, name: &str, result: &ToolResult) -> Value {
+        let key = if result.failed { "error" } else { "output" };
+        let mut response = json!({ "name": name, "response": { key: result.text } });
+        if self.ids == Ids::Written {
+            response["id"] = id.into();
+        }
+        json!({ "functionResponse": response })
+    }
+
+    /// Of calls that were made at once only the first is sealed.
+    fn call(&self, place: usize, id: String, call: &ToolCall) -> Value {
+        let mut made = json!({ "name": call.name, "args": call.arguments.clone().unwrap_or_default() });
+        if self.ids == Ids::Written {
+            made["id"] = id.into();
+        }
+        let mut part = json!({ "functionCall": made });
+        let stand_in = (self.is_sealed && place == 0).then_some(NO_SIGNATURE);
+        let own = call.signature.as_deref().filter(|_| self.is_google);
+        if let Some(signature) = own.or(stand_in) {
+            part["thoughtSignature"] = signature.into();
+        }
+        part
+    }
 }
 
 /// Asks for summaries of the model's thoughts: they show that it is alive (P25), and stay hidden. Models that are not
@@ -77,6 +146,9 @@ pub(super) fn read(value: Value, answer: &mut Answer) -> Result<(), WireFault> {
         answer.seen = true;
         let parts = candidate.pointer("/content/parts").and_then(Value::as_array);
         for part in parts.into_iter().flatten() {
+            if let Some(call) = part.get("functionCall").filter(|call| call.is_object()) {
+                read_call(call, part, answer);
+            }
             let text = part.get("text").and_then(Value::as_str).unwrap_or_default();
             if part.get("thought").and_then(Value::as_bool) == Some(true) {
                 answer.found.push(Raw::Reasoning);
@@ -89,6 +161,18 @@ pub(super) fn read(value: Value, answer: &mut Answer) -> Result<(), WireFault> {
         }
     }
     Ok(())
+}
+
+/// A call comes whole, in one part.
+fn read_call(call: &Value, part: &Value, answer: &mut Answer) {
+    let arguments = call.get("args").map(Value::to_string).unwrap_or_default();
+    answer.call(&CallPiece {
+        index: None,
+        id: call.get("id").and_then(Value::as_str).unwrap_or_default(),
+        name: call.get("name").and_then(Value::as_str).unwrap_or("unknown"),
+        arguments: &arguments,
+        signature: part.get("thoughtSignature").and_then(Value::as_str),
+    });
 }
 
 fn finish(reason: &str) -> Option<Finish> {

@@ -4,9 +4,11 @@
 //! hold an error: both are seen here, by content and not by header.
 
 mod anthropic_messages;
+mod calls;
 mod code_assist;
 mod gemini;
 mod openai_chat;
+mod schema;
 pub mod sse;
 mod think;
 
@@ -15,10 +17,11 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use self::{
+    calls::Calls,
     sse::{SseDecoder, SseEvent},
     think::{ThinkFilter, Thought},
 };
-use super::{ChatRequest, Finish, Image, ImageFormat, Message, Role, Usage};
+use super::{ChatRequest, Finish, Image, ImageFormat, Message, Role, ToolCall, Usage};
 use crate::provider::{Quirks, Wire};
 
 /// A request to send.
@@ -99,6 +102,8 @@ fn merged(messages: &[Message]) -> Vec<Message> {
                 }
                 last.text.push_str(&message.text);
                 last.images.extend(message.images.iter().cloned());
+                last.calls.extend(message.calls.iter().cloned());
+                last.results.extend(message.results.iter().cloned());
             }
             Some(_) | None => turns.push(message.clone()),
         }
@@ -113,6 +118,8 @@ pub enum Piece {
     Reasoning,
     /// Visible text, never empty.
     Text(String),
+    /// A call of a tool. Handed on at the end alone, when the answer is known to be whole.
+    Call(ToolCall),
 }
 
 /// How an answer ended.
@@ -146,6 +153,8 @@ pub enum WireFault {
 struct Answer {
     /// Read and not yet handed on.
     found: Vec<Raw>,
+    /// The calls so far.
+    calls: Calls,
     finish: Option<Finish>,
     usage: Option<Usage>,
     /// The provider said that nothing follows.
@@ -264,7 +273,7 @@ impl Decoder {
     }
 
     fn end(mut self, pieces: &mut Vec<Piece>) -> Result<End, WireFault> {
-        let Answer { finish, usage, done, seen, .. } = std::mem::take(&mut self.answer);
+        let Answer { calls, finish, usage, done, seen, .. } = std::mem::take(&mut self.answer);
         let finish = match finish {
             Some(finish) => finish,
             None if done => Finish::Stop,
@@ -278,6 +287,7 @@ impl Decoder {
         if let Some(watch) = &mut self.refusal {
             watch.finish(pieces)?;
         }
+        pieces.extend(calls.finish().map(Piece::Call));
         Ok(End { finish, usage })
     }
 

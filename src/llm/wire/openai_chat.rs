@@ -1,12 +1,14 @@
 //! OpenAI's chat completions, and everything shaped after them
 //! (platform.openai.com/docs/api-reference/chat; OpenRouter, DashScope, Qwen, iFlow, local servers).
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
-    Answer, Ask, Call, Finish, Image, Message, Raw, Usage, WireFault, count, in_path, merged, parts,
-    role_name,
+    Answer, Ask, Call, Finish, Image, Message, Raw, Usage, WireFault,
+    calls::{CallPiece, Numbering},
+    count, in_path, merged, parts, role_name,
 };
+use crate::llm::{Role, Tool, ToolCall};
 
 /// What Qwen gets as its first message when there is no system prompt: it refuses chats without one.
 const PLAIN_SYSTEM: &str = "You are a helpful assistant.";
@@ -21,14 +23,20 @@ pub(super) fn encode(ask: Ask<'_>) -> Call {
     } else if !system.is_empty() {
         messages.push(json!({ "role": "system", "content": system }));
     }
+    let mut numbering = Numbering::default();
     for turn in merged(&ask.request.messages) {
-        messages.push(json!({ "role": role_name(turn.role, "assistant"), "content": content(&turn) }));
+        messages.extend(written(&turn, &mut numbering));
     }
-    let mut body = json!({ "model": ask.model, "messages": messages, "stream": true });
-    if ask.quirks.stream_usage
-        && let Some(body) = body.as_object_mut()
-    {
+    let mut body = Map::new();
+    body.insert("model".to_owned(), ask.model.into());
+    body.insert("messages".to_owned(), messages.into());
+    body.insert("stream".to_owned(), true.into());
+    if ask.quirks.stream_usage {
         body.insert("stream_options".to_owned(), json!({ "include_usage": true }));
+    }
+    // An empty list is refused by some.
+    if !ask.request.tools.is_empty() {
+        body.insert("tools".to_owned(), ask.request.tools.iter().map(tool).collect());
     }
     let suffix = match &ask.quirks.azure_api_version {
         Some(version) => {
@@ -36,7 +44,37 @@ pub(super) fn encode(ask: Ask<'_>) -> Call {
         }
         None => "/chat/completions".into(),
     };
-    Call { suffix, body }
+    Call { suffix, body: Value::Object(body) }
+}
+
+fn tool(tool: &Tool) -> Value {
+    let Tool { name, description, schema } = tool;
+    json!({ "type": "function", "function": { "name": name, "description": description, "parameters": schema } })
+}
+
+/// A turn as messages: each result of a call is one of its own, and stands before what a person says.
+fn written(turn: &Message, numbering: &mut Numbering) -> Vec<Value> {
+    let results = numbering.results(turn).into_iter();
+    let mut messages: Vec<Value> = results
+        .map(|(id, _, result)| json!({ "role": "tool", "tool_call_id": id, "content": result.text }))
+        .collect();
+    let says_nothing = turn.text.trim().is_empty() && turn.images.is_empty();
+    if says_nothing && turn.calls.is_empty() {
+        return messages;
+    }
+    let content = if says_nothing { Value::Null } else { content(turn) };
+    let mut message = json!({ "role": role_name(turn.role, "assistant"), "content": content });
+    if turn.role == Role::Assistant && !turn.calls.is_empty() {
+        message["tool_calls"] = numbering.calls(turn).into_iter().map(called).collect();
+    }
+    messages.push(message);
+    messages
+}
+
+/// Servers read the arguments again, so that what was no JSON is sent back as none.
+fn called((id, call): (String, &ToolCall)) -> Value {
+    let arguments = Value::Object(call.arguments.clone().unwrap_or_default()).to_string();
+    json!({ "id": id, "type": "function", "function": { "name": call.name, "arguments": arguments } })
 }
 
 /// Text alone stays a plain string, which every server takes.
@@ -111,6 +149,18 @@ fn read_message(message: &Value, answer: &mut Answer) {
         }
         Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => {}
     }
+    for call in message.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
+        let text = |pointer: &str| call.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        // An object where everybody else sends its text.
+        let object = call.pointer("/function/arguments").filter(|it| it.is_object()).map(Value::to_string);
+        answer.call(&CallPiece {
+            index: call.get("index").and_then(Value::as_u64),
+            id: text("/id"),
+            name: text("/function/name"),
+            arguments: object.as_deref().unwrap_or(text("/function/arguments")),
+            signature: None,
+        });
+    }
     // What the model says instead of an answer, in a field of its own.
     if let Some(refusal) = message.get("refusal").and_then(Value::as_str) {
         answer.found.push(Raw::Content(refusal.to_owned()));
@@ -119,7 +169,8 @@ fn read_message(message: &Value, answer: &mut Answer) {
 
 fn finish(reason: &str) -> Finish {
     match reason {
-        "stop" => Finish::Stop,
+        // That it wants tools called shows by the calls.
+        "stop" | "tool_calls" | "function_call" => Finish::Stop,
         // Mistral says which of the two lengths it was.
         "length" | "model_length" => Finish::Length,
         "content_filter" => Finish::Filtered(reason.to_owned()),

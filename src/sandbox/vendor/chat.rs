@@ -15,6 +15,7 @@ use super::{
     rows::Chat,
     state::Provider,
     stream::{Answer, Script},
+    tools,
 };
 
 /// Answers `POST {base}/chat/completions`.
@@ -36,6 +37,10 @@ pub(super) fn completions(
         Ok(pictures) => pictures,
         Err(problem) => return bad_request(provider.row.chat, &problem),
     };
+    let tooling = match tools::judged(Rules::Openai, &model, &seen.json, &messages) {
+        Ok(tooling) => tooling,
+        Err(problem) => return bad_request(provider.row.chat, &problem),
+    };
     let question = messages
         .iter()
         .rev()
@@ -44,7 +49,7 @@ pub(super) fn completions(
         .unwrap_or_default();
     let turn = messages.iter().filter(|message| message.get("role") == Some(&json!("user"))).count();
     let prompt_tokens: u64 = messages.iter().map(|message| words(&text_of(message))).sum();
-    let reply = provider.next_reply(&model, &question, turn, &pictures);
+    let reply = provider.next_reply(&model, &question, turn, (&pictures, &tooling));
     let completion = Completion {
         chat: provider.row.chat,
         id: format!("chatcmpl-{}", Uuid::new_v4().simple()),
@@ -117,7 +122,10 @@ fn judged(chat: Chat, seen: &Seen) -> Result<Vec<Value>, &'static str> {
         if !matches!(role, "system" | "developer" | "user" | "assistant" | "tool") {
             return Err("a message has an unknown role");
         }
-        if !message.get("content").is_some_and(|content| content.is_string() || content.is_array()) {
+        let has_content = message.get("content").is_some_and(|it| it.is_string() || it.is_array());
+        let calls =
+            message.get("tool_calls").and_then(Value::as_array).is_some_and(|calls| !calls.is_empty());
+        if !has_content && !calls {
             return Err("a message has no content");
         }
     }
@@ -223,11 +231,16 @@ impl Completion {
         if !reply.reasoning.is_empty() {
             set(&mut message, "reasoning_content", Value::String(reply.reasoning.concat()));
         }
+        if !reply.calls.is_empty() {
+            let calls =
+                reply.calls.iter().zip(1..).map(|(call, number)| called(number, &call.name, &call.arguments));
+            set(&mut message, "tool_calls", calls.collect());
+        }
         Answer::json(
             200,
             &json!({
                 "id": self.id, "object": "chat.completion", "created": self.created, "model": self.model,
-                "choices": [{"index": 0, "message": message, "finish_reason": reply.finish}],
+                "choices": [{"index": 0, "message": message, "finish_reason": reply.ending("tool_calls")}],
                 "usage": self.usage,
             }),
         )
@@ -266,11 +279,14 @@ impl Completion {
             }))
         }));
         let pieces = reply.pieces.iter().map(|text| self.event(&delta(json!({"content": text})))).collect();
-        let mut finish = self.chunk(json!([{"index": 0, "delta": {}, "finish_reason": reply.finish}]));
+        let reason = reply.ending("tool_calls");
+        let mut finish = self.chunk(json!([{"index": 0, "delta": {}, "finish_reason": reason}]));
         if self.chat == Chat::Mistral {
             set(&mut finish, "usage", self.usage.clone());
         }
-        let mut closing = vec![self.event(&finish)];
+        let mut closing: Vec<String> =
+            calls_in_pieces(reply).map(|calls| self.event(&delta(calls))).collect();
+        closing.push(self.event(&finish));
         if wants_usage {
             let mut usage = self.chunk(json!([]));
             set(&mut usage, "usage", self.usage.clone());
@@ -292,6 +308,23 @@ impl Completion {
         let space = if self.chat == Chat::Iflow { "" } else { " " };
         format!("data:{space}{body}\n\n")
     }
+}
+
+fn called(number: usize, name: &str, arguments: &str) -> Value {
+    let function = json!({"name": name, "arguments": arguments});
+    json!({"id": format!("call_FAKE{number}"), "type": "function", "function": function})
+}
+
+/// The calls of a reply as deltas: each begins with its name, and its arguments follow in two pieces.
+fn calls_in_pieces(reply: &Reply) -> impl Iterator<Item = Value> + '_ {
+    reply.calls.iter().zip(0..).flat_map(|(call, index)| {
+        let middle = call.arguments.floor_char_boundary(call.arguments.len() / 2);
+        let (head, tail) = call.arguments.split_at(middle);
+        let mut begun = called(index + 1, &call.name, "");
+        set(&mut begun, "index", json!(index));
+        let more = |arguments: &str| json!({"index": index, "function": {"arguments": arguments}});
+        [begun, more(head), more(tail)].map(|call| json!({"tool_calls": [call]}))
+    })
 }
 
 fn set(value: &mut Value, field: &str, to: Value) {

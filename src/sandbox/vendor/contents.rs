@@ -12,6 +12,7 @@ use super::{
     rows::Protocol,
     state::Provider,
     stream::{Answer, Script},
+    tools,
 };
 
 /// The fields of a request that the API knows.
@@ -101,12 +102,18 @@ pub(super) fn answer(
         Ok(pictures) => pictures,
         Err(problem) => return bad_request(&problem),
     };
+    let is_wrapped = provider.row.chat.protocol() == Protocol::CodeAssist;
+    let request = if is_wrapped { seen.json.get("request").unwrap_or(&Value::Null) } else { &seen.json };
+    let tooling = match tools::judged(Rules::Gemini, &model, request, contents) {
+        Ok(tooling) => tooling,
+        Err(problem) => return bad_request(&problem),
+    };
     let is_users = |content: &&Value| content.get("role") == Some(&json!("user"));
     let question = contents.iter().rev().find(is_users).map(text_of).unwrap_or_default();
     let turn = contents.iter().filter(is_users).count();
-    let reply = provider.next_reply(&model, &question, turn, &pictures);
+    let reply = provider.next_reply(&model, &question, turn, (&pictures, &tooling));
     let generation = Generation {
-        wrapped: provider.row.chat.protocol() == Protocol::CodeAssist,
+        wrapped: is_wrapped,
         model,
         response_id: Uuid::new_v4().simple().to_string(),
         prompt_tokens: contents.iter().map(|content| words(&text_of(content))).sum(),
@@ -161,6 +168,7 @@ impl Generation {
     fn whole(&self, reply: &Reply) -> Value {
         let mut parts: Vec<Value> = thoughts(reply).collect();
         parts.push(json!({"text": reply.full_text()}));
+        parts.extend(calls(reply));
         self.response(&json!(parts), Some(&reply.finish), self.completion_tokens)
     }
 
@@ -177,7 +185,9 @@ impl Generation {
             .collect();
         // The last chunk has an empty text and says why it ends; the usage so far came with every chunk.
         let last = self.response(&json!([{"text": ""}]), Some(&reply.finish), self.completion_tokens);
-        let closing = vec![event(&last)];
+        let mut closing: Vec<String> =
+            calls(reply).map(|part| event(&self.response(&json!([part]), None, spoken))).collect();
+        closing.push(event(&last));
         Script { opening, pieces, closing, pace }.play(disturbance, event)
     }
 
@@ -207,6 +217,18 @@ impl Generation {
 
 fn thoughts(reply: &Reply) -> impl Iterator<Item = Value> + '_ {
     reply.reasoning.iter().map(|text| json!({"text": text, "thought": true}))
+}
+
+/// The calls of a reply, each in a part of its own; the first is sealed.
+fn calls(reply: &Reply) -> impl Iterator<Item = Value> + '_ {
+    reply.calls.iter().zip(0..).map(|(call, place)| {
+        let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!({}));
+        let mut part = json!({"functionCall": {"name": call.name, "args": arguments}});
+        if let (0, Value::Object(part)) = (place, &mut part) {
+            part.insert("thoughtSignature".to_owned(), json!("FAKE-signature"));
+        }
+        part
+    })
 }
 
 /// Google ends its lines with CR LF, and its streams without `[DONE]`.

@@ -10,6 +10,7 @@ use super::{
     request::Seen,
     state::Provider,
     stream::{Answer, Script},
+    tools,
 };
 
 /// Answers `POST {base}/messages`.
@@ -26,10 +27,14 @@ pub(super) fn messages(provider: &mut Provider, seen: &Seen, disturbance: Option
         Ok(pictures) => pictures,
         Err(problem) => return error(400, "invalid_request_error", &problem),
     };
+    let tooling = match tools::judged(Rules::Anthropic, &model, &seen.json, &messages) {
+        Ok(tooling) => tooling,
+        Err(problem) => return error(400, "invalid_request_error", &problem),
+    };
     let is_users = |message: &&Value| message.get("role") == Some(&json!("user"));
     let question = messages.iter().rev().find(is_users).map(text_of).unwrap_or_default();
     let turn = messages.iter().filter(is_users).count();
-    let reply = provider.next_reply(&model, &question, turn, &pictures);
+    let reply = provider.next_reply(&model, &question, turn, (&pictures, &tooling));
     let message = Message {
         id: format!("msg_FAKE{}", Uuid::new_v4().simple()),
         model,
@@ -134,8 +139,12 @@ impl Message {
                 .push(json!({"type": "thinking", "thinking": reply.reasoning.concat(), "signature": "FAKE"}));
         }
         content.push(json!({"type": "text", "text": reply.full_text()}));
+        content.extend(reply.calls.iter().zip(1..).map(|(call, number)| {
+            let input: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
+            json!({"type": "tool_use", "id": format!("toolu_FAKE{number}"), "name": call.name, "input": input})
+        }));
         json!({"id": self.id, "type": "message", "role": "assistant", "model": self.model, "content": content,
-            "stop_reason": stop_reason(&reply.finish), "stop_sequence": null,
+            "stop_reason": stop_reason(reply.ending("tool_use")), "stop_sequence": null,
             "usage": {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens}})
     }
 
@@ -169,13 +178,20 @@ impl Message {
             .iter()
             .map(|text| delta(index, json!({"type": "text_delta", "text": text})))
             .collect();
-        let closing = vec![
-            end(index),
-            event(&json!({"type": "message_delta",
-                "delta": {"stop_reason": stop_reason(&reply.finish), "stop_sequence": null},
-                "usage": {"output_tokens": self.output_tokens}})),
-            event(&json!({"type": "message_stop"})),
-        ];
+        let mut closing = vec![end(index)];
+        for (call, number) in reply.calls.iter().zip(1..) {
+            index += 1;
+            let id = format!("toolu_FAKE{number}");
+            closing.push(begin(index, json!({"type": "tool_use", "id": id, "name": call.name, "input": {}})));
+            let (head, tail) =
+                call.arguments.split_at(call.arguments.floor_char_boundary(call.arguments.len() / 2));
+            let more = |part: &str| delta(index, json!({"type": "input_json_delta", "partial_json": part}));
+            closing.extend([more(head), more(tail), end(index)]);
+        }
+        closing.push(event(&json!({"type": "message_delta",
+            "delta": {"stop_reason": stop_reason(reply.ending("tool_use")), "stop_sequence": null},
+            "usage": {"output_tokens": self.output_tokens}})));
+        closing.push(event(&json!({"type": "message_stop"})));
         Script { opening, pieces, closing, pace }.play(disturbance, event)
     }
 }

@@ -32,6 +32,7 @@ mod tests;
 mod tests_of_logins;
 #[cfg(test)]
 mod tests_of_wires;
+mod tools;
 mod verbs;
 
 use std::{
@@ -58,6 +59,7 @@ pub use refusal::Hint;
 pub use reply::Reply;
 pub use said::Piece;
 pub use state::Standing;
+pub use tools::Called;
 pub use verbs::Refused;
 
 use crate::clock::{self, Clock, SystemClock};

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::pictures::{Picture, said};
+use super::{
+    pictures::{Picture, said},
+    tools::{self, Called, Tooling},
+};
 
 /// One answer of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +17,9 @@ pub struct Reply {
     pub reasoning: Vec<String>,
     /// The text, in the pieces in which it is streamed.
     pub pieces: Vec<String>,
+    /// The tools that it calls after the text.
+    #[serde(default)]
+    pub calls: Vec<Called>,
     /// The pause before each piece, in milliseconds; `None` is the provider's own pace.
     #[serde(default)]
     pub pace_millis: Option<u64>,
@@ -38,13 +44,25 @@ impl Reply {
     }
 
     fn of(pieces: Vec<String>) -> Self {
-        Self { reasoning: Vec::new(), pieces, pace_millis: None, finish: stop() }
+        Self { reasoning: Vec::new(), pieces, calls: Vec::new(), pace_millis: None, finish: stop() }
     }
 
     /// With thinking before the text.
     #[must_use]
     pub fn thinking(self, reasoning: &[&str]) -> Self {
         Self { reasoning: reasoning.iter().map(|piece| (*piece).to_owned()).collect(), ..self }
+    }
+
+    /// Calling a tool after the text; the arguments go out as they are.
+    #[must_use]
+    pub fn calling(mut self, name: &str, arguments: &str) -> Self {
+        self.calls.push(Called { name: name.to_owned(), arguments: arguments.to_owned() });
+        self
+    }
+
+    /// Why it ends, in the words of a vendor for one that calls tools.
+    pub(super) fn ending<'a>(&'a self, calls: &'a str) -> &'a str {
+        if self.calls.is_empty() || self.finish != "stop" { &self.finish } else { calls }
     }
 
     /// At this pace.
@@ -64,9 +82,9 @@ impl Reply {
         self.pieces.concat()
     }
 
-    /// Tokens of the answer as the emulator counts them: one a word.
+    /// Tokens of the answer as the emulator counts them: one a word, and one a call.
     pub(super) fn completion_tokens(&self) -> u64 {
-        words(&self.full_text())
+        words(&self.full_text()) + u64::try_from(self.calls.len()).unwrap_or_default()
     }
 }
 
@@ -83,15 +101,22 @@ fn without_label(question: &str) -> &str {
 /// The answer when nothing is scripted. The same question gets the same answer.
 ///
 /// A question with the word `code` gets a fenced block, one with `long` a text of several Discord messages: somebody
-/// who tries the sandbox wants to see how these arrive.
+/// who tries the sandbox wants to see how these arrive. `use tool NAME with {…}` calls that tool, where it is offered.
 pub(super) fn unscripted(
     name: &str,
     model: &str,
     question: &str,
     turn: usize,
-    pictures: &[Picture],
+    (pictures, tooling): (&[Picture], &Tooling),
 ) -> Reply {
+    if !tooling.results.is_empty() {
+        return Reply::text(&tools::told(&tooling.results));
+    }
     let question = without_label(question.trim());
+    let calls = tools::asked_for(question, &tooling.offered);
+    if !calls.is_empty() {
+        return Reply { calls, ..Reply::text("Let me see. ") };
+    }
     let mut quoted: String = question.chars().take(160).collect();
     if question.chars().count() > 160 {
         quoted.push('…');
@@ -141,9 +166,12 @@ mod tests {
 
     #[test]
     fn the_same_question_gets_the_same_answer() {
-        let answer = || unscripted("Qwen Code", "coder-model", "hello", 1, &[]);
+        let answer = || unscripted("Qwen Code", "coder-model", "hello", 1, (&[], &Tooling::default()));
         assert_eq!(answer(), answer());
         assert!(answer().full_text().contains("“hello”"));
-        assert!(unscripted("x", "y", "a long one", 1, &[]).full_text().chars().count() > 4_000);
+        assert!(
+            unscripted("x", "y", "a long one", 1, (&[], &Tooling::default())).full_text().chars().count()
+                > 4_000
+        );
     }
 }

@@ -17,6 +17,7 @@ use super::{
     record::Counts,
     reply::{Reply, unscripted},
     rows::{Chat, ROWS, Reuse, Row},
+    tools::Tooling,
 };
 
 /// Who sits at the browser when no test says otherwise.
@@ -280,9 +281,9 @@ impl Provider {
         model: &str,
         question: &str,
         turn: usize,
-        pictures: &[Picture],
+        shown: (&[Picture], &Tooling),
     ) -> Reply {
-        let own = || unscripted(self.row.name, model, question, turn, pictures);
+        let own = || unscripted(self.row.name, model, question, turn, shown);
         self.replies.pop_front().unwrap_or_else(own)
     }
 

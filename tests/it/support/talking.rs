@@ -86,6 +86,7 @@ impl Bot {
             model: Some(model.parse::<ModelRef>().expect("a model")),
             system: "Be kind.".to_owned(),
             messages: vec![Message::new(Role::User, "hello")],
+            tools: Vec::new(),
             conversation: "channel-1".to_owned(),
             received_at: clock::instant(),
         };
@@ -94,7 +95,7 @@ impl Bot {
         while let Some(event) = events.next().await {
             match event {
                 Ok(ChatEvent::Text(piece)) => text.push_str(&piece),
-                Ok(ChatEvent::Notice(_) | ChatEvent::Reasoning) => {}
+                Ok(ChatEvent::Notice(_) | ChatEvent::Reasoning | ChatEvent::Call(_)) => {}
                 Ok(ChatEvent::Finished { .. }) => return Ok(text),
                 Err(failure) => return Err(format!("{failure:?}")),
             }

@@ -342,6 +342,7 @@ impl World {
             model: model.map(|model| model.parse().expect("a model")),
             system: "Be brief.".to_owned(),
             messages: vec![Message::new(Role::User, "Hello")],
+            tools: Vec::new(),
             conversation: "test".to_owned(),
             received_at: clock::instant(),
         }
@@ -363,6 +364,7 @@ impl World {
                     said.notices.push(notice);
                 }
                 Ok(ChatEvent::Reasoning) => said.reasoned = true,
+                Ok(ChatEvent::Call(_)) => {}
                 Ok(ChatEvent::Text(text)) => said.text.push_str(&text),
                 Ok(ChatEvent::Finished { finish, model, .. }) => {
                     said.finished = Some((finish, model.to_string()));
