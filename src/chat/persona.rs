@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use super::settings::{Layer, Passed};
+use crate::language::{Language, say};
 use crate::config::Persona;
 
 /// Whose a persona is.
@@ -30,11 +31,11 @@ impl Shelf {
     }
 
     /// Whose it is, for people.
-    pub fn whose(self) -> &'static str {
+    pub fn whose(self, language: &Language) -> String {
         match self {
-            Self::File => "of the bot",
-            Self::Server => "of this server",
-            Self::Person => "your own",
+            Self::File => say!(language, "whose-bots"),
+            Self::Server => say!(language, "whose-servers"),
+            Self::Person => say!(language, "whose-own"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
+    language::{Language, say},
     config::AllowedModels,
     provider::{Catalog, InvalidProviderId, ModelRef, ProviderId},
 };
@@ -35,12 +36,12 @@ impl Layer {
     }
 
     /// For whom, in a sentence: "Chosen for …".
-    pub fn for_whom(self) -> &'static str {
+    pub fn for_whom(self, language: &Language) -> String {
         match self {
-            Self::Person => "you",
-            Self::Thread => "this thread",
-            Self::Channel => "this channel",
-            Self::Server => "this server",
+            Self::Person => say!(language, "for-you"),
+            Self::Thread => say!(language, "for-this-thread"),
+            Self::Channel => say!(language, "for-this-channel"),
+            Self::Server => say!(language, "for-this-server"),
         }
     }
 }

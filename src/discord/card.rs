@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     credential::{CredentialId, Dialect},
+    language::{Language, say},
     pool::{CredentialView, Quota, State},
-    provider::ProviderId,
     secret::Secret,
 };
 
@@ -58,13 +58,13 @@ impl Action {
         Self::ALL.into_iter().find(|action| action.name() == name)
     }
 
-    fn label(self) -> &'static str {
+    fn label(self, language: &Language) -> String {
         match self {
-            Self::Refresh => "Refresh now",
-            Self::Disable => "Disable",
-            Self::Enable => "Enable",
-            Self::ClearCooldown => "Clear cooldown",
-            Self::TryOnceMore => "Try the refused token once more",
+            Self::Refresh => say!(language, "button-refresh"),
+            Self::Disable => say!(language, "button-disable"),
+            Self::Enable => say!(language, "button-enable"),
+            Self::ClearCooldown => say!(language, "button-clear-cooldown"),
+            Self::TryOnceMore => say!(language, "button-try-refused"),
         }
     }
 
@@ -87,118 +87,113 @@ impl Action {
 /// The body of an answer that shows one credential. `note` says what was just done. `link` is the service's own, where it
 /// refuses the account: for operators alone, who are the only ones to see this.
 pub(super) fn body(
+    language: &Language,
     credential: &CredentialView,
     link: Option<&Secret>,
     now: DateTime<Utc>,
     note: &str,
 ) -> Value {
-    let field = |name: &str, value: String| json!({ "name": name, "value": cut(&value, FIELD_VALUE), "inline": false });
+    let field = |name: String, value: String| json!({ "name": name, "value": cut(&value, FIELD_VALUE), "inline": false });
     let mut fields = vec![
-        field("Expires", expires(credential, now)),
-        field("Last refresh", embeds::last_refresh(credential)),
-        field("Use", embeds::used(credential)),
+        field(say!(language, "card-expires"), expires(language, credential, now)),
+        field(say!(language, "card-last-refresh"), embeds::last_refresh(language, credential)),
+        field(say!(language, "card-use"), embeds::used(language, credential)),
     ];
     if let Some(until) = credential.cooling_until {
-        fields.push(field("Rests", format!("until {} ({})", absolute(until), relative(until))));
+        let until = say!(language, "card-rests-until", at = absolute(until), left = relative(until));
+        fields.push(field(say!(language, "card-rests"), until));
     }
     if !credential.cooling_models.is_empty() {
-        fields.push(field("Models that rest", models(credential)));
+        fields.push(field(say!(language, "card-models"), models(language, credential)));
     }
     if let Some(quota) = &credential.quota {
-        fields.push(field("Quota", allowances(quota)));
+        fields.push(field(say!(language, "card-quota"), allowances(language, quota)));
     }
     if credential.unsaved {
-        fields.push(field(
-            "Saving",
-            "💾 Cannot save: the last write failed; the token lives in memory".to_owned(),
-        ));
+        fields.push(field(say!(language, "card-saving"), embeds::unsaved(language)));
     }
     if let Some(holder) = &credential.lock_holder {
-        fields.push(field("Lock", format!("held by {holder}")));
+        fields.push(field(say!(language, "card-lock"), say!(language, "card-lock-held", holder = holder)));
     }
     if let Some(link) = link {
-        fields.push(field("The service asks you to open", format!("<{}>", link.expose())));
+        fields.push(field(say!(language, "card-link"), format!("<{}>", link.expose())));
     }
-    fields.push(field("Where", format!("{} in {}", credential.dialect, credential.place)));
-    fields.push(field("Id", format!("`{}`", credential.id)));
+    fields.push(field(say!(language, "card-where"), embeds::place(language, credential)));
+    fields.push(field(say!(language, "card-id"), format!("`{}`", credential.id)));
+    let reason = credential.reason.clone().unwrap_or_else(|| say!(language, "nothing-to-do"));
     let embed = json!({
-        "title": cut(&embeds::heading(credential), TITLE),
-        "description": cut(credential.reason.as_deref().unwrap_or("Nothing to do."), DESCRIPTION),
+        "title": cut(&embeds::heading(language, credential), TITLE),
+        "description": cut(&reason, DESCRIPTION),
         "fields": fields,
         "timestamp": now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
     });
-    json!({ "content": note, "embeds": [embed], "components": [buttons(credential)] })
+    json!({ "content": note, "embeds": [embed], "components": [buttons(language, credential)] })
 }
 
 /// The question before a refused token is sent again (P4).
-pub(super) fn question(credential: &CredentialView) -> Value {
-    let provider = credential.provider.as_ref().map_or("unknown", ProviderId::as_str);
-    let text = format!(
-        "⚠️ The refresh token of **{provider}** · {} was refused. It is never sent again by itself: services take that for an \
-         attack. Send it once more only if you know that it was refused by mistake.",
-        credential.account
-    );
+pub(super) fn question(language: &Language, credential: &CredentialView) -> Value {
+    let name = format!("**{}** · {}", embeds::provider(language, credential), credential.account);
+    let text = format!("⚠️ {}", say!(language, "refused-token-question", name = name));
     let id = &credential.id;
     json!({
         "content": text,
         "embeds": [],
         "components": [{ "type": 1, "components": [
-            { "type": 2, "style": 4, "label": "Send it once more", "custom_id": format!("confirm:{id}") },
-            { "type": 2, "style": 2, "label": "Leave it", "custom_id": format!("card:{id}") },
+            { "type": 2, "style": 4, "label": say!(language, "button-send-once-more"), "custom_id": format!("confirm:{id}") },
+            { "type": 2, "style": 2, "label": say!(language, "button-leave"), "custom_id": format!("card:{id}") },
         ]}],
     })
 }
 
 /// What is answered when a credential is there no longer.
-pub(super) fn gone(id: &CredentialId) -> Value {
-    let text = format!(
-        "There is no credential `{}` any more: its file or variable went away, or it holds another login now. \
-         `/settings oauth-status` shows what there is.",
-        cut(id.as_str(), 32)
-    );
+pub(super) fn gone(language: &Language, id: &CredentialId) -> Value {
+    let text = say!(language, "credential-gone", id = cut(id.as_str(), 32));
     json!({ "content": text, "embeds": [], "components": [] })
 }
 
-fn buttons(credential: &CredentialView) -> Value {
+fn buttons(language: &Language, credential: &CredentialView) -> Value {
     let id = &credential.id;
     let offered = Action::ALL.into_iter().filter(|action| action.is_offered(credential)).map(|action| {
         let style = if action == Action::Disable || action == Action::TryOnceMore { 4 } else { 2 };
         let custom_id = format!("act-{}:{id}", action.name());
-        json!({ "type": 2, "style": style, "label": action.label(), "custom_id": custom_id })
+        json!({ "type": 2, "style": style, "label": action.label(language), "custom_id": custom_id })
     });
-    let list = json!({ "type": 2, "style": 2, "label": "All credentials", "custom_id": "status-all:-:0" });
+    let list = json!({ "type": 2, "style": 2, "label": say!(language, "button-all-credentials"), "custom_id": "status-all:-:0" });
     let needs_login = credential.provider.as_ref().filter(|_| credential.state == State::NeedsLogin);
     let again = needs_login.map(|provider| {
-        json!({ "type": 2, "style": 1, "label": "Log in again", "custom_id": format!("connect:{provider}") })
+        json!({ "type": 2, "style": 1, "label": say!(language, "button-log-in-again"), "custom_id": format!("connect:{provider}") })
     });
     json!({ "type": 1, "components": again.into_iter().chain(offered).chain([list]).collect::<Vec<_>>() })
 }
 
-fn expires(credential: &CredentialView, now: DateTime<Utc>) -> String {
-    let expiry = embeds::expiry(credential, now);
+fn expires(language: &Language, credential: &CredentialView, now: DateTime<Utc>) -> String {
+    let expiry = embeds::expiry(language, credential, now);
     credential.expires_at.map_or(expiry.clone(), |at| format!("{expiry}\n{}", absolute(at)))
 }
 
 /// What is left of each quota, and when it was read.
-fn allowances(quota: &Quota) -> String {
+fn allowances(language: &Language, quota: &Quota) -> String {
     let all = &quota.allowances;
-    let mut lines: Vec<String> = all.iter().take(MODELS).map(embeds::allowance).collect();
+    let mut lines: Vec<String> = all.iter().take(MODELS).map(|one| embeds::allowance(language, one)).collect();
     if all.len() > MODELS {
-        lines.push(format!("and {} more", all.len() - MODELS));
+        lines.push(say!(language, "and-more", count = all.len() - MODELS));
     }
-    lines.push(format!("As of {}", relative(quota.read_at)));
+    lines.push(say!(language, "as-of", at = relative(quota.read_at)));
     lines.join("\n")
 }
 
-fn models(credential: &CredentialView) -> String {
+fn models(language: &Language, credential: &CredentialView) -> String {
     let all = &credential.cooling_models;
     let mut lines: Vec<String> = all
         .iter()
         .take(MODELS)
-        .map(|model| format!("`{}` until {} ({})", model.model, relative(model.until), model.reason))
+        .map(|model| {
+            let (until, why) = (relative(model.until), &model.reason);
+            say!(language, "model-rests", model = &model.model, until = until, why = why)
+        })
         .collect();
     if all.len() > MODELS {
-        lines.push(format!("and {} more", all.len() - MODELS));
+        lines.push(say!(language, "and-more", count = all.len() - MODELS));
     }
     lines.join("\n")
 }

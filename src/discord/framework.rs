@@ -194,7 +194,7 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
 
 /// Registers the commands before the first event arrives; a failure is no reason not to chat.
 async fn register_commands(bot: &Arc<Bot>) {
-    let wanted = poise::builtins::create_application_commands(&commands::all());
+    let wanted = register::wanted(&bot.languages);
     match register::register(&bot.rest, bot.application, &wanted).await {
         Ok(Registration::Unchanged) => tracing::debug!("The slash commands are registered already"),
         Ok(Registration::Written) => tracing::info!("Registered the slash commands"),

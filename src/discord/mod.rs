@@ -18,6 +18,7 @@ mod framework;
 mod ground;
 mod history;
 mod languages;
+mod naming;
 mod offers;
 mod personas;
 mod picker;

@@ -6,6 +6,7 @@ use super::data::{Bot, Served};
 use crate::{
     chat::settings::Choice,
     config::nearest,
+    language::{Language, say},
     provider::{Catalog, Model, ModelRef, Provider, ProviderId},
 };
 
@@ -34,10 +35,10 @@ pub(super) enum Readiness {
 
 impl Readiness {
     /// A sign and a word.
-    pub(super) fn label(self) -> &'static str {
+    pub(super) fn label(self, language: &Language) -> String {
         match self {
-            Self::Ready => "✅ ready",
-            Self::Resting => "⏳ resting",
+            Self::Ready => format!("✅ {}", say!(language, "model-ready")),
+            Self::Resting => format!("⏳ {}", say!(language, "model-resting")),
         }
     }
 }
@@ -136,13 +137,13 @@ pub(super) fn readiness(bot: &Bot, model: &ModelRef) -> Readiness {
 
 /// The model that a person typed: `provider/model`, or the model's name alone where it is one provider's. Otherwise a
 /// sentence with the names that are near.
-pub(super) fn named(bot: &Bot, text: &str) -> Result<ModelRef, String> {
+pub(super) fn named(bot: &Bot, language: &Language, text: &str) -> Result<ModelRef, String> {
     let offers: Vec<ModelRef> = Offering::of(bot).models(None).map(|offer| offer.model).collect();
     let typed = text.trim();
     if offers.is_empty() {
-        return Err(NOTHING.to_owned());
+        return Err(nothing(language));
     }
-    find(typed, &offers).cloned().ok_or_else(|| unknown(typed, &offers))
+    find(typed, &offers).cloned().ok_or_else(|| unknown(language, typed, &offers))
 }
 
 /// The one with this full name, which may be another one's name alone; else the first with this name alone.
@@ -152,39 +153,43 @@ fn find<'a>(typed: &str, offers: &'a [ModelRef]) -> Option<&'a ModelRef> {
 }
 
 /// The provider that a person typed; it has to offer something.
-pub(super) fn named_provider(bot: &Bot, text: &str) -> Result<ProviderId, String> {
-    let id = super::commands::known_provider(bot, text)?;
+pub(super) fn named_provider(bot: &Bot, language: &Language, text: &str) -> Result<ProviderId, String> {
+    let id = super::commands::known_provider(bot, language, text)?;
     let offering = Offering::of(bot);
     let default = Choice::Provider(id.clone()).model(&offering.catalogue);
     if !offering.present.contains(&id) {
         let known: Vec<String> = offering.providers().map(|row| format!("`{}`", row.id)).collect();
-        let have =
-            if known.is_empty() { NOTHING.to_owned() } else { format!("There is {}.", known.join(", ")) };
-        return Err(format!("❌ Nobody here has a credential for **{id}**. {have}"));
+        let have = if known.is_empty() {
+            nothing(language)
+        } else {
+            say!(language, "providers-there", known = known.join(", "))
+        };
+        return Err(format!("❌ {} {have}", say!(language, "provider-without-credential", provider = id.as_str())));
     }
     match default {
         Some(model) if offering.served.chat.allowed_models.allows(&model) => Ok(id),
-        Some(_) | None => Err(format!(
-            "❌ My operators do not offer the default model of **{id}** here; `/settings models provider:{id}` shows what \
-             you can choose."
-        )),
+        Some(_) | None => Err(format!("❌ {}", say!(language, "provider-not-offered", provider = id.as_str()))),
     }
 }
 
 /// What is said where nothing is on offer.
-pub(super) const NOTHING: &str = "No model can be chosen here: my operators have not given me a credential whose \
-                                  models they offer.";
+pub(super) fn nothing(language: &Language) -> String {
+    say!(language, "nothing-on-offer")
+}
 
-fn unknown(typed: &str, offers: &[ModelRef]) -> String {
+fn unknown(language: &Language, typed: &str, offers: &[ModelRef]) -> String {
     let shown: String =
         typed.chars().filter(|c| c.is_ascii_alphanumeric() || "_-./: ".contains(*c)).take(64).collect();
     let near = suggestions(typed, offers);
     let meant = match near.split_last() {
         None => String::new(),
-        Some((only, [])) => format!(" Did you mean `{only}`?"),
-        Some((last, others)) => format!(" Did you mean `{}` or `{last}`?", others.join("`, `")),
+        Some((only, [])) => format!(" {}", say!(language, "did-you-mean", name = only)),
+        Some((last, others)) => {
+            format!(" {}", say!(language, "did-you-mean-one-of", names = others.join("`, `"), last = last))
+        }
     };
-    format!("❌ There is no model `{shown}`.{meant} `/settings models` lists what you can choose.")
+    let unknown = say!(language, "no-such-model", name = shown);
+    format!("❌ {unknown}{meant} {}", say!(language, "models-lists"))
 }
 
 /// The names that contain what was typed, else the nearest one.
@@ -267,7 +272,7 @@ mod tests {
         assert_eq!(suggestions("gpt-5-mni", &offers), ["openai/gpt-5-mini"]);
         assert_eq!(suggestions("openai/gpt5-mini", &offers), ["openai/gpt-5-mini"]);
         assert_eq!(suggestions("llama", &offers), Vec::<String>::new());
-        let sentence = unknown("gpt-5-mni` @everyone", &offers[2..]);
+        let sentence = unknown(&Language::english(), "gpt-5-mni` @everyone", &offers[2..]);
         assert!(!sentence.contains("@everyone") && sentence.contains("`gpt-5-mni everyone`"), "{sentence}");
     }
 }

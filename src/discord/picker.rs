@@ -6,13 +6,14 @@ use std::str::FromStr;
 use serde_json::{Value, json};
 
 use super::{
-    choices::Spot,
+    commands::Chooser,
     data::Bot,
     offers::{self, Offering},
     reply::cut,
 };
 use crate::{
     chat::settings::{Applied, Layer},
+    language::{Language, say},
     llm::Origin,
     provider::{Model, ModelRef, ProviderId},
 };
@@ -56,11 +57,12 @@ impl Picker {
     }
 
     /// The body that shows it.
-    pub(super) fn body(&self, bot: &Bot, spot: &Spot, applied: &Applied, note: &str) -> Value {
+    pub(super) fn body(&self, bot: &Bot, chooser: &Chooser, applied: &Applied, note: &str) -> Value {
+        let Chooser { spot, language, .. } = chooser;
         let offering = Offering::of(bot);
         let rows: Vec<_> = offering.providers().collect();
         if offering.models(None).next().is_none() {
-            return json!({ "content": offers::NOTHING, "components": [] });
+            return json!({ "content": offers::nothing(language), "components": [] });
         }
         let now = answering(bot, applied);
         let current = now.as_ref().map(|model| &model.provider);
@@ -86,30 +88,30 @@ impl Picker {
                 json!({
                     "label": cut(&offer.model.model, LABEL),
                     "value": offer.model.to_string(),
-                    "description": cut(&described(offers::readiness(bot, &offer.model).label(), offer.about), LABEL),
+                    "description": cut(&described(&offers::readiness(bot, &offer.model).label(language), offer.about), LABEL),
                     "default": own.as_ref() == Some(&offer.model),
                 })
             })
             .collect();
         let layers = Layer::ALL.into_iter().filter(|layer| spot.has(*layer)).map(|layer| {
-            json!({
-                "label": format!("For {}", layer.for_whom()), "value": layer.name(), "default": layer == self.layer,
-            })
+            let label = say!(language, "picker-for", whom = layer.for_whom(language));
+            json!({ "label": label, "value": layer.name(), "default": layer == self.layer })
         });
         let mut components = vec![
-            menu(&here.id("choose-for"), "For whom", layers.collect()),
-            menu(&here.id("choose-provider"), "Provider", providers.collect()),
+            menu(&here.id("choose-for"), &say!(language, "picker-whom"), layers.collect()),
+            menu(&here.id("choose-provider"), &say!(language, "picker-provider"), providers.collect()),
         ];
         if !options.is_empty() {
-            components.push(menu(&here.id("choose-model"), "Model", options));
+            components.push(menu(&here.id("choose-model"), &say!(language, "picker-model"), options));
         }
-        let mut buttons = vec![button("Take the choice back", &here.id("choose-none"), Press::Possible)];
+        let mut buttons = vec![button(&say!(language, "button-take-back"), &here.id("choose-none"), Press::Possible)];
         if pages > 1 {
             let to = |page| Self { page, ..here.clone() };
-            buttons.push(button("More models", &to((page + 1) % pages).id("choose-page"), Press::Possible));
+            let (label, id) = (say!(language, "button-more-models"), to((page + 1) % pages).id("choose-page"));
+            buttons.push(button(&label, &id, Press::Possible));
         }
         components.push(json!({ "type": 1, "components": buttons }));
-        let text = format!("{note}\n{}", standing(bot, applied));
+        let text = format!("{note}\n{}", standing(bot, language, applied));
         json!({ "content": text.trim(), "components": components })
     }
 }
@@ -148,7 +150,7 @@ impl List {
     }
 
     /// The body that shows it.
-    pub(super) fn body(&self, bot: &Bot, applied: &Applied) -> Value {
+    pub(super) fn body(&self, bot: &Bot, language: &Language, applied: &Applied) -> Value {
         let offering = Offering::of(bot);
         let found: Vec<_> = offering
             .models(self.provider.as_ref())
@@ -156,13 +158,9 @@ impl List {
             .collect();
         if found.is_empty() {
             let text = match (&self.provider, self.filter.is_empty()) {
-                (_, false) => format!("No model's name contains `{}`.", self.filter),
-                (Some(provider), true) => {
-                    format!(
-                        "There is no model of **{provider}** to choose here: no credential, or none is offered."
-                    )
-                }
-                (None, true) => offers::NOTHING.to_owned(),
+                (_, false) => say!(language, "no-model-contains", filter = &self.filter),
+                (Some(provider), true) => say!(language, "no-model-of", provider = provider.as_str()),
+                (None, true) => offers::nothing(language),
             };
             return json!({ "content": text, "embeds": [], "components": [] });
         }
@@ -175,16 +173,19 @@ impl List {
             .skip(page * PAGE)
             .take(PAGE)
             .map(|offer| {
-                let mark = if now.as_ref() == Some(&offer.model) { " **← answers here**" } else { "" };
-                let ready = offers::readiness(bot, &offer.model).label();
+                let is_here = now.as_ref() == Some(&offer.model);
+                let mark = if is_here { format!(" **← {}**", say!(language, "answers-here")) } else { String::new() };
+                let ready = offers::readiness(bot, &offer.model).label(language);
                 let origin = match bot.llm.origin_of(offer.row, &offer.about.id) {
-                    Origin::Configured => "configured",
+                    Origin::Configured => say!(language, "origin-configured"),
                     Origin::Listed(at) => {
-                        let note = format!("-# **{}** listed them <t:{}:R>", offer.row.id, at.timestamp());
+                        let at = format!("<t:{}:R>", at.timestamp());
+                        let note = say!(language, "listed-at", provider = offer.row.id.as_str(), at = at);
+                        let note = format!("-# {note}");
                         if !read.contains(&note) && read.len() < NOTES {
                             read.push(note);
                         }
-                        "listed"
+                        say!(language, "origin-listed")
                     }
                 };
                 let name = cut(&offer.model.to_string(), LABEL);
@@ -195,19 +196,19 @@ impl List {
         let title = self
             .provider
             .as_ref()
-            .map_or_else(|| "Models".to_owned(), |provider| format!("Models of {provider}"));
-        let noun = if found.len() == 1 { "model" } else { "models" };
+            .map_or_else(|| say!(language, "models-title"), |of| say!(language, "models-title-of", provider = of.as_str()));
+        let footer = say!(language, "models-footer", page = page + 1, pages = pages, count = found.len());
         let embed = json!({
             "title": title,
             "description": lines.join("\n"),
-            "footer": { "text": format!("Page {} of {pages} · {} {noun} · /settings model chooses", page + 1, found.len()) },
+            "footer": { "text": footer },
         });
         let to = |page| Self { page, ..self.clone() };
         let press = |possible| if possible { Press::Possible } else { Press::Greyed };
         let buttons = (pages > 1).then(|| {
             json!({ "type": 1, "components": [
-                button("◀ Back", &to(page.saturating_sub(1)).id("models-back"), press(page > 0)),
-                button("Next ▶", &to(page + 1).id("models-next"), press(page + 1 < pages)),
+                button(&format!("◀ {}", say!(language, "button-back")), &to(page.saturating_sub(1)).id("models-back"), press(page > 0)),
+                button(&format!("{} ▶", say!(language, "button-next")), &to(page + 1).id("models-next"), press(page + 1 < pages)),
             ]})
         });
         json!({ "content": "", "embeds": [embed], "components": buttons.into_iter().collect::<Vec<_>>() })
@@ -221,15 +222,14 @@ fn described(ready: &str, about: &Model) -> String {
 }
 
 /// What applies, in a sentence.
-pub(super) fn standing(bot: &Bot, applied: &Applied) -> String {
+pub(super) fn standing(bot: &Bot, language: &Language, applied: &Applied) -> String {
     match (answering(bot, applied), &applied.model) {
-        (None, _) => "No model can answer just now, and nobody chose one here.".to_owned(),
+        (None, _) => say!(language, "no-model-answers"),
         (Some(model), Some((_, layer))) => {
-            format!("`{model}` answers you here, because it was chosen for {}.", layer.for_whom())
+            let whom = layer.for_whom(language);
+            say!(language, "model-answers-chosen", model = model.to_string(), whom = whom)
         }
-        (Some(model), None) => {
-            format!("`{model}` answers you here: nobody chose another, so my default applies.")
-        }
+        (Some(model), None) => say!(language, "model-answers-default", model = model.to_string()),
     }
 }
 

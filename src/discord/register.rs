@@ -2,11 +2,11 @@
 //!
 //! Discord allows 200 creates a day, and clients reload their command lists on every write.
 
-use poise::serenity_prelude as serenity;
 use reqwest::Method;
 use serde_json::{Map, Value};
 
-use super::{error::RestError, transport::Rest};
+use super::{commands, error::RestError, naming::localise, transport::Rest};
+use crate::language::Languages;
 
 /// What registration did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,23 +68,29 @@ fn sorted(commands: &[Value]) -> Vec<Value> {
     all
 }
 
+/// The commands as they are to be registered, with their names in every language.
+pub(super) fn wanted(languages: &Languages) -> Vec<Value> {
+    let commands = poise::builtins::create_application_commands(&commands::all());
+    let mut wanted: Vec<Value> = commands
+        .iter()
+        .map(|command| serde_json::to_value(command).expect("a command is strings, numbers and lists of them"))
+        .collect();
+    localise(&mut wanted, languages);
+    wanted
+}
+
 /// Makes Discord's list of global commands the wanted one.
 pub(super) async fn register(
     rest: &Rest,
     application: u64,
-    wanted: &[serenity::CreateCommand],
+    wanted: &[Value],
 ) -> Result<Registration, RestError> {
-    let wanted: Vec<Value> = wanted
-        .iter()
-        .map(serde_json::to_value)
-        .collect::<Result<_, _>>()
-        .map_err(|_| RestError::Malformed)?;
     let path = format!("applications/{application}/commands");
     let there: Vec<Value> = rest.get(&format!("{path}?with_localizations=true")).await?;
-    if sorted(&there) == sorted(&wanted) {
+    if sorted(&there) == sorted(wanted) {
         return Ok(Registration::Unchanged);
     }
-    rest.call(Method::PUT, &path, Some(&Value::Array(wanted))).await?;
+    rest.call(Method::PUT, &path, Some(&Value::Array(wanted.to_vec()))).await?;
     Ok(Registration::Written)
 }
 
@@ -104,17 +110,29 @@ mod tests {
             command["nsfw"] = json!(false);
             command["type"] = json!(1);
             command["default_member_permissions"] = Value::Null;
-            command["name_localizations"] = Value::Null;
-            command["description_localizations"] = Value::Null;
         }
         commands
     }
 
     fn ours() -> Vec<Value> {
-        poise::builtins::create_application_commands(&super::super::commands::all())
-            .iter()
-            .map(|command| serde_json::to_value(command).unwrap())
-            .collect()
+        wanted(&Languages::built_in())
+    }
+
+    #[test]
+    fn d26_d28_a_changed_translation_is_a_difference() {
+        for field in ["name_localizations", "description_localizations"] {
+            let mut listed = as_listed(ours());
+            assert!(listed[0][field]["de"].is_string(), "{field}");
+            listed[0][field]["de"] = json!("anders");
+            assert_ne!(sorted(&listed), sorted(&ours()), "{field}");
+        }
+        let mut plain = vec![json!({ "name": "a", "description": "b" })];
+        let listed = json!({ "name": "a", "description": "b", "name_localizations": null });
+        assert_eq!(sorted(&[listed]), sorted(&plain), "none is as good as null");
+        plain[0]["options"] = json!([{ "type": 3, "name": "e", "description": "f" }]);
+        let mut named = plain.clone();
+        named[0]["options"][0]["name_localizations"] = json!({ "de": "x" });
+        assert_ne!(sorted(&named), sorted(&plain), "an option's too");
     }
 
     #[test]

@@ -251,3 +251,36 @@ fn a_language_is_found_for_a_locale_and_lends_what_it_lacks_from_english() {
     let poor = small("other = x");
     assert_eq!(poor.say("thinking", &[]), Language::english().say("thinking", &[]));
 }
+
+/// The commands of a language as people type them: `settings model`.
+fn commands(language: &Language, said: &Said) -> BTreeSet<String> {
+    let is_command = |key: &&String| key.starts_with("command-") && !key.contains('.');
+    let keys: Vec<&String> = said.keys().filter(is_command).collect();
+    let named = |key: &str| language.attribute(key, None).expect("a command has a name");
+    let above = |key: &str| {
+        keys.iter().filter(|other| key.starts_with(&format!("{other}-"))).max_by_key(|other| other.len())
+    };
+    keys.iter()
+        .map(|key| above(key).map_or_else(|| named(key), |group| format!("{} {}", named(group), named(key))))
+        .collect()
+}
+
+#[test]
+fn d28_commands_that_are_named_in_a_sentence_exist_in_that_language() {
+    let mut checked = 0;
+    for (name, text) in files() {
+        let language = Language::parse(&name, &text).unwrap();
+        let commands = commands(&language, &said(&text));
+        for line in text.lines() {
+            for typed in line.split("`/").skip(1).filter_map(|rest| rest.split('`').next()) {
+                let words: Vec<&str> = typed.split(' ').collect();
+                let known = (1..=words.len()).rev().any(|count| commands.contains(&words[..count].join(" ")));
+                let bare = commands.iter().any(|command| command.starts_with(&format!("{} ", words[0])));
+                let has_sub = words.len() > 1 && commands.contains(&words[..2].join(" "));
+                assert!(known && (!bare || has_sub), "locales/{name}.ftl: /{typed} is no command in {line}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 20, "commands are found: {checked}");
+}

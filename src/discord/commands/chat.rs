@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use poise::serenity_prelude as serenity;
 
-use super::{Context, model::complete_chosen};
+use super::{Context, language, model::complete_chosen};
 use crate::discord::{
     error::CommandError,
     events::{self, Wanted},
@@ -34,7 +34,7 @@ pub(super) async fn chat(
     if !bot.is_new(command.id.get()) {
         return Ok(());
     }
-    let model = match model.map(|name| offers::named(bot, &name)).transpose() {
+    let model = match model.map(|name| offers::named(bot, &language(ctx), &name)).transpose() {
         Ok(model) => model,
         Err(why) => {
             let interaction = Interaction::new(bot, command.id.get(), &command.token);

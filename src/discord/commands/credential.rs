@@ -1,7 +1,10 @@
 //! `/settings credential <credential> [action]`: one credential in detail, and what an operator can do about it; the
 //! buttons and the menu under a status lead to the same.
 
-use super::{Context, answer, complete_credential, defer, demand_operator, oauth_refresh::refresh, report};
+use super::{
+    Context, answer, complete_credential, defer, demand_operator, language, model::Chooser, oauth_refresh::refresh,
+    report,
+};
 use crate::{
     credential::CredentialId,
     discord::{
@@ -10,6 +13,7 @@ use crate::{
         error::CommandError,
         reply::{Interaction, cut},
     },
+    language::{Language, say},
     pool::{CredentialView, NoSuchCredential, Refused, Selector, State},
 };
 
@@ -68,14 +72,13 @@ pub(super) async fn credential(
     let id = CredentialId::new(credential.trim());
     if view(bot, &id).is_none() {
         let typed: String = id.as_str().chars().filter(char::is_ascii_alphanumeric).take(32).collect();
-        let text =
-            format!("There is no credential `{typed}`; choose one of the list that appears while you type.");
+        let text = say!(language(ctx), "no-such-credential", id = typed);
         return answer(ctx, &interaction, &text).await;
     }
-    let user = ctx.interaction.user.id.get();
+    let by = Chooser::of(ctx);
     let body = match action.and_then(Choice::action) {
-        None => shown(bot, &id, ""),
-        Some(action) => act(bot, user, action, &id, reason.as_deref()).await,
+        None => shown(bot, &by.language, &id, ""),
+        Some(action) => act(bot, &by, action, &id, reason.as_deref()).await,
     };
     Ok(interaction.edit(bot, body).await?)
 }
@@ -84,50 +87,52 @@ pub(super) async fn credential(
 pub(in crate::discord) async fn show(
     bot: &Bot,
     interaction: &Interaction,
+    by: &Chooser,
     id: &CredentialId,
 ) -> Result<(), CommandError> {
-    Ok(interaction.update(bot, shown(bot, id, "")).await?)
+    Ok(interaction.update(bot, shown(bot, &by.language, id, "")).await?)
 }
 
 /// A button of a credential was pressed.
 pub(in crate::discord) async fn pressed(
     bot: &Bot,
     interaction: &Interaction,
-    user: u64,
+    by: &Chooser,
     (action, id): (Action, CredentialId),
 ) -> Result<(), CommandError> {
     interaction.acknowledge(bot).await?;
-    let body = act(bot, user, action, &id, None).await;
+    let body = act(bot, by, action, &id, None).await;
     Ok(interaction.edit(bot, body).await?)
 }
 
 /// Does it, writes the line that an audit looks for, and shows what became of it.
 async fn act(
     bot: &Bot,
-    user: u64,
+    by: &Chooser,
     action: Action,
     id: &CredentialId,
     reason: Option<&str>,
 ) -> serde_json::Value {
-    let Some(before) = view(bot, id) else { return card::gone(id) };
+    let (user, language) = (by.asker.user, &by.language);
+    let Some(before) = view(bot, id) else { return card::gone(language, id) };
     let reason = reason.map(str::trim).filter(|reason| !reason.is_empty()).map(|reason| cut(reason, REASON));
     let done = match action {
-        Action::TryOnceMore => return card::question(&before),
+        Action::TryOnceMore => return card::question(language, &before),
         Action::Refresh => {
             let (request, reports) =
                 refresh(bot, user, &Selector::Credential(id.clone()), Refused::Keep).await;
-            let Some(first) = reports.first() else { return card::gone(id) };
+            let Some(first) = reports.first() else { return card::gone(language, id) };
             if report::failed(first) {
-                return report::body(&first.provider, &reports, &request);
+                return report::body(language, &first.provider, &reports, &request);
             }
-            return shown(bot, id, &report::line(first));
+            return shown(bot, language, id, &report::line(language, first));
         }
         Action::Disable => {
             let disabled = bot.pool.disable(id, reason.clone());
-            disabled.map(|()| "⛔ Disabled. Requests that are under way finish.")
+            disabled.map(|()| format!("⛔ {}", say!(language, "disabled-now")))
         }
-        Action::Enable => bot.pool.enable(id).map(|()| enabled(bot, id)),
-        Action::ClearCooldown => bot.pool.clear_cooldown(id).map(|()| "✅ It rests no longer."),
+        Action::Enable => bot.pool.enable(id).map(|()| enabled(bot, language, id)),
+        Action::ClearCooldown => bot.pool.clear_cooldown(id).map(|()| format!("✅ {}", say!(language, "rests-no-longer"))),
     };
     match done {
         Ok(note) => {
@@ -138,23 +143,23 @@ async fn act(
                 reason,
                 "An operator acted on a credential"
             );
-            shown(bot, id, note)
+            shown(bot, language, id, &note)
         }
-        Err(NoSuchCredential(_)) => card::gone(id),
+        Err(NoSuchCredential(_)) => card::gone(language, id),
     }
 }
 
 /// What an operator disabled is enabled; what its file or terms disable stays so.
-fn enabled(bot: &Bot, id: &CredentialId) -> &'static str {
+fn enabled(bot: &Bot, language: &Language, id: &CredentialId) -> String {
     match view(bot, id) {
-        Some(view) if view.state == State::Disabled => "⛔ It is still disabled, for the reason below.",
-        Some(_) | None => "✅ Enabled.",
+        Some(view) if view.state == State::Disabled => format!("⛔ {}", say!(language, "still-disabled")),
+        Some(_) | None => format!("✅ {}", say!(language, "enabled-now")),
     }
 }
 
-fn shown(bot: &Bot, id: &CredentialId, note: &str) -> serde_json::Value {
-    let Some(credential) = view(bot, id) else { return card::gone(id) };
-    card::body(&credential, bot.pool.link(id).as_ref(), bot.clock.now(), note)
+fn shown(bot: &Bot, language: &Language, id: &CredentialId, note: &str) -> serde_json::Value {
+    let Some(credential) = view(bot, id) else { return card::gone(language, id) };
+    card::body(language, &credential, bot.pool.link(id).as_ref(), bot.clock.now(), note)
 }
 
 fn view(bot: &Bot, id: &CredentialId) -> Option<CredentialView> {

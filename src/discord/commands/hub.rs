@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Context, answer};
+use super::{Context, answer, language};
 use crate::{
     discord::{data::Bot, error::CommandError, reply::Interaction, reply::cut},
+    language::{Language, say},
     hub::{GgufFile, HubError, MODEL_MEMORY, Model, bytes_in_words, plain},
 };
 
@@ -19,9 +20,6 @@ const SHOWN: usize = 5;
 /// Discord's limit for the description of an embed.
 const DESCRIPTION: usize = 4096;
 
-const OPERATORS_ONLY: &str = "Searching Hugging Face's hub is the business of my operators, who run the models. \
-                              `/settings models` without `hub` lists what you can choose.";
-
 /// Shows what the hub has, to an operator; the answer is for their eyes only, so private models may be in it.
 pub(super) async fn search(
     ctx: Context<'_>,
@@ -30,17 +28,17 @@ pub(super) async fn search(
 ) -> Result<(), CommandError> {
     let bot = ctx.framework.user_data;
     let user = ctx.interaction.user.id.get();
+    let language = &language(ctx);
     if !bot.access.is_operator(user) {
         tracing::info!(discord.user = user, "Refused an operator's command to somebody else");
-        return answer(ctx, interaction, OPERATORS_ONLY).await;
+        return answer(ctx, interaction, &say!(language, "hub-operators-only")).await;
     }
     match found(bot, query).await {
         Ok(models) if models.is_empty() => {
-            let text =
-                format!("No model with GGUF files has a name that contains `{}`.", cut(&plain(query), 60));
+            let text = say!(language, "hub-nothing", query = cut(&plain(query), 60));
             answer(ctx, interaction, &text).await
         }
-        Ok(models) => Ok(interaction.edit(bot, body(&models)).await?),
+        Ok(models) => Ok(interaction.edit(bot, body(language, &models)).await?),
         Err(error) => {
             tracing::warn!(error = %error, "The hub could not be searched");
             let mut sentence = error.to_string();
@@ -60,37 +58,40 @@ async fn found(bot: &Bot, query: &str) -> Result<Vec<Model>, HubError> {
     asked.await.unwrap_or_else(|_| Err(away("timed out")))
 }
 
-fn body(models: &[Model]) -> Value {
-    let text: Vec<String> = models.iter().map(block).collect();
+fn body(language: &Language, models: &[Model]) -> Value {
+    let text: Vec<String> = models.iter().map(|model| block(language, model)).collect();
     let embed = json!({
-        "title": "GGUF models on the hub",
+        "title": say!(language, "hub-title"),
         "description": cut(&text.join("\n\n"), DESCRIPTION),
-        "footer": { "text": format!("{MODEL_MEMORY}\ncortana hf pull OWNER/MODEL FILE fetches one; see docs/local-models.md") },
+        "footer": { "text": format!("{MODEL_MEMORY}\n{}", say!(language, "hub-footer")) },
     });
     json!({ "content": "", "embeds": [embed], "components": [] })
 }
 
-fn block(model: &Model) -> String {
-    let mut head = format!("**`{}`** · {} downloads · {} likes", model.id, model.downloads, model.likes);
+fn block(language: &Language, model: &Model) -> String {
+    let counts = say!(language, "hub-counts", downloads = model.downloads, likes = model.likes);
+    let mut head = format!("**`{}`** · {counts}", model.id);
     if model.private {
-        head.push_str(" · 🕶️ private");
+        head = format!("{head} · 🕶️ {}", say!(language, "hub-private"));
     }
     if model.gated {
-        head.push_str(" · 🔒 gated, to be accepted on its page");
+        head = format!("{head} · 🔒 {}", say!(language, "hub-gated"));
     }
     let files = match model.files.as_slice() {
-        [] => "no GGUF file".to_owned(),
-        [only] => file(only),
+        [] => say!(language, "hub-no-file"),
+        [only] => file(language, only),
         [first, .., last] => {
-            format!("{} files, from {} to {}", model.files.len(), file(first), file(last))
+            let (count, first, last) = (model.files.len(), file(language, first), file(language, last));
+            say!(language, "hub-files", count = count, first = first, last = last)
         }
     };
     format!("{head}\n{files}\n<{}>", model.page)
 }
 
-fn file(file: &GgufFile) -> String {
-    let size = |bytes: Option<u64>| bytes.map_or_else(|| "unknown size".to_owned(), bytes_in_words);
-    let memory =
-        file.memory_bytes.map_or_else(String::new, |bytes| format!(", memory {}", bytes_in_words(bytes)));
-    format!("`{}` ({}{memory})", cut(&file.name, 100), size(file.bytes))
+fn file(language: &Language, file: &GgufFile) -> String {
+    let size = file.bytes.map_or_else(|| say!(language, "hub-unknown-size"), bytes_in_words);
+    let memory = file.memory_bytes.map_or_else(String::new, |bytes| {
+        format!(", {}", say!(language, "hub-memory", size = bytes_in_words(bytes)))
+    });
+    format!("`{}` ({size}{memory})", cut(&file.name, 100))
 }

@@ -120,14 +120,14 @@ async fn complete_provider(ctx: Context<'_>, partial: &str) -> serenity::CreateA
         return response;
     }
     response.set_choices(
-        provider_choices(bot, partial)
+        provider_choices(bot, &language(ctx), partial)
             .into_iter()
             .map(|(label, value)| serenity::AutocompleteChoice::new(label, value))
             .collect(),
     )
 }
 
-fn provider_choices(bot: &Bot, partial: &str) -> Vec<(String, String)> {
+fn provider_choices(bot: &Bot, language: &Language, partial: &str) -> Vec<(String, String)> {
     let snapshot = bot.pool.snapshot();
     let count = |id: &ProviderId| {
         snapshot.credentials.iter().filter(|credential| credential.provider.as_ref() == Some(id)).count()
@@ -143,8 +143,8 @@ fn provider_choices(bot: &Bot, partial: &str) -> Vec<(String, String)> {
     rows.into_iter()
         .take(CHOICES)
         .map(|(credentials, provider)| {
-            let noun = if credentials == 1 { "credential" } else { "credentials" };
-            (format!("{} · {credentials} {noun}", provider.id), provider.id.to_string())
+            let count = say!(language, "credentials-count", count = credentials);
+            (format!("{} · {count}", provider.id), provider.id.to_string())
         })
         .collect()
 }
@@ -161,22 +161,24 @@ async fn complete_credential(ctx: Context<'_>, partial: &str) -> serenity::Creat
         if option.name == "provider" { text.parse::<ProviderId>().ok() } else { None }
     });
     let snapshot = bot.pool.snapshot();
-    let choices = credential_choices(&snapshot.credentials, provider.as_ref(), partial, snapshot.taken_at);
+    let language = language(ctx);
+    let choices =
+        credential_choices(&language, &snapshot.credentials, (provider.as_ref(), partial), snapshot.taken_at);
     response.set_choices(
         choices.into_iter().map(|(label, value)| serenity::AutocompleteChoice::new(label, value)).collect(),
     )
 }
 
 fn credential_choices(
+    language: &Language,
     credentials: &[CredentialView],
-    provider: Option<&ProviderId>,
-    partial: &str,
+    (provider, partial): (Option<&ProviderId>, &str),
     now: chrono::DateTime<chrono::Utc>,
 ) -> Vec<(String, String)> {
     credentials
         .iter()
         .filter(|credential| provider.is_none() || credential.provider.as_ref() == provider)
-        .map(|credential| (embeds::choice(credential, now), credential.id.to_string()))
+        .map(|credential| (embeds::choice(language, credential, now), credential.id.to_string()))
         .filter(|(label, id)| matches(partial, &[label, id]))
         .take(CHOICES)
         .collect()
@@ -189,7 +191,7 @@ fn matches(partial: &str, texts: &[&str]) -> bool {
 }
 
 /// The provider that a person named, checked again on submit.
-pub(super) fn known_provider(bot: &Bot, text: &str) -> Result<ProviderId, String> {
+pub(super) fn known_provider(bot: &Bot, language: &Language, text: &str) -> Result<ProviderId, String> {
     let providers = bot.providers();
     let id: Result<ProviderId, _> = text.parse();
     match id {
@@ -199,14 +201,21 @@ pub(super) fn known_provider(bot: &Bot, text: &str) -> Result<ProviderId, String
             let typed: String =
                 text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-".contains(*c)).take(32).collect();
             let meant = nearest(&typed, known.iter().copied());
-            let meant = meant.map_or_else(String::new, |near| format!(" Did you mean `{near}`?"));
-            Err(format!("❌ There is no provider `{typed}`.{meant} I know {}.", known.join(", ")))
+            let meant =
+                meant.map_or_else(String::new, |near| format!(" {}", say!(language, "did-you-mean", name = near)));
+            let unknown = say!(language, "no-such-provider", name = typed);
+            Err(format!("❌ {unknown}{meant} {}", say!(language, "providers-known", known = known.join(", "))))
         }
     }
 }
 
 /// The credential that a person named by its id, checked again on submit.
-fn known_credential(bot: &Bot, provider: &ProviderId, text: &str) -> Result<CredentialId, String> {
+fn known_credential(
+    bot: &Bot,
+    language: &Language,
+    provider: &ProviderId,
+    text: &str,
+) -> Result<CredentialId, String> {
     let id = CredentialId::new(text.trim());
     let found = bot
         .pool
@@ -217,7 +226,7 @@ fn known_credential(bot: &Bot, provider: &ProviderId, text: &str) -> Result<Cred
     if found {
         Ok(id)
     } else {
-        Err(format!("**{provider}** has no such credential; choose one of the list, or leave the field out."))
+        Err(say!(language, "no-such-credential-of", provider = provider.as_str()))
     }
 }
 

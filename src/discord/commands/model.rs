@@ -17,7 +17,7 @@ use crate::{
         picker::{List, Picker, standing},
         reply::Interaction,
     },
-    language::Language,
+    language::{Language, say},
 };
 
 /// What is typed, or picked, to take a choice back.
@@ -126,19 +126,14 @@ impl Chooser {
     pub(super) fn refusal(&self, bot: &Bot, layer: Layer) -> Option<String> {
         if !self.spot.has(layer) {
             let why = match layer {
-                Layer::Thread => "❌ This is no thread; choose for the channel, or for yourself.",
-                Layer::Person | Layer::Channel | Layer::Server => {
-                    "❌ In direct messages you can choose for yourself alone."
-                }
+                Layer::Thread => say!(self.language, "no-thread"),
+                Layer::Person | Layer::Channel | Layer::Server => say!(self.language, "direct-for-yourself"),
             };
-            return Some(why.to_owned());
+            return Some(format!("❌ {why}"));
         }
         (!self.may(bot, layer)).then(|| {
-            format!(
-                "❌ Choosing for {} needs the permission to manage the server. You can choose for yourself: leave out \
-                 `for`.",
-                layer.for_whom()
-            )
+            let whom = layer.for_whom(&self.language);
+            format!("❌ {}", say!(self.language, "choosing-needs-permission", whom = whom))
         })
     }
 
@@ -171,12 +166,12 @@ pub(super) async fn model(
     }
     let bot = ctx.framework.user_data;
     let Some(text) = model else {
-        let (spot, layer) = (Chooser::of(ctx).spot, For::layer(whom));
-        let applied = bot.applied(&spot).await;
-        let body = Picker { layer, provider: None, page: 0 }.body(bot, &spot, &applied, "");
+        let (chooser, layer) = (Chooser::of(ctx), For::layer(whom));
+        let applied = bot.applied(&chooser.spot).await;
+        let body = Picker { layer, provider: None, page: 0 }.body(bot, &chooser, &applied, "");
         return Ok(interaction.edit(bot, body).await?);
     };
-    let choice = wanted(&text, |text| offers::named(bot, text).map(Choice::Model));
+    let choice = wanted(&text, |text| offers::named(bot, &language(ctx), text).map(Choice::Model));
     typed(ctx, &interaction, whom, choice).await
 }
 
@@ -196,7 +191,7 @@ pub(super) async fn provider(
         return Ok(());
     }
     let bot = ctx.framework.user_data;
-    let choice = wanted(&provider, |text| offers::named_provider(bot, text).map(Choice::Provider));
+    let choice = wanted(&provider, |text| offers::named_provider(bot, &language(ctx), text).map(Choice::Provider));
     typed(ctx, &interaction, whom, choice).await
 }
 
@@ -239,13 +234,13 @@ pub(super) async fn models(
     #[cfg(not(feature = "hub"))]
     drop(hub); // Not registered, so nobody gives it.
     let bot = ctx.framework.user_data;
-    let provider = match provider.map(|text| super::known_provider(bot, &text)).transpose() {
+    let provider = match provider.map(|text| super::known_provider(bot, &language(ctx), &text)).transpose() {
         Ok(provider) => provider,
         Err(sentence) => return answer(ctx, &interaction, &sentence).await,
     };
     let filter = List::filter(&filter.unwrap_or_default());
     let applied = bot.applied(&Chooser::of(ctx).spot).await;
-    Ok(interaction.edit(bot, List { provider, page: 0, filter }.body(bot, &applied)).await?)
+    Ok(interaction.edit(bot, List { provider, page: 0, filter }.body(bot, &language(ctx), &applied)).await?)
 }
 
 /// What was typed: a choice, or the end of one.
@@ -255,12 +250,12 @@ fn wanted(text: &str, named: impl Fn(&str) -> Result<Choice, String>) -> Result<
 
 /// Keeps a choice, or takes one back, and says what applies now.
 async fn choose(bot: &Bot, chooser: &Chooser, layer: Layer, choice: Option<Choice>) -> String {
-    let Chooser { spot, .. } = chooser;
+    let Chooser { spot, language, .. } = chooser;
     if let Some(why) = chooser.refusal(bot, layer) {
         return why;
     }
     if let Err(error) = bot.choices.put(spot, layer, choice.as_ref(), bot.clock.now()).await {
-        return unkept(&error);
+        return unkept(language, &error);
     }
     tracing::info!(
         discord.user = spot.person,
@@ -269,27 +264,29 @@ async fn choose(bot: &Bot, chooser: &Chooser, layer: Layer, choice: Option<Choic
         "Somebody chose a model"
     );
     let applied = bot.applied(spot).await;
-    let whom = layer.for_whom();
-    match choice {
+    let whom = layer.for_whom(language);
+    let (done, now) = match choice {
         Some(Choice::Model(chosen)) if applied.model == Some((chosen.clone(), layer)) => {
-            format!("✅ Chose `{chosen}` for {whom}. It answers you here from now on.")
+            (say!(language, "chose", what = format!("`{chosen}`"), whom = whom), say!(language, "answers-from-now-on"))
         }
-        Some(choice) => format!("✅ Chose `{choice}` for {whom}. {}", standing(bot, &applied)),
-        None => format!("✅ There is no choice for {whom} any more. {}", standing(bot, &applied)),
-    }
+        Some(choice) => {
+            let what = format!("`{choice}`");
+            (say!(language, "chose", what = what, whom = whom), standing(bot, language, &applied))
+        }
+        None => (say!(language, "choice-taken-back", whom = whom), standing(bot, language, &applied)),
+    };
+    format!("✅ {done} {now}")
 }
 
 /// A choice could not be kept: what a person is told, with the id that the log has.
-pub(super) fn unkept(error: &Unkept) -> String {
+pub(super) fn unkept(language: &Language, error: &Unkept) -> String {
     let id = correlation_id();
     tracing::error!(request.id = id, error = %error, "A choice could not be kept");
-    let outcome = match error {
-        Unkept::Slow => "may not have been saved: `/settings status` shows in a while whether it holds",
-        Unkept::Storage(_) | Unkept::Nowhere(_) => "could not be saved, and nothing changed",
+    let text = match error {
+        Unkept::Slow => say!(language, "choice-maybe-unkept", id = id),
+        Unkept::Storage(_) | Unkept::Nowhere(_) => say!(language, "choice-unkept", id = id),
     };
-    format!(
-        "❌ Your choice {outcome}. Try again in a minute; if it stays so, tell an operator the id `{id}`."
-    )
+    format!("❌ {text}")
 }
 
 /// What a component of the picker does.
@@ -337,7 +334,7 @@ pub(in crate::discord) async fn picked(
         }
         Pick::Choose(picker, Some(choice)) => {
             // It was on offer when the menu was made.
-            let note = match offers::named(bot, &choice.to_string()) {
+            let note = match offers::named(bot, &chooser.language, &choice.to_string()) {
                 Ok(model) => choose(bot, chooser, picker.layer, Some(Choice::Model(model))).await,
                 Err(sentence) => sentence,
             };
@@ -345,7 +342,7 @@ pub(in crate::discord) async fn picked(
         }
     };
     let applied = bot.applied(&chooser.spot).await;
-    Ok(interaction.edit(bot, picker.body(bot, &chooser.spot, &applied, &note)).await?)
+    Ok(interaction.edit(bot, picker.body(bot, chooser, &applied, &note)).await?)
 }
 
 /// Another page of the list.
@@ -360,7 +357,7 @@ pub(in crate::discord) async fn listed(
         return Ok(interaction.edit(bot, json!({ "content": why, "embeds": [], "components": [] })).await?);
     }
     let applied = bot.applied(&chooser.spot).await;
-    Ok(interaction.edit(bot, list.body(bot, &applied)).await?)
+    Ok(interaction.edit(bot, list.body(bot, &chooser.language, &applied)).await?)
 }
 
 /// Models for autocomplete, from memory, for whoever is served.
@@ -368,7 +365,8 @@ async fn complete_model(ctx: Context<'_>, partial: &str) -> serenity::CreateAuto
     let Some(found) = fitting(ctx, partial).await else {
         return serenity::CreateAutocompleteResponse::new();
     };
-    let back = ("default · take the choice back".to_owned(), DEFAULT.to_owned());
+    let language = language(ctx);
+    let back = take_back(&language);
     let may_take_back = matches(partial, &[&back.0]);
     choices(found.into_iter().chain(may_take_back.then_some(back)))
 }
@@ -386,9 +384,10 @@ async fn fitting(ctx: Context<'_>, partial: &str) -> Option<Vec<(String, String)
     }
     // Longer names cannot be offered; they can be typed.
     let short = Offering::of(bot).fitting(partial).into_iter().filter(|model| fits(&model.to_string()));
+    let language = language(ctx);
     let labelled = short.take(CHOICES).map(|model| {
         let name = model.to_string();
-        let label = format!("{name} · {}", offers::readiness(bot, &model).label());
+        let label = format!("{name} · {}", offers::readiness(bot, &model).label(&language));
         (if fits(&label) { label } else { name.clone() }, name)
     });
     Some(labelled.collect())
@@ -400,10 +399,16 @@ async fn complete_offering(ctx: Context<'_>, partial: &str) -> serenity::CreateA
     if !bot.access.serves(&asker(ctx)).await {
         return serenity::CreateAutocompleteResponse::new();
     }
-    let back = ("default · take the choice back".to_owned(), DEFAULT.to_owned());
+    let language = language(ctx);
+    let back = take_back(&language);
     let offering = Offering::of(bot);
     let named = offering.providers().map(|row| (format!("{} · {}", row.id, row.name), row.id.to_string()));
     choices(named.chain([back]).filter(|(label, _)| matches(partial, &[label]) && fits(label)))
+}
+
+/// The choice that takes one back, for autocomplete.
+pub(super) fn take_back(language: &Language) -> (String, String) {
+    (format!("{DEFAULT} · {}", say!(language, "take-back")), DEFAULT.to_owned())
 }
 
 /// Whether Discord takes it for a choice.

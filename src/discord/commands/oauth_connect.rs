@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use poise::serenity_prelude as serenity;
 use serde_json::{Value, json};
 
-use super::{Context, answer, complete_provider, defer, demand_operator, known_provider};
+use super::{Context, answer, complete_provider, defer, demand_operator, known_provider, language, model::Chooser};
 use crate::{
     clock::instant,
     discord::{
@@ -19,6 +19,7 @@ use crate::{
         reply::{Interaction, cut},
         sink::MESSAGE_LIMIT,
     },
+    language::{Language, say},
     oauth::{self, Authorization, DeviceLogin, LoginError, NewLogin, missing_scopes, pasted_redirect},
     pool::Taken,
     provider::{OAuthSpec, Provider, ProviderId},
@@ -55,42 +56,41 @@ pub(super) async fn oauth_connect(
         return Ok(());
     }
     let bot = ctx.framework.user_data;
-    let provider = match known_provider(bot, &provider) {
+    let provider = match known_provider(bot, &language(ctx), &provider) {
         Ok(provider) => provider,
         Err(sentence) => return answer(ctx, &interaction, &sentence).await,
     };
-    begin(bot, interaction, ctx.interaction.user.id.get(), &provider, way).await
+    begin(bot, interaction, &Chooser::of(ctx), &provider, way).await
 }
 
 /// "Log in again" under a credential that needs it.
 pub(in crate::discord) async fn again(
     bot: &Arc<Bot>,
     interaction: Interaction,
-    user: u64,
+    by: &Chooser,
     provider: &ProviderId,
 ) -> Result<(), CommandError> {
     interaction.acknowledge(bot).await?;
-    begin(bot, interaction, user, provider, None).await
+    begin(bot, interaction, by, provider, None).await
 }
 
 async fn begin(
     bot: &Arc<Bot>,
     interaction: Interaction,
-    user: u64,
+    by: &Chooser,
     provider: &ProviderId,
     way: Option<Way>,
 ) -> Result<(), CommandError> {
+    let language = &by.language;
     let providers = bot.providers();
     let Some(row) = providers.get(provider) else { return Ok(()) };
     let ready = async {
         let spec = row.oauth().filter(|spec| spec.takes_logins());
-        let spec = spec.ok_or_else(|| format!(
-                "**{}** has no login that can be made here; `cortana login {provider}` on the host says what it takes.",
-                row.name
-            ))?;
-        oauth::client_of(row)
-            .map_err(|error| format!("{error}. docs/providers.md says where a client comes from."))?;
-        bot.logins.prove().await.map_err(|error| format!("{error}; nobody was asked."))?;
+        let no_login = || say!(language, "connect-no-login", name = &row.name, provider = provider.as_str());
+        let spec = spec.ok_or_else(no_login)?;
+        oauth::client_of(row).map_err(|error| say!(language, "connect-no-client", why = error.to_string()))?;
+        let proven = bot.logins.prove().await;
+        proven.map_err(|error| say!(language, "connect-cannot-keep", why = error.to_string()))?;
         Ok::<_, String>(spec)
     };
     let spec = match ready.await {
@@ -103,49 +103,47 @@ async fn begin(
         None => spec.authorize_endpoint.is_none(),
     };
     if by_code {
-        on_a_device(bot, interaction, user, row).await
+        on_a_device(bot, interaction, by, row).await
     } else {
-        in_a_browser(bot, &interaction, user, row, spec).await
+        in_a_browser(bot, &interaction, by, (row, spec)).await
     }
 }
 
 async fn in_a_browser(
     bot: &Bot,
     interaction: &Interaction,
-    user: u64,
-    row: &Provider,
-    spec: &OAuthSpec,
+    by: &Chooser,
+    (row, spec): (&Provider, &OAuthSpec),
 ) -> Result<(), CommandError> {
+    let language = &by.language;
     let authorization = match Authorization::begin(row, &pasted_redirect(spec)) {
         Ok(authorization) => authorization,
         Err(error) => return Ok(interaction.edit(bot, plain(&format!("❌ {error}."))).await?),
     };
     let address = authorization.address.clone();
     let content = format!(
-        "{}1. [Open the page of {}](<{address}>) and log in.\n2. In the end your browser shows an address that it cannot \
-         open, or a page with a code: copy the whole address.\n3. Paste it with the button, within five minutes.",
+        "{}1. {}\n2. {}\n3. {}",
         foretold(row),
-        row.name
+        say!(language, "connect-open", name = &row.name, address = address.as_str()),
+        say!(language, "connect-copy"),
+        say!(language, "connect-paste")
     );
     if content.encode_utf16().count() > MESSAGE_LIMIT {
-        let text = format!(
-            "❌ The address is too long for Discord; run `cortana login {} --no-browser` on the host.",
-            row.id
-        );
-        return Ok(interaction.edit(bot, plain(&text)).await?);
+        let text = say!(language, "connect-address-too-long", provider = row.id.as_str());
+        return Ok(interaction.edit(bot, plain(&format!("❌ {text}"))).await?);
     }
-    let id = bot.connecting.begin(user, row.id.clone(), authorization);
-    tracing::info!(discord.user = user, provider = %row.id, "An operator began a login");
+    let id = bot.connecting.begin(by.asker.user, row.id.clone(), authorization);
+    tracing::info!(discord.user = by.asker.user, provider = %row.id, "An operator began a login");
     let link = (address.as_str().len() <= LINK)
-        .then(|| json!({ "type": 2, "style": 5, "label": "Log in", "url": address.as_str() }));
-    let buttons: Vec<Value> = link.into_iter().chain([paste(&id)]).collect();
+        .then(|| json!({ "type": 2, "style": 5, "label": say!(language, "button-log-in"), "url": address.as_str() }));
+    let buttons: Vec<Value> = link.into_iter().chain([paste(language, &id)]).collect();
     let body =
         json!({ "content": content, "embeds": [], "components": [{ "type": 1, "components": buttons }] });
     Ok(interaction.edit(bot, body).await?)
 }
 
-fn paste(id: &str) -> Value {
-    json!({ "type": 2, "style": 1, "label": "Paste the address", "custom_id": format!("connect-paste:{id}") })
+fn paste(language: &Language, id: &str) -> Value {
+    json!({ "type": 2, "style": 1, "label": say!(language, "button-paste"), "custom_id": format!("connect-paste:{id}") })
 }
 
 /// What an operator should know before they consent.
@@ -159,23 +157,24 @@ fn foretold(row: &Provider) -> String {
 pub(in crate::discord) async fn asked_for_form(
     bot: &Bot,
     interaction: &Interaction,
-    user: u64,
+    by: &Chooser,
     id: &str,
 ) -> Result<(), CommandError> {
-    if let Err(why) = bot.connecting.look(id, user) {
-        return Ok(interaction.whisper(bot, told(why)).await?);
+    let language = &by.language;
+    if let Err(why) = bot.connecting.look(id, by.asker.user) {
+        return Ok(interaction.whisper(bot, &told(language, why)).await?);
     }
     Ok(interaction
         .form(
             bot,
             json!({
                 "custom_id": format!("connect:{id}"),
-                "title": "Log in",
+                "title": say!(language, "button-log-in"),
                 "components": [{ "type": 1, "components": [{
                     "type": 4,
                     "custom_id": "answer",
                     "style": 2,
-                    "label": "The whole address, or the code",
+                    "label": say!(language, "connect-form"),
                     "min_length": 1,
                     "max_length": 4000,
                     "required": true,
@@ -189,13 +188,14 @@ pub(in crate::discord) async fn asked_for_form(
 pub(in crate::discord) async fn answered(
     bot: &Arc<Bot>,
     interaction: &Interaction,
-    user: u64,
+    by: &Chooser,
     id: &str,
     pasted: &str,
 ) -> Result<(), CommandError> {
-    let pending = match bot.connecting.take(id, user) {
+    let language = &by.language;
+    let pending = match bot.connecting.take(id, by.asker.user) {
         Ok(pending) => pending,
-        Err(why) => return Ok(interaction.whisper(bot, told(why)).await?),
+        Err(why) => return Ok(interaction.whisper(bot, &told(language, why)).await?),
     };
     interaction.acknowledge(bot).await?;
     let providers = bot.providers();
@@ -205,27 +205,23 @@ pub(in crate::discord) async fn answered(
         Err(error @ (LoginError::OtherLogin | LoginError::Unreadable { .. })) => {
             bot.connecting.put_back(id, pending);
             let body = json!({
-                "content": format!("❌ {error}. Paste it again."),
+                "content": format!("❌ {}", say!(language, "connect-paste-again", why = error.to_string())),
                 "embeds": [],
-                "components": [{ "type": 1, "components": [paste(id)] }],
+                "components": [{ "type": 1, "components": [paste(language, id)] }],
             });
             return Ok(interaction.edit(bot, body).await?);
         }
-        Err(error) => return Ok(interaction.edit(bot, failed(row, &error)).await?),
+        Err(error) => return Ok(interaction.edit(bot, failed(language, row, &error)).await?),
     };
     let redeemed = bot.logins.exchange().redeem(row, &pending.authorization, &code).await;
-    let body = taken_in(bot, user, row, redeemed).await;
+    let body = taken_in(bot, by, row, redeemed).await;
     Ok(interaction.edit(bot, body).await?)
 }
 
-fn told(why: NotYours) -> &'static str {
+fn told(language: &Language, why: NotYours) -> String {
     match why {
-        NotYours::SomebodyElses => {
-            "Somebody else began this login; begin your own with `/settings oauth-connect`."
-        }
-        NotYours::Over => {
-            "This login is over: it was answered, or its five minutes are. Begin anew with `/settings oauth-connect`."
-        }
+        NotYours::SomebodyElses => say!(language, "connect-somebody-elses"),
+        NotYours::Over => say!(language, "connect-over"),
     }
 }
 
@@ -233,30 +229,30 @@ fn told(why: NotYours) -> &'static str {
 async fn on_a_device(
     bot: &Arc<Bot>,
     interaction: Interaction,
-    user: u64,
+    by: &Chooser,
     row: &Provider,
 ) -> Result<(), CommandError> {
+    let language = &by.language;
     let login = match bot.logins.exchange().begin_device(row).await {
         Ok(login) => login,
-        Err(error) => return Ok(interaction.edit(bot, failed(row, &error)).await?),
+        Err(error) => return Ok(interaction.edit(bot, failed(language, row, &error)).await?),
     };
     let address = login.complete.as_ref().unwrap_or(&login.address);
     let content = format!(
-        "{}1. [Open the page of {}](<{address}>) and log in.\n2. Confirm the code `{}` there, within five minutes. This \
-         message changes when it is done.",
+        "{}1. {}\n2. {}",
         foretold(row),
-        row.name,
-        login.user_code.replace('`', "")
+        say!(language, "connect-open", name = &row.name, address = address.as_str()),
+        say!(language, "connect-confirm-code", code = login.user_code.replace('`', ""))
     );
     let link = (address.as_str().len() <= LINK)
-        .then(|| json!([{ "type": 1, "components": [{ "type": 2, "style": 5, "label": "Log in", "url": address.as_str() }] }]));
+        .then(|| json!([{ "type": 1, "components": [{ "type": 2, "style": 5, "label": say!(language, "button-log-in"), "url": address.as_str() }] }]));
     let body = json!({ "content": cut(&content, MESSAGE_LIMIT), "embeds": [], "components": link.unwrap_or_else(|| json!([])) });
     interaction.edit(bot, body).await?;
-    tracing::info!(discord.user = user, provider = %row.id, "An operator began a login");
-    let (bot, row) = (Arc::clone(bot), row.clone());
+    tracing::info!(discord.user = by.asker.user, provider = %row.id, "An operator began a login");
+    let (bot, by, row) = (Arc::clone(bot), by.clone(), row.clone());
     let life = bot.shutdown.clone();
     drop(life.spawn(async move {
-        let body = confirmed(&bot, user, &row, &login).await;
+        let body = confirmed(&bot, &by, &row, &login).await;
         if let Err(error) = interaction.edit(&bot, body).await {
             tracing::warn!(provider = %row.id, error = %error, "The end of a login could not be shown");
         }
@@ -264,34 +260,38 @@ async fn on_a_device(
     Ok(())
 }
 
-async fn confirmed(bot: &Bot, user: u64, row: &Provider, login: &DeviceLogin) -> Value {
+async fn confirmed(bot: &Bot, by: &Chooser, row: &Provider, login: &DeviceLogin) -> Value {
     let waited = tokio::select! {
         waited = bot.logins.exchange().wait_for_device(row, login, PATIENCE) => waited,
         () = bot.shutdown.token().cancelled() => {
-            return plain("I was stopped meanwhile; nothing was kept. Begin anew with `/settings oauth-connect`.");
+            return plain(&say!(by.language, "connect-stopped"));
         }
     };
-    taken_in(bot, user, row, waited).await
+    taken_in(bot, by, row, waited).await
 }
 
 /// Keeps what came, and shows the new credential.
-async fn taken_in(bot: &Bot, user: u64, row: &Provider, new: Result<NewLogin, LoginError>) -> Value {
+async fn taken_in(bot: &Bot, by: &Chooser, row: &Provider, new: Result<NewLogin, LoginError>) -> Value {
+    let language = &by.language;
     let taken = match new {
         Ok(new) => bot.logins.take(row, new, None).await,
-        Err(error) => return failed(row, &error),
+        Err(error) => return failed(language, row, &error),
     };
     let taken = match taken {
         Ok(taken) => taken,
-        Err(error) => return plain(&format!("❌ Not logged in at {}: {error}.", row.name)),
+        Err(error) => {
+            let text = say!(language, "connect-not-kept", name = &row.name, why = error.to_string());
+            return plain(&format!("❌ {text}"));
+        }
     };
     let id = &taken.kept.credential.id;
-    tracing::info!(discord.user = user, provider = %row.id, credential.id = %id, "An operator logged in");
+    tracing::info!(discord.user = by.asker.user, provider = %row.id, credential.id = %id, "An operator logged in");
     let until = instant() + SEEN_WITHIN;
-    let note = note(row, &taken);
+    let note = note(language, row, &taken);
     loop {
         let found = bot.pool.snapshot().credentials.into_iter().find(|credential| credential.id == *id);
         if let Some(credential) = found {
-            return card::body(&credential, bot.pool.link(id).as_ref(), bot.clock.now(), &note);
+            return card::body(language, &credential, bot.pool.link(id).as_ref(), bot.clock.now(), &note);
         }
         if instant() >= until {
             return plain(&note);
@@ -300,25 +300,23 @@ async fn taken_in(bot: &Bot, user: u64, row: &Provider, new: Result<NewLogin, Lo
     }
 }
 
-fn note(row: &Provider, taken: &Taken) -> String {
+fn note(language: &Language, row: &Provider, taken: &Taken) -> String {
     let account = taken.kept.credential.account();
-    let mut lines = vec![format!("✅ Logged in at **{}** as {account}.", row.name)];
+    let mut lines = vec![format!("✅ {}", say!(language, "connected", name = &row.name, account = account))];
     let missing = row.oauth().map(|spec| missing_scopes(spec, &taken.fresh.scopes)).unwrap_or_default();
     if !missing.is_empty() {
-        lines.push(format!("⚠️ Not granted, though asked for: {}", missing.join(" ")));
+        lines.push(format!("⚠️ {}", say!(language, "connect-not-granted", scopes = missing.join(" "))));
     }
     lines.extend(taken.remarks.iter().map(|remark| format!("⚠️ {remark}")));
     if !row.terms_accepted {
-        lines.push(format!(
-            "⛔ Not used yet: set `ACCEPT_PROVIDER_TERMS={}` if you accept the terms.",
-            row.id
-        ));
+        lines.push(format!("⛔ {}", say!(language, "connect-terms", provider = row.id.as_str())));
     }
     cut(&lines.join("\n"), MESSAGE_LIMIT)
 }
 
-fn failed(row: &Provider, error: &LoginError) -> Value {
-    plain(&format!("❌ Not logged in at {}: {error}. Nothing was kept.", row.name))
+fn failed(language: &Language, row: &Provider, error: &LoginError) -> Value {
+    let text = say!(language, "connect-failed", name = &row.name, why = error.to_string());
+    plain(&format!("❌ {text}"))
 }
 
 fn plain(text: &str) -> Value {

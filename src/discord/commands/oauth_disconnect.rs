@@ -2,19 +2,20 @@
 
 use serde_json::{Value, json};
 
-use super::{Context, answer, complete_credential, defer, demand_operator};
+use super::{Context, answer, complete_credential, defer, demand_operator, language, model::Chooser};
 use crate::{
     credential::CredentialId,
     discord::{
         card,
         data::Bot,
+        embeds,
         error::CommandError,
         reply::{Interaction, cut},
         sink::MESSAGE_LIMIT,
     },
+    language::{Language, say},
     oauth::Revoked,
     pool::{CredentialView, EndError, Telling},
-    provider::ProviderId,
 };
 
 /// End a login at its provider and remove its file (operators)
@@ -31,25 +32,24 @@ pub(super) async fn oauth_disconnect(
     }
     let bot = ctx.framework.user_data;
     let id = CredentialId::new(credential.trim());
-    let Some(view) = view(bot, &id) else { return Ok(interaction.edit(bot, card::gone(&id)).await?) };
+    let Some(view) = view(bot, &id) else { return Ok(interaction.edit(bot, card::gone(&language(ctx), &id)).await?) };
     if let Err(error) = bot.logins.endable(&id).await {
-        let text = cut(&format!("❌ {} was not logged out: {error}.", name(&view)), MESSAGE_LIMIT);
-        return answer(ctx, &interaction, &text).await;
+        let language = language(ctx);
+        let text = say!(language, "not-logged-out", name = name(&language, &view), why = error.to_string());
+        return answer(ctx, &interaction, &cut(&format!("❌ {text}"), MESSAGE_LIMIT)).await;
     }
-    Ok(interaction.edit(bot, question(&view)).await?)
+    Ok(interaction.edit(bot, question(&language(ctx), &view)).await?)
 }
 
-fn question(view: &CredentialView) -> Value {
+fn question(language: &Language, view: &CredentialView) -> Value {
     let id = &view.id;
+    let text = say!(language, "log-out-question", name = name(language, view), place = &view.place);
     json!({
-        "content": format!(
-            "⚠️ End the login of {}? It ends for other programs that share it too, and {} is removed.",
-            name(view), view.place
-        ),
+        "content": format!("⚠️ {text}"),
         "embeds": [],
         "components": [{ "type": 1, "components": [
-            { "type": 2, "style": 4, "label": "Log out and remove", "custom_id": format!("disconnect:{id}") },
-            { "type": 2, "style": 2, "label": "Leave it", "custom_id": format!("card:{id}") },
+            { "type": 2, "style": 4, "label": say!(language, "button-log-out"), "custom_id": format!("disconnect:{id}") },
+            { "type": 2, "style": 2, "label": say!(language, "button-leave"), "custom_id": format!("card:{id}") },
         ]}],
     })
 }
@@ -58,36 +58,38 @@ fn question(view: &CredentialView) -> Value {
 pub(in crate::discord) async fn disconnected(
     bot: &Bot,
     interaction: &Interaction,
-    user: u64,
+    by: &Chooser,
     id: &CredentialId,
 ) -> Result<(), CommandError> {
     interaction.acknowledge(bot).await?;
-    let Some(view) = view(bot, id) else { return Ok(interaction.edit(bot, card::gone(id)).await?) };
+    let language = &by.language;
+    let Some(view) = view(bot, id) else { return Ok(interaction.edit(bot, card::gone(language, id)).await?) };
     let providers = bot.providers();
     let row = view.provider.as_ref().and_then(|provider| providers.get(provider));
-    let Some(row) = row else { return Ok(interaction.edit(bot, card::gone(id)).await?) };
+    let Some(row) = row else { return Ok(interaction.edit(bot, card::gone(language, id)).await?) };
     let ended = async {
         let credential = bot.logins.endable(id).await?;
         bot.logins.end(row, credential, Telling::Provider).await
     };
     let text = match ended.await {
         Ok(revoked) => {
-            tracing::info!(discord.user = user, credential.id = %id, "An operator ended a login");
+            tracing::info!(discord.user = by.asker.user, credential.id = %id, "An operator ended a login");
             let how = match revoked {
-                Revoked::Now => format!("ended at {}", row.name),
-                Revoked::Before => format!("{} had ended it before", row.name),
-                Revoked::NotOffered => format!(
-                    "{} has no address to end it at: it lives on there until it expires, or its owner ends it on the \
-                     account's page",
-                    row.name
-                ),
+                Revoked::Now => say!(language, "logged-out-now", at = &row.name),
+                Revoked::Before => say!(language, "logged-out-before", at = &row.name),
+                Revoked::NotOffered => say!(language, "logged-out-not-offered", at = &row.name),
             };
-            format!("✅ Logged out {}: {how}. {} is removed.", name(&view), view.place)
+            let name = name(language, &view);
+            format!("✅ {}", say!(language, "logged-out", name = name, how = how, place = &view.place))
         }
         Err(error @ EndError::FileStays(_)) => {
-            format!("⚠️ {} is logged out in part: {error}.", name(&view))
+            let name = name(language, &view);
+            format!("⚠️ {}", say!(language, "logged-out-in-part", name = name, why = error.to_string()))
         }
-        Err(error) => format!("❌ {} was not logged out: {error}. Its file is as it was.", name(&view)),
+        Err(error) => {
+            let name = name(language, &view);
+            format!("❌ {}", say!(language, "not-logged-out-file", name = name, why = error.to_string()))
+        }
     };
     let body = json!({ "content": cut(&text, MESSAGE_LIMIT), "embeds": [], "components": [] });
     Ok(interaction.edit(bot, body).await?)
@@ -97,7 +99,6 @@ fn view(bot: &Bot, id: &CredentialId) -> Option<CredentialView> {
     bot.pool.snapshot().credentials.into_iter().find(|credential| credential.id == *id)
 }
 
-fn name(view: &CredentialView) -> String {
-    let provider = view.provider.as_ref().map_or("unknown", ProviderId::as_str);
-    format!("**{provider}** · {}", view.account)
+fn name(language: &Language, view: &CredentialView) -> String {
+    format!("**{}** · {}", embeds::provider(language, view), view.account)
 }

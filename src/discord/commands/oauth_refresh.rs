@@ -1,12 +1,13 @@
 //! `/settings oauth-refresh <provider> [credential]`, and the buttons that do the same.
 
 use super::{
-    Context, answer, complete_credential, complete_provider, defer, demand_operator, known_credential,
-    known_provider, report,
+    Context, answer, complete_credential, complete_provider, defer, demand_operator, known_credential, language,
+    known_provider, model::Chooser, report,
 };
 use crate::{
     credential::CredentialId,
     discord::{
+        card,
         data::{Bot, correlation_id},
         embeds::{self, View},
         error::CommandError,
@@ -33,8 +34,8 @@ pub(super) async fn oauth_refresh(
         return Ok(());
     }
     let bot = ctx.framework.user_data;
-    let chosen = known_provider(bot, &provider).and_then(|provider| {
-        let credential = credential.map(|text| known_credential(bot, &provider, &text)).transpose()?;
+    let chosen = known_provider(bot, &language(ctx), &provider).and_then(|provider| {
+        let credential = credential.map(|text| known_credential(bot, &language(ctx), &provider, &text)).transpose()?;
         Ok((provider, credential))
     });
     let (provider, credential) = match chosen {
@@ -44,7 +45,7 @@ pub(super) async fn oauth_refresh(
     let selector = credential.map_or_else(|| Selector::Provider(provider.clone()), Selector::Credential);
     let user = ctx.interaction.user.id.get();
     let (id, reports) = refresh(bot, user, &selector, Refused::Keep).await;
-    Ok(interaction.edit(bot, report::body(&provider, &reports, &id)).await?)
+    Ok(interaction.edit(bot, report::body(&language(ctx), &provider, &reports, &id)).await?)
 }
 
 /// "Refresh now" under a status: every credential of the view's providers that has something to refresh, then the
@@ -52,7 +53,7 @@ pub(super) async fn oauth_refresh(
 pub(in crate::discord) async fn refresh_now(
     bot: &Bot,
     interaction: &Interaction,
-    user: u64,
+    by: &Chooser,
     view: &View,
 ) -> Result<(), CommandError> {
     interaction.acknowledge(bot).await?;
@@ -62,12 +63,12 @@ pub(in crate::discord) async fn refresh_now(
     };
     let mut lines = Vec::new();
     for provider in providers {
-        let (id, reports) = refresh(bot, user, &Selector::Provider(provider.clone()), Refused::Keep).await;
+        let (id, reports) = refresh(bot, by.asker.user, &Selector::Provider(provider.clone()), Refused::Keep).await;
         if !reports.is_empty() {
-            lines.push(report::short(&provider, &reports, &id));
+            lines.push(report::short(&by.language, &provider, &reports, &id));
         }
     }
-    let mut body = embeds::status(&bot.pool.snapshot(), &bot.providers(), view);
+    let mut body = embeds::status(&by.language, &bot.pool.snapshot(), &bot.providers(), view);
     if !lines.is_empty() {
         body["content"] = cut(&lines.join("\n"), MESSAGE_LIMIT).into();
     }
@@ -78,14 +79,14 @@ pub(in crate::discord) async fn refresh_now(
 pub(in crate::discord) async fn confirmed(
     bot: &Bot,
     interaction: &Interaction,
-    user: u64,
+    by: &Chooser,
     credential: CredentialId,
 ) -> Result<(), CommandError> {
     interaction.acknowledge(bot).await?;
-    let (id, reports) = refresh(bot, user, &Selector::Credential(credential), Refused::TryOnce).await;
+    let (id, reports) = refresh(bot, by.asker.user, &Selector::Credential(credential.clone()), Refused::TryOnce).await;
     let body = match reports.first() {
-        Some(first) => report::body(&first.provider.clone(), &reports, &id),
-        None => serde_json::json!({ "content": "This credential is gone.", "components": [] }),
+        Some(first) => report::body(&by.language, &first.provider, &reports, &id),
+        None => card::gone(&by.language, &credential),
     };
     Ok(interaction.edit(bot, body).await?)
 }

@@ -1,6 +1,6 @@
 //! `/settings oauth-status [provider]`: every credential, ten a page, for operators.
 
-use super::{Context, answer, complete_provider, defer, demand_operator, known_provider};
+use super::{Context, answer, complete_provider, defer, demand_operator, language, known_provider};
 use crate::discord::{
     embeds::{self, View},
     error::CommandError,
@@ -19,10 +19,10 @@ pub(super) async fn oauth_status(
         return Ok(());
     }
     let bot = ctx.framework.user_data;
-    let provider = match provider.map(|text| known_provider(bot, &text)).transpose() {
+    let provider = match provider.map(|text| known_provider(bot, &language(ctx), &text)).transpose() {
         Ok(provider) => provider,
         Err(sentence) => return answer(ctx, &interaction, &sentence).await,
     };
     let view = View { provider, page: 0 };
-    Ok(interaction.edit(bot, embeds::status(&bot.pool.snapshot(), &bot.providers(), &view)).await?)
+    Ok(interaction.edit(bot, embeds::status(&language(ctx), &bot.pool.snapshot(), &bot.providers(), &view)).await?)
 }

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::{
     Context, answer, asker, defer, demand_served, matches,
-    model::{Chooser, DEFAULT, For, LONGEST as LONGEST_LABEL, choices, fits, unkept},
+    language,
+    model::{Chooser, DEFAULT, For, LONGEST as LONGEST_LABEL, choices, fits, take_back, unkept},
     refusal,
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
         personas::{MOST, Room},
         reply::{Interaction, cut},
     },
-    language::say,
+    language::{Language, say},
     storage::Named,
 };
 
@@ -71,23 +72,24 @@ async fn open_form(ctx: Context<'_>, chooser: &Chooser, layer: Layer) -> Result<
     if let Some(why) = chooser.refusal(bot, layer) {
         return Ok(interaction.whisper(bot, &why).await?);
     }
-    Ok(interaction.form(bot, form(layer)).await?)
+    Ok(interaction.form(bot, form(&chooser.language, layer)).await?)
 }
 
 /// The form, for a layer.
-fn form(layer: Layer) -> Value {
+fn form(language: &Language, layer: Layer) -> Value {
     let row = |input: Value| json!({ "type": 1, "components": [input] });
     json!({
         "custom_id": format!("{FORM}:{}", layer.name()),
-        "title": format!("A persona for {}", layer.for_whom()),
+        "title": say!(language, "persona-form", whom = layer.for_whom(language)),
         "components": [
             row(json!({
-                "type": 4, "custom_id": NAME, "style": 1, "label": "Name", "placeholder": "pirate", "max_length": 40,
+                "type": 4, "custom_id": NAME, "style": 1, "label": say!(language, "persona-form-name"),
+                "placeholder": say!(language, "persona-form-name-example"), "max_length": 40,
                 "required": true,
             })),
             row(json!({
-                "type": 4, "custom_id": TEXT, "style": 2, "label": "How shall I speak? Empty: delete it",
-                "placeholder": "You are a pirate captain. Answer in verse.", "max_length": LONGEST, "required": false,
+                "type": 4, "custom_id": TEXT, "style": 2, "label": say!(language, "persona-form-text"),
+                "placeholder": say!(language, "persona-form-text-example"), "max_length": LONGEST, "required": false,
             })),
         ],
     })
@@ -125,30 +127,28 @@ fn field(modal: &serenity::ModalInteraction, id: &str) -> String {
 }
 
 async fn keep(bot: &Bot, chooser: &Chooser, layer: Layer, name: &str, text: String) -> String {
+    let language = &chooser.language;
     if !is_persona_name(name) {
-        return "❌ A persona's name is 1 to 40 ordinary characters on one line, and not `default`."
-            .to_owned();
+        return format!("❌ {}", say!(language, "persona-name-bad"));
     }
     let shelf = match layer {
         Layer::Person => Shelf::Person,
         Layer::Thread | Layer::Channel | Layer::Server => Shelf::Server,
     };
     let Some(owner) = chooser.spot.owner(shelf) else {
-        return "❌ In direct messages you can write personas for yourself alone.".to_owned();
+        return format!("❌ {}", say!(language, "persona-direct-own"));
     };
     let is_gone = text.is_empty();
     let kept = Named { name: name.to_owned(), body: text.chars().take(LONGEST).collect() };
     match bot.personas.put(&owner, &kept, &chooser.spot, bot.clock.now().timestamp_millis()).await {
-        Err(error) => unkept(&error),
+        Err(error) => unkept(language, &error),
         Ok(Room::Full) => {
-            format!(
-                "❌ There are {MOST} personas ({}) already. Delete one: its name, and no text.",
-                shelf.whose()
-            )
+            format!("❌ {}", say!(language, "personas-full", count = MOST, whose = shelf.whose(language)))
         }
         Ok(Room::Enough) if is_gone => {
             let applied = bot.applied_persona(&chooser.spot).await;
-            format!("✅ There is no persona `{name}` ({}) any more. {}", shelf.whose(), standing(&applied))
+            let gone = say!(language, "persona-deleted", name = name, whose = shelf.whose(language));
+            format!("✅ {gone} {}", standing(language, &applied))
         }
         Ok(Room::Enough) => {
             let written = PersonaRef { shelf, name: name.to_owned() };
@@ -165,14 +165,14 @@ async fn named(bot: &Bot, chooser: &Chooser, layer: Layer, text: &str) -> Result
         return Ok(found.clone());
     }
     if let Some(found) = meant(&elsewhere, text) {
-        return Err(why_not_for(found, layer));
+        return Err(why_not_for(&chooser.language, found, layer));
     }
-    Err({
-        let near = nearest(text, there.iter().map(|found| found.name.as_str()));
-        let meant = near.map_or_else(String::new, |near| format!(" Did you mean `{near}`?"));
-        let typed: String = text.chars().filter(|c| *c != '`' && !c.is_control()).take(40).collect();
-        format!("❌ There is no persona `{typed}` to choose here.{meant} Leave the name out to write one.")
-    })
+    let language = &chooser.language;
+    let near = nearest(text, there.iter().map(|found| found.name.as_str()));
+    let meant = near.map_or_else(String::new, |near| format!(" {}", say!(language, "did-you-mean", name = near)));
+    let typed: String = text.chars().filter(|c| *c != '`' && !c.is_control()).take(40).collect();
+    let unknown = say!(language, "no-such-persona", name = typed);
+    Err(format!("❌ {unknown}{meant} {}", say!(language, "persona-leave-out")))
 }
 
 /// The persona of these that a text names: in full, or the nearest shelf's: one's own before the server's before the
@@ -194,62 +194,51 @@ fn may_be_for(found: &PersonaRef, layer: Layer) -> bool {
 }
 
 /// Why a persona may not be chosen for a layer, in a sentence.
-fn why_not_for(found: &PersonaRef, layer: Layer) -> String {
-    let because = match found.shelf {
-        Shelf::Person => "you alone may change it. Leave out `for` to choose it for yourself",
+fn why_not_for(language: &Language, found: &PersonaRef, layer: Layer) -> String {
+    let (name, whose) = (&found.name, found.shelf.whose(language));
+    let text = match found.shelf {
+        Shelf::Person => {
+            say!(language, "persona-own-alone", name = name, whose = whose, whom = layer.for_whom(language))
+        }
         Shelf::File | Shelf::Server => {
-            "your choice holds in every server. Whoever may manage this one can choose it with `for`; leave the name out \
-             to write one of your own"
+            say!(language, "persona-servers-alone", name = name, whose = whose, whom = layer.for_whom(language))
         }
     };
-    format!(
-        "❌ The persona `{}` ({}) cannot be chosen for {}: {because}.",
-        found.name,
-        found.shelf.whose(),
-        layer.for_whom()
-    )
+    format!("❌ {text}")
 }
 
 async fn choose(bot: &Bot, chooser: &Chooser, layer: Layer, choice: Option<&PersonaRef>) -> String {
-    let Chooser { spot, .. } = chooser;
+    let Chooser { spot, language, .. } = chooser;
     if let Some(why) = chooser.refusal(bot, layer) {
         return why;
     }
     if let Err(error) = bot.choices.put_persona(spot, layer, choice, bot.clock.now()).await {
-        return unkept(&error);
+        return unkept(language, &error);
     }
     tracing::info!(discord.user = spot.person, layer = layer.name(), "Somebody chose a persona");
-    let done = choice.map_or_else(
-        || format!("✅ There is no persona for {} any more.", layer.for_whom()),
-        |choice| format!("✅ Chose the persona `{}` for {}.", choice.name, layer.for_whom()),
-    );
-    format!("{done} {}", standing(&bot.applied_persona(spot).await))
+    let whom = layer.for_whom(language);
+    let done = match choice {
+        None => say!(language, "persona-taken-back", whom = whom),
+        Some(choice) => say!(language, "chose-persona", name = &choice.name, whom = whom),
+    };
+    format!("✅ {done} {}", standing(language, &bot.applied_persona(spot).await))
 }
 
 /// Which persona applies, in a sentence.
-pub(super) fn standing(applied: &AppliedPersona) -> String {
-    applied.persona.as_ref().map_or_else(
-        || "I speak as myself here: no persona is chosen.".to_owned(),
-        |(_, found, layer)| {
-            format!(
-                "I speak as `{}` ({}) here, because that was chosen for {}.",
-                found.name,
-                found.shelf.whose(),
-                layer.for_whom()
-            )
-        },
-    )
+pub(super) fn standing(language: &Language, applied: &AppliedPersona) -> String {
+    let Some((_, found, layer)) = &applied.persona else { return say!(language, "persona-none") };
+    let (whose, whom) = (found.shelf.whose(language), layer.for_whom(language));
+    say!(language, "persona-applies", name = &found.name, whose = whose, whom = whom)
 }
 
 /// A choice that does not apply, as a small line.
-pub(super) fn passed_over(layer: Layer, choice: &PersonaRef, why: Passed) -> String {
+pub(super) fn passed_over(language: &Language, layer: Layer, choice: &PersonaRef, why: Passed) -> String {
     let because = match why {
-        Passed::Nearer => "what stands above is nearer to you",
-        Passed::NotAllowed | Passed::Gone => {
-            "there is no such persona here; choose another with `/settings persona`"
-        }
+        Passed::Nearer => say!(language, "passed-nearer"),
+        Passed::NotAllowed | Passed::Gone => say!(language, "passed-no-persona"),
     };
-    format!("-# Persona chosen for {}, without effect here: `{}` — {because}.", layer.for_whom(), choice.name)
+    let whom = layer.for_whom(language);
+    format!("-# {}", say!(language, "persona-passed-over", name = &choice.name, whom = whom, why = because))
 }
 
 /// Personas for autocomplete, for whoever is served: their own, the server's, the bot's.
@@ -258,22 +247,22 @@ async fn complete_persona(ctx: Context<'_>, partial: &str) -> serenity::CreateAu
     if !bot.access.serves(&asker(ctx)).await {
         return serenity::CreateAutocompleteResponse::new();
     }
-    let layer = For::layer(picked(ctx));
+    let (layer, language) = (For::layer(picked(ctx)), language(ctx));
     let there = bot.personas_soon(&Chooser::of(ctx).spot).await;
     let labelled =
         there.into_iter().rev().filter(|(found, _)| may_be_for(found, layer)).map(|(found, persona)| {
             let title = persona.title.map(|title| format!(" · {title}")).unwrap_or_default();
-            (format!("{}{title} · {}", found.name, found.shelf.whose()), found.to_string())
+            (format!("{}{title} · {}", found.name, found.shelf.whose(&language)), found.to_string())
         });
-    choices(offered(labelled, partial))
+    choices(offered(take_back(&language), labelled, partial))
 }
 
 /// What of these is offered for what was typed so far, after the end of a choice.
 fn offered(
+    back: (String, String),
     labelled: impl Iterator<Item = (String, String)>,
     partial: &str,
 ) -> impl Iterator<Item = (String, String)> {
-    let back = ("default · take the choice back".to_owned(), DEFAULT.to_owned());
     iter::once(back)
         .chain(labelled)
         .filter(move |(label, value)| matches(partial, &[label]) && fits(value))
@@ -290,15 +279,19 @@ fn picked(ctx: Context<'_>) -> Option<For> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Languages;
 
     #[test]
     fn a_form_is_for_the_layer_in_its_id_and_within_discords_limits() {
-        for layer in Layer::ALL {
-            let form = form(layer);
+        let languages = Languages::built_in();
+        let every = languages.names().flat_map(|name| Layer::ALL.map(|layer| (languages.named(name).unwrap(), layer)));
+        for (language, layer) in every {
+            let form = form(&language, layer);
             assert_eq!(form_of(form["custom_id"].as_str().unwrap()), Some(layer));
             assert!(form["title"].as_str().unwrap().chars().count() <= 45);
             for row in form["components"].as_array().unwrap() {
                 assert!(row["components"][0]["label"].as_str().unwrap().chars().count() <= 45);
+                assert!(row["components"][0]["placeholder"].as_str().unwrap().chars().count() <= 100);
             }
         }
         assert_eq!(form_of("persona"), None);
@@ -308,7 +301,7 @@ mod tests {
     #[test]
     fn default_is_offered_first_and_a_long_label_is_cut() {
         let long = format!("bard · {} · of the bot", "😀".repeat(60));
-        let offered: Vec<_> = offered([(long, "file:bard".to_owned())].into_iter(), "")
+        let offered: Vec<_> = offered(take_back(&Language::english()), [(long, "file:bard".to_owned())].into_iter(), "")
             .map(|(label, value)| (value, label))
             .collect();
         assert_eq!((&*offered[0].0, &*offered[1].0), (DEFAULT, "file:bard"));

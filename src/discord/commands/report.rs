@@ -45,31 +45,31 @@ pub(super) fn why(report: &RefreshReport) -> String {
 }
 
 /// The whole answer: a headline, a line for each credential, tips, and the id.
-pub(super) fn body(provider: &ProviderId, reports: &[RefreshReport], id: &str) -> Value {
+pub(super) fn body(language: &Language, provider: &ProviderId, reports: &[RefreshReport], id: &str) -> Value {
     if reports.is_empty() {
-        let text = format!("No OAuth credentials configured for **{provider}**: nothing to refresh.");
+        let text = say!(language, "nothing-to-refresh", provider = provider.as_str());
         return json!({ "content": text, "embeds": [], "components": [] });
     }
-    let mut lines = vec![headline(provider, reports)];
-    lines.extend(reports.iter().map(line));
-    let tips = all_tips(reports);
+    let mut lines = vec![headline(language, provider, reports)];
+    lines.extend(reports.iter().map(|report| line(language, report)));
+    let tips = all_tips(language, reports);
     if !tips.is_empty() {
-        lines.push("What you can do:".to_owned());
+        lines.push(say!(language, "what-you-can-do"));
         lines.extend(tips.iter().map(|tip| format!("- {tip}")));
     }
     let footer = format!("\n-# id {id}");
     let text = cut(&lines.join("\n"), MESSAGE_LIMIT - footer.encode_utf16().count()) + &footer;
-    json!({ "content": text, "embeds": [], "components": confirmations(reports) })
+    json!({ "content": text, "embeds": [], "components": confirmations(language, reports) })
 }
 
 /// One line about a provider, above a status.
-pub(super) fn short(provider: &ProviderId, reports: &[RefreshReport], id: &str) -> String {
+pub(super) fn short(language: &Language, provider: &ProviderId, reports: &[RefreshReport], id: &str) -> String {
     let reasons: Vec<String> = reports.iter().map(why).filter(|why| !why.is_empty()).take(2).collect();
-    let headline = headline(provider, reports);
+    let headline = headline(language, provider, reports);
     if reasons.is_empty() { headline } else { format!("{headline}: {} (id {id})", reasons.join("; ")) }
 }
 
-fn headline(provider: &ProviderId, reports: &[RefreshReport]) -> String {
+fn headline(language: &Language, provider: &ProviderId, reports: &[RefreshReport]) -> String {
     let failures = reports.iter().filter(|report| failed(report)).count();
     let fresh = reports
         .iter()
@@ -78,42 +78,47 @@ fn headline(provider: &ProviderId, reports: &[RefreshReport]) -> String {
         })
         .count();
     if failures == reports.len() {
-        format!("❌ Failed to refresh token for **{provider}**")
+        format!("❌ {}", say!(language, "refresh-failed", provider = provider.as_str()))
     } else if failures > 0 {
-        format!("⚠️ Refreshed {fresh} of {} tokens for **{provider}**", reports.len())
+        let (all, provider) = (reports.len(), provider.as_str());
+        format!("⚠️ {}", say!(language, "refreshed-some", fresh = fresh, all = all, provider = provider))
     } else if fresh > 0 {
-        format!("✅ Successfully refreshed token for **{provider}**")
+        format!("✅ {}", say!(language, "refreshed", provider = provider.as_str()))
     } else {
-        format!("ℹ️ Nothing was refreshed for **{provider}**")
+        format!("ℹ️ {}", say!(language, "refreshed-nothing", provider = provider.as_str()))
     }
 }
 
 /// One credential's line.
-pub(super) fn line(report: &RefreshReport) -> String {
+pub(super) fn line(language: &Language, report: &RefreshReport) -> String {
     let account = &report.account;
     let until = |at: &Option<chrono::DateTime<chrono::Utc>>| {
-        at.map_or_else(|| "no expiry told".to_owned(), |at| format!("expires {}", relative(at)))
+        at.map_or_else(|| say!(language, "expiry-untold"), |at| say!(language, "expires-at", at = relative(at)))
     };
     match &report.result {
-        RefreshResult::Refreshed { expires_at } => format!("✅ Refreshed: {account}, {}", until(expires_at)),
-        RefreshResult::Adopted { expires_at } => {
-            format!("✅ Adopted: {account}, a newer token stood in its file, {}", until(expires_at))
+        RefreshResult::Refreshed { expires_at } => {
+            format!("✅ {}", say!(language, "line-refreshed", account = account, expiry = until(expires_at)))
         }
-        RefreshResult::NothingToRefresh => format!("ℹ️ Unchanged: {account} is an API key and never expires"),
-        RefreshResult::Disabled { reason } => format!("⛔ Disabled: {account}, {reason}"),
+        RefreshResult::Adopted { expires_at } => {
+            format!("✅ {}", say!(language, "line-adopted", account = account, expiry = until(expires_at)))
+        }
+        RefreshResult::NothingToRefresh => format!("ℹ️ {}", say!(language, "line-unchanged", account = account)),
+        RefreshResult::Disabled { reason } => {
+            format!("⛔ {}", say!(language, "line-disabled", account = account, why = reason))
+        }
         RefreshResult::TooSoon { until } => {
-            format!("⏸️ Waiting: {account} was refreshed less than a minute ago, again {}", relative(*until))
+            format!("⏸️ {}", say!(language, "line-too-soon", account = account, until = relative(*until)))
         }
         RefreshResult::RefusedBefore | RefreshResult::Failed(_) | RefreshResult::Store(_) => {
-            format!("❌ Failed: {account}, {}", why(report))
+            format!("❌ {}", say!(language, "line-failed", account = account, why = why(report)))
         }
     }
 }
 
 /// One to three next steps for all failures together, no step twice.
-fn all_tips(reports: &[RefreshReport]) -> Vec<String> {
+fn all_tips(language: &Language, reports: &[RefreshReport]) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
-    for tip in reports.iter().flat_map(tips) {
+    for tip in reports.iter().flat_map(|report| tips(language, report)) {
         if !all.contains(&tip) {
             all.push(tip);
         }
@@ -122,14 +127,8 @@ fn all_tips(reports: &[RefreshReport]) -> Vec<String> {
     all
 }
 
-fn tips(report: &RefreshReport) -> Vec<String> {
-    let login = || {
-        format!(
-            "Log in again: `/settings oauth-connect {0}` here, `cortana login {0}` on the host, or the provider's own program, \
-             whose new file goes into the credentials folder. It counts within two seconds, without a restart.",
-            report.provider
-        )
-    };
+fn tips(language: &Language, report: &RefreshReport) -> Vec<String> {
+    let login = || say!(language, "tip-log-in", provider = report.provider.as_str());
     let prefix = report.provider.variable_prefix();
     match &report.result {
         RefreshResult::Refreshed { .. }
@@ -139,71 +138,55 @@ fn tips(report: &RefreshReport) -> Vec<String> {
         | RefreshResult::TooSoon { .. } => Vec::new(),
         RefreshResult::RefusedBefore => vec![
             login(),
-            "If you know that the refusal was a mistake, the button sends the same token once more.".to_owned(),
+            say!(language, "tip-send-once-more"),
         ],
         RefreshResult::Failed(error) => match error {
             RefreshError::InvalidGrant { .. } => vec![
                 login(),
-                "If another program uses this login too, its file may hold the newer token: link to that file instead \
-                 of a copy."
-                    .to_owned(),
+                say!(language, "tip-link"),
             ],
             RefreshError::ClientRefused { .. } => vec![
-                format!("Check `{prefix}_CLIENT_ID` and `{prefix}_CLIENT_SECRET`."),
-                "A token works only with the client that it was issued to: log in again after changing the client."
-                    .to_owned(),
+                say!(language, "tip-check-client", prefix = prefix),
+                say!(language, "tip-tokens-client"),
             ],
             RefreshError::NoClient { variables } => {
-                vec![format!("Set {variables} in the environment and restart.")]
+                vec![say!(language, "tip-set-variables", variables = variables)]
             }
             RefreshError::NoRefreshToken => vec![login()],
             RefreshError::Transient { retry_after, .. } => {
                 let wait = retry_after
-                    .map_or_else(|| "a few minutes".to_owned(), |wait| format!("{} s", wait.as_secs().max(1)));
+                    .map_or_else(|| say!(language, "a-few-minutes"), |wait| format!("{} s", wait.as_secs().max(1)));
                 vec![
-                    format!("Try again in {wait}; a token that is still valid is served meanwhile."),
-                    "Check that this host reaches the token endpoint (network, `HTTPS_PROXY`).".to_owned(),
+                    say!(language, "tip-try-again", wait = wait),
+                    say!(language, "tip-check-network"),
                 ]
             }
             RefreshError::Unknown { .. } => vec![
-                "Try again in a few minutes; it is tried by itself too, with growing pauses.".to_owned(),
-                "If it stays, run `cortana doctor` on the host.".to_owned(),
+                say!(language, "tip-tried-again"),
+                say!(language, "tip-doctor"),
             ],
-            RefreshError::ForeignEndpoint { .. } => vec![format!(
-                "If you trust this host, name it yourself: `{prefix}_TOKEN_ENDPOINT` or `{prefix}_API_BASE`."
-            )],
+            RefreshError::ForeignEndpoint { .. } => vec![say!(language, "tip-foreign-host", prefix = prefix)],
             RefreshError::Refused { link, .. } => {
-                let mut steps = vec![
-                    "The login is fine, the service refuses the account: check its licence, region and terms."
-                        .to_owned(),
-                ];
+                let mut steps = vec![say!(language, "tip-account-refused")];
                 // Only operators see this answer, and the link is meant for them.
                 steps.extend(
-                    link.as_ref().map(|link| format!("The service asks you to open <{}>.", link.expose())),
+                    link.as_ref().map(|link| say!(language, "tip-open-link", link = format!("<{}>", link.expose()))),
                 );
                 steps
             }
         },
         RefreshResult::Store(error) => match error {
-            StoreError::Gone { .. } => vec!["Put the file back, or ignore this: it leaves the list by itself.".to_owned()],
-            StoreError::Unreadable { .. } => vec![
-                "Open the file and mend it, or log in again; it is never overwritten while it cannot be read."
-                    .to_owned(),
-            ],
-            StoreError::Locked { .. } => vec![
-                "Another process refreshes the same login: try again in a minute, its result is adopted.".to_owned(),
-            ],
-            StoreError::NotWritable { remedy, .. } => vec![format!("No token was spent. To mend it: {remedy}.")],
-            StoreError::NotSaved { .. } => vec![
-                "Free disk space or mend the permissions soon: the new token lives in memory until it can be saved."
-                    .to_owned(),
-            ],
+            StoreError::Gone { .. } => vec![say!(language, "tip-file-gone")],
+            StoreError::Unreadable { .. } => vec![say!(language, "tip-file-unreadable")],
+            StoreError::Locked { .. } => vec![say!(language, "tip-locked")],
+            StoreError::NotWritable { remedy, .. } => vec![say!(language, "tip-not-writable", remedy = remedy)],
+            StoreError::NotSaved { .. } => vec![say!(language, "tip-not-saved")],
         },
     }
 }
 
 /// A button for each refused token that an operator may send once more: five at most, Discord's row.
-fn confirmations(reports: &[RefreshReport]) -> Value {
+fn confirmations(language: &Language, reports: &[RefreshReport]) -> Value {
     let buttons: Vec<Value> = reports
         .iter()
         .filter(|report| report.result == RefreshResult::RefusedBefore)
@@ -212,7 +195,7 @@ fn confirmations(reports: &[RefreshReport]) -> Value {
             json!({
                 "type": 2,
                 "style": 4,
-                "label": cut(&format!("Try {} once more", report.account), 80),
+                "label": cut(&say!(language, "button-try-account", account = &report.account), 80),
                 "custom_id": format!("confirm:{}", report.credential),
             })
         })

@@ -17,7 +17,7 @@ pub(super) async fn reset(ctx: Context<'_>) -> Result<(), CommandError> {
     // Ids grow with time: what is older than this command has a smaller one.
     let said = match bot.choices.begin_afresh(&spot, ctx.interaction.id.get(), bot.clock.now()).await {
         Ok(()) => format!("✅ {}", say!(language(ctx), "reset-done")),
-        Err(error) => unkept(&error),
+        Err(error) => unkept(&language(ctx), &error),
     };
     answer(ctx, &interaction, &said).await
 }

@@ -6,7 +6,7 @@
 use super::{
     Context, answer,
     credential::credential,
-    defer, demand_served,
+    defer, demand_served, language,
     model::{Chooser, model, models, provider},
     oauth_connect::oauth_connect,
     oauth_disconnect::oauth_disconnect,
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     chat::settings::{Choice, Layer, Passed},
     discord::{embeds, error::CommandError, picker::standing},
+    language::{Language, say},
 };
 
 /// Models, personas and credentials of this bot
@@ -53,29 +54,31 @@ async fn status(ctx: Context<'_>) -> Result<(), CommandError> {
     let bot = ctx.framework.user_data;
     let snapshot = bot.pool.snapshot();
     let credentials: Vec<_> = snapshot.credentials.iter().collect();
+    let language = &language(ctx);
     let applied = bot.applied(&Chooser::of(ctx).spot).await;
-    let mut lines = vec![standing(bot, &applied)];
-    lines.extend(applied.passed.iter().map(|(layer, choice, why)| passed_over(*layer, choice, *why)));
+    let mut lines = vec![standing(bot, language, &applied)];
+    lines.extend(applied.passed.iter().map(|(layer, choice, why)| passed_over(language, *layer, choice, *why)));
     let personas = bot.applied_persona(&Chooser::of(ctx).spot).await;
-    lines.push(persona::standing(&personas));
+    lines.push(persona::standing(language, &personas));
     lines.extend(
-        personas.passed.iter().map(|(layer, choice, why)| persona::passed_over(*layer, choice, *why)),
+        personas.passed.iter().map(|(layer, choice, why)| persona::passed_over(language, *layer, choice, *why)),
     );
     lines.push(if credentials.is_empty() {
-        "No OAuth credentials configured.".to_owned()
+        say!(language, "no-credentials")
     } else {
-        format!("Credentials: {}", embeds::summary(&credentials))
+        say!(language, "status-credentials", summary = embeds::summary(language, &credentials))
     });
-    lines.push(format!("Answers in progress: {}", bot.exchanges.count()));
+    lines.push(say!(language, "status-answers", count = bot.exchanges.count()));
     answer(ctx, &interaction, &lines.join("\n")).await
 }
 
 /// A choice that does not apply, as a small line.
-fn passed_over(layer: Layer, choice: &Choice, why: Passed) -> String {
+fn passed_over(language: &Language, layer: Layer, choice: &Choice, why: Passed) -> String {
     let because = match why {
-        Passed::Nearer => "what stands above is nearer to you",
-        Passed::NotAllowed => "my operators no longer offer it; choose another with `/settings model`",
-        Passed::Gone => "there is no such model any more; choose another with `/settings model`",
+        Passed::Nearer => say!(language, "passed-nearer"),
+        Passed::NotAllowed => say!(language, "passed-not-offered"),
+        Passed::Gone => say!(language, "passed-gone"),
     };
-    format!("-# Chosen for {}, without effect here: `{choice}` — {because}.", layer.for_whom())
+    let (what, whom) = (choice.to_string(), layer.for_whom(language));
+    format!("-# {}", say!(language, "passed-over", what = what, whom = whom, why = because))
 }

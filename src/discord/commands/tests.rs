@@ -1,11 +1,13 @@
 //! What operators read: status pages, choices, and reports of refreshes, against fixed snapshots.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
 use crate::{
+    discord::card,
+    language::Languages,
     oauth::RefreshError,
     pool::{CoolingModel, LastRefresh, RefreshReport, RefreshResult, Snapshot, State},
     provider::Catalog,
@@ -31,7 +33,7 @@ fn credential(id: &str, state: State) -> CredentialView {
 
 fn page(credentials: Vec<CredentialView>, page: usize) -> serde_json::Value {
     let snapshot = Snapshot { taken_at: now(), credentials };
-    embeds::status(&snapshot, &Catalog::builtin(), &embeds::View { provider: None, page })
+    embeds::status(&Language::english(), &snapshot, &Catalog::builtin(), &embeds::View { provider: None, page })
 }
 
 #[test]
@@ -102,7 +104,7 @@ fn status_pages_hold_ten_and_keep_discords_limits() {
         }
         assert!(sum <= 6000, "{sum}");
         let buttons = body["components"][0]["components"].as_array().unwrap();
-        let ids: std::collections::BTreeSet<_> =
+        let ids: BTreeSet<_> =
             buttons.iter().map(|button| button["custom_id"].to_string()).collect();
         assert_eq!(ids.len(), buttons.len(), "ids are distinct");
     }
@@ -118,11 +120,30 @@ fn an_empty_pool_says_what_to_set() {
 
 #[test]
 fn d28_every_state_is_a_word_and_its_sign_stands_first() {
-    for state in State::ALL {
-        let body = page(vec![credential("c0ffee", state)], 0);
-        let name = body["embeds"][0]["fields"][0]["name"].as_str().unwrap();
-        assert!(name.starts_with(state.label()), "{name}");
-        assert!(state.label().split(' ').nth(1).is_some_and(|word| word.chars().all(char::is_alphabetic)));
+    let languages = Languages::built_in();
+    let mut labels = BTreeSet::new();
+    for (name, state) in languages.names().flat_map(|name| State::ALL.map(|state| (name, state))) {
+        let language = languages.named(name).unwrap();
+        let snapshot = Snapshot { taken_at: now(), credentials: vec![credential("c0ffee", state)] };
+        let view = embeds::View { provider: None, page: 0 };
+        let body = embeds::status(&language, &snapshot, &Catalog::builtin(), &view);
+        let heading = body["embeds"][0]["fields"][0]["name"].as_str().unwrap();
+        let label = embeds::label(&language, state);
+        assert!(heading.starts_with(&label), "{heading}");
+        assert!(label.split(' ').nth(1).is_some_and(|word| word.chars().all(char::is_alphabetic)), "{label}");
+        if name == "en" {
+            assert_eq!(label, state.label(), "the command line and Discord say the same");
+        }
+        assert!(labels.insert((name, label)), "no two states read alike");
+        let credential = credential("c0ffee", state);
+        let card = card::body(&language, &credential, None, now(), "");
+        assert!(card["embeds"][0]["title"].as_str().unwrap().starts_with(&embeds::label(&language, state)));
+        for row in body["components"].as_array().unwrap().iter().chain(card["components"].as_array().unwrap()) {
+            for part in row["components"].as_array().unwrap() {
+                let words = part["label"].as_str().or(part["placeholder"].as_str()).unwrap();
+                assert!(words.chars().any(char::is_alphabetic) && words.chars().count() <= 80, "{words}");
+            }
+        }
     }
 }
 
@@ -137,16 +158,17 @@ fn choices_are_found_by_what_they_show() {
             ..credential("decade", State::NeedsLogin)
         },
     ];
+    let english = Language::english();
     let label = "gemini_cli · al…@example.com · valid · expires in 42 min";
     assert_eq!(
-        credential_choices(&all, None, "VALID", now()),
+        credential_choices(&english, &all, (None, "VALID"), now()),
         [(label.to_owned(), "c0ffee".to_owned())],
         "by state, whatever the case"
     );
-    assert_eq!(credential_choices(&all, Some(&provider("qwen_code")), "", now()).len(), 1);
-    assert_eq!(credential_choices(&all, Some(&provider("qwen_code")), "al…", now()), []);
+    assert_eq!(credential_choices(&english, &all, (Some(&provider("qwen_code")), ""), now()).len(), 1);
+    assert_eq!(credential_choices(&english, &all, (Some(&provider("qwen_code")), "al…"), now()), []);
     let many: Vec<_> = (0..40).map(|index| credential(&format!("c{index}"), State::Ready)).collect();
-    assert_eq!(credential_choices(&many, None, "", now()).len(), CHOICES);
+    assert_eq!(credential_choices(&english, &many, (None, ""), now()).len(), CHOICES);
 }
 
 fn report(result: RefreshResult) -> RefreshReport {
@@ -159,7 +181,7 @@ fn report(result: RefreshResult) -> RefreshReport {
 }
 
 fn text(reports: &[RefreshReport]) -> String {
-    report::body(&provider("gemini_cli"), reports, "0badcafe")["content"].as_str().unwrap().to_owned()
+    report::body(&Language::english(), &provider("gemini_cli"), reports, "0badcafe")["content"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -209,9 +231,9 @@ fn many_failures_stay_within_one_message() {
 
 #[test]
 fn p4_a_refused_token_is_sent_again_only_after_a_click() {
-    let body = report::body(&provider("gemini_cli"), &[report(RefreshResult::RefusedBefore)], "0badcafe");
+    let body = report::body(&Language::english(), &provider("gemini_cli"), &[report(RefreshResult::RefusedBefore)], "0badcafe");
     assert_eq!(body["components"][0]["components"][0]["custom_id"], "confirm:c0ffee");
     let fresh = report(RefreshResult::Refreshed { expires_at: None });
-    let body = report::body(&provider("gemini_cli"), &[fresh], "0badcafe");
+    let body = report::body(&Language::english(), &provider("gemini_cli"), &[fresh], "0badcafe");
     assert_eq!(body["components"], serde_json::json!([]));
 }

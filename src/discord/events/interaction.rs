@@ -132,7 +132,8 @@ async fn submit(
         return Ok(interaction.whisper(bot, &say!(language, "old-form")).await?);
     };
     if bot.access.is_operator(user) {
-        commands::answered(bot, interaction, user, id, commands::written(form)).await
+        let by = Chooser::submitted(bot, form);
+        commands::answered(bot, interaction, &by, id, commands::written(form)).await
     } else {
         Ok(interaction.whisper(bot, &say!(language, "operators-only")).await?)
     }
@@ -178,21 +179,21 @@ async fn answer(
         Button::Models(list) => commands::listed(bot, interaction, &chooser, &list).await,
         Button::Pick(pick) => commands::picked(bot, interaction, &chooser, pick).await,
         Button::Status(view) => {
-            let body = embeds::status(&bot.pool.snapshot(), &bot.providers(), &view);
+            let body = embeds::status(&language, &bot.pool.snapshot(), &bot.providers(), &view);
             Ok(interaction.update(bot, body).await?)
         }
-        Button::Refresh(view) => commands::refresh_now(bot, interaction, user, &view).await,
-        Button::Confirm(credential) => commands::confirmed(bot, interaction, user, credential).await,
+        Button::Refresh(view) => commands::refresh_now(bot, interaction, &chooser, &view).await,
+        Button::Confirm(credential) => commands::confirmed(bot, interaction, &chooser, credential).await,
         Button::Connect(provider) => {
             // The wait for a code outlives this click's own answer.
             let own = Interaction::new(bot, click.id.get(), &click.token);
-            commands::again(bot, own, user, &provider).await
+            commands::again(bot, own, &chooser, &provider).await
         }
-        Button::Paste(id) => commands::asked_for_form(bot, interaction, user, &id).await,
-        Button::Disconnect(credential) => commands::disconnected(bot, interaction, user, &credential).await,
-        Button::Show(credential) => commands::show(bot, interaction, &credential).await,
+        Button::Paste(id) => commands::asked_for_form(bot, interaction, &chooser, &id).await,
+        Button::Disconnect(credential) => commands::disconnected(bot, interaction, &chooser, &credential).await,
+        Button::Show(credential) => commands::show(bot, interaction, &chooser, &credential).await,
         Button::Act(action, credential) => {
-            commands::pressed(bot, interaction, user, (action, credential)).await
+            commands::pressed(bot, interaction, &chooser, (action, credential)).await
         }
     }
 }
