@@ -3,8 +3,8 @@
 use std::{fmt, str::FromStr};
 
 use super::settings::{Layer, Passed};
-use crate::language::{Language, say};
 use crate::config::Persona;
+use crate::language::{Language, say};
 
 /// Whose a persona is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,8 +3,8 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    language::{Language, say},
     config::AllowedModels,
+    language::{Language, say},
     provider::{Catalog, InvalidProviderId, ModelRef, ProviderId},
 };
 

@@ -174,7 +174,8 @@ fn expires(language: &Language, credential: &CredentialView, now: DateTime<Utc>)
 /// What is left of each quota, and when it was read.
 fn allowances(language: &Language, quota: &Quota) -> String {
     let all = &quota.allowances;
-    let mut lines: Vec<String> = all.iter().take(MODELS).map(|one| embeds::allowance(language, one)).collect();
+    let mut lines: Vec<String> =
+        all.iter().take(MODELS).map(|one| embeds::allowance(language, one)).collect();
     if all.len() > MODELS {
         lines.push(say!(language, "and-more", count = all.len() - MODELS));
     }

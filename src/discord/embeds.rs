@@ -213,7 +213,9 @@ pub(super) fn allowance(language: &Language, allowance: &Allowance) -> String {
 pub(super) fn expiry(language: &Language, credential: &CredentialView, now: DateTime<Utc>) -> String {
     match credential.expires_at {
         None => say!(language, "no-expiry-known"),
-        Some(at) if at > now => say!(language, "expires-in", left = hours_minutes(at - now), at = relative(at)),
+        Some(at) if at > now => {
+            say!(language, "expires-in", left = hours_minutes(at - now), at = relative(at))
+        }
         Some(at) => say!(language, "expired-ago", ago = hours_minutes(now - at), at = relative(at)),
     }
 }
@@ -243,7 +245,13 @@ fn notes(language: &Language, shown: &[&CredentialView], providers: &Catalog) ->
         seen.push(id);
         if let Some(lifecycle) = providers.get(id).and_then(|provider| provider.lifecycle.as_ref()) {
             let since = lifecycle.since.to_string();
-            notes.push(say!(language, "lifecycle", provider = id.as_str(), since = since, note = &lifecycle.note));
+            notes.push(say!(
+                language,
+                "lifecycle",
+                provider = id.as_str(),
+                since = since,
+                note = &lifecycle.note
+            ));
         }
     }
     notes

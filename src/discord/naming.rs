@@ -169,7 +169,10 @@ mod tests {
                     None if key.starts_with("command-menu-") => "menus".to_owned(),
                     None => "commands".to_owned(),
                 };
-                assert!(seen.insert((holder, word.clone())), "{key} {attribute:?}: {word:?} stands there twice");
+                assert!(
+                    seen.insert((holder, word.clone())),
+                    "{key} {attribute:?}: {word:?} stands there twice"
+                );
             }
         }
     }

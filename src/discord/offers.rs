@@ -164,11 +164,16 @@ pub(super) fn named_provider(bot: &Bot, language: &Language, text: &str) -> Resu
         } else {
             say!(language, "providers-there", known = known.join(", "))
         };
-        return Err(format!("❌ {} {have}", say!(language, "provider-without-credential", provider = id.as_str())));
+        return Err(format!(
+            "❌ {} {have}",
+            say!(language, "provider-without-credential", provider = id.as_str())
+        ));
     }
     match default {
         Some(model) if offering.served.chat.allowed_models.allows(&model) => Ok(id),
-        Some(_) | None => Err(format!("❌ {}", say!(language, "provider-not-offered", provider = id.as_str()))),
+        Some(_) | None => {
+            Err(format!("❌ {}", say!(language, "provider-not-offered", provider = id.as_str())))
+        }
     }
 }
 

@@ -104,10 +104,12 @@ impl Picker {
         if !options.is_empty() {
             components.push(menu(&here.id("choose-model"), &say!(language, "picker-model"), options));
         }
-        let mut buttons = vec![button(&say!(language, "button-take-back"), &here.id("choose-none"), Press::Possible)];
+        let mut buttons =
+            vec![button(&say!(language, "button-take-back"), &here.id("choose-none"), Press::Possible)];
         if pages > 1 {
             let to = |page| Self { page, ..here.clone() };
-            let (label, id) = (say!(language, "button-more-models"), to((page + 1) % pages).id("choose-page"));
+            let (label, id) =
+                (say!(language, "button-more-models"), to((page + 1) % pages).id("choose-page"));
             buttons.push(button(&label, &id, Press::Possible));
         }
         components.push(json!({ "type": 1, "components": buttons }));
@@ -174,7 +176,11 @@ impl List {
             .take(PAGE)
             .map(|offer| {
                 let is_here = now.as_ref() == Some(&offer.model);
-                let mark = if is_here { format!(" **← {}**", say!(language, "answers-here")) } else { String::new() };
+                let mark = if is_here {
+                    format!(" **← {}**", say!(language, "answers-here"))
+                } else {
+                    String::new()
+                };
                 let ready = offers::readiness(bot, &offer.model).label(language);
                 let origin = match bot.llm.origin_of(offer.row, &offer.about.id) {
                     Origin::Configured => say!(language, "origin-configured"),
@@ -193,10 +199,10 @@ impl List {
             })
             .collect();
         lines.append(&mut read);
-        let title = self
-            .provider
-            .as_ref()
-            .map_or_else(|| say!(language, "models-title"), |of| say!(language, "models-title-of", provider = of.as_str()));
+        let title = self.provider.as_ref().map_or_else(
+            || say!(language, "models-title"),
+            |of| say!(language, "models-title-of", provider = of.as_str()),
+        );
         let footer = say!(language, "models-footer", page = page + 1, pages = pages, count = found.len());
         let embed = json!({
             "title": title,

@@ -73,7 +73,9 @@ pub(super) fn wanted(languages: &Languages) -> Vec<Value> {
     let commands = poise::builtins::create_application_commands(&commands::all());
     let mut wanted: Vec<Value> = commands
         .iter()
-        .map(|command| serde_json::to_value(command).expect("a command is strings, numbers and lists of them"))
+        .map(|command| {
+            serde_json::to_value(command).expect("a command is strings, numbers and lists of them")
+        })
         .collect();
     localise(&mut wanted, languages);
     wanted

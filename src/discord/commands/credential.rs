@@ -2,8 +2,8 @@
 //! buttons and the menu under a status lead to the same.
 
 use super::{
-    Context, answer, complete_credential, defer, demand_operator, language, model::Chooser, oauth_refresh::refresh,
-    report,
+    Context, answer, complete_credential, defer, demand_operator, language, model::Chooser,
+    oauth_refresh::refresh, report,
 };
 use crate::{
     credential::CredentialId,
@@ -132,7 +132,9 @@ async fn act(
             disabled.map(|()| format!("⛔ {}", say!(language, "disabled-now")))
         }
         Action::Enable => bot.pool.enable(id).map(|()| enabled(bot, language, id)),
-        Action::ClearCooldown => bot.pool.clear_cooldown(id).map(|()| format!("✅ {}", say!(language, "rests-no-longer"))),
+        Action::ClearCooldown => {
+            bot.pool.clear_cooldown(id).map(|()| format!("✅ {}", say!(language, "rests-no-longer")))
+        }
     };
     match done {
         Ok(note) => {

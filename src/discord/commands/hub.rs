@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{Context, answer, language};
 use crate::{
     discord::{data::Bot, error::CommandError, reply::Interaction, reply::cut},
-    language::{Language, say},
     hub::{GgufFile, HubError, MODEL_MEMORY, Model, bytes_in_words, plain},
+    language::{Language, say},
 };
 
 /// How long the hub may take.

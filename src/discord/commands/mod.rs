@@ -201,10 +201,13 @@ pub(super) fn known_provider(bot: &Bot, language: &Language, text: &str) -> Resu
             let typed: String =
                 text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-".contains(*c)).take(32).collect();
             let meant = nearest(&typed, known.iter().copied());
-            let meant =
-                meant.map_or_else(String::new, |near| format!(" {}", say!(language, "did-you-mean", name = near)));
+            let meant = meant
+                .map_or_else(String::new, |near| format!(" {}", say!(language, "did-you-mean", name = near)));
             let unknown = say!(language, "no-such-provider", name = typed);
-            Err(format!("❌ {unknown}{meant} {}", say!(language, "providers-known", known = known.join(", "))))
+            Err(format!(
+                "❌ {unknown}{meant} {}",
+                say!(language, "providers-known", known = known.join(", "))
+            ))
         }
     }
 }
@@ -223,11 +226,7 @@ fn known_credential(
         .credentials
         .iter()
         .any(|credential| credential.id == id && credential.provider.as_ref() == Some(provider));
-    if found {
-        Ok(id)
-    } else {
-        Err(say!(language, "no-such-credential-of", provider = provider.as_str()))
-    }
+    if found { Ok(id) } else { Err(say!(language, "no-such-credential-of", provider = provider.as_str())) }
 }
 
 #[cfg(test)]

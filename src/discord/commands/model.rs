@@ -191,7 +191,8 @@ pub(super) async fn provider(
         return Ok(());
     }
     let bot = ctx.framework.user_data;
-    let choice = wanted(&provider, |text| offers::named_provider(bot, &language(ctx), text).map(Choice::Provider));
+    let choice =
+        wanted(&provider, |text| offers::named_provider(bot, &language(ctx), text).map(Choice::Provider));
     typed(ctx, &interaction, whom, choice).await
 }
 
@@ -266,9 +267,10 @@ async fn choose(bot: &Bot, chooser: &Chooser, layer: Layer, choice: Option<Choic
     let applied = bot.applied(spot).await;
     let whom = layer.for_whom(language);
     let (done, now) = match choice {
-        Some(Choice::Model(chosen)) if applied.model == Some((chosen.clone(), layer)) => {
-            (say!(language, "chose", what = format!("`{chosen}`"), whom = whom), say!(language, "answers-from-now-on"))
-        }
+        Some(Choice::Model(chosen)) if applied.model == Some((chosen.clone(), layer)) => (
+            say!(language, "chose", what = format!("`{chosen}`"), whom = whom),
+            say!(language, "answers-from-now-on"),
+        ),
         Some(choice) => {
             let what = format!("`{choice}`");
             (say!(language, "chose", what = what, whom = whom), standing(bot, language, &applied))

@@ -8,7 +8,9 @@ use std::{sync::Arc, time::Duration};
 use poise::serenity_prelude as serenity;
 use serde_json::{Value, json};
 
-use super::{Context, answer, complete_provider, defer, demand_operator, known_provider, language, model::Chooser};
+use super::{
+    Context, answer, complete_provider, defer, demand_operator, known_provider, language, model::Chooser,
+};
 use crate::{
     clock::instant,
     discord::{
@@ -88,7 +90,8 @@ async fn begin(
         let spec = row.oauth().filter(|spec| spec.takes_logins());
         let no_login = || say!(language, "connect-no-login", name = &row.name, provider = provider.as_str());
         let spec = spec.ok_or_else(no_login)?;
-        oauth::client_of(row).map_err(|error| say!(language, "connect-no-client", why = error.to_string()))?;
+        oauth::client_of(row)
+            .map_err(|error| say!(language, "connect-no-client", why = error.to_string()))?;
         let proven = bot.logins.prove().await;
         proven.map_err(|error| say!(language, "connect-cannot-keep", why = error.to_string()))?;
         Ok::<_, String>(spec)

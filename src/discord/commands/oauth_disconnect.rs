@@ -32,7 +32,9 @@ pub(super) async fn oauth_disconnect(
     }
     let bot = ctx.framework.user_data;
     let id = CredentialId::new(credential.trim());
-    let Some(view) = view(bot, &id) else { return Ok(interaction.edit(bot, card::gone(&language(ctx), &id)).await?) };
+    let Some(view) = view(bot, &id) else {
+        return Ok(interaction.edit(bot, card::gone(&language(ctx), &id)).await?);
+    };
     if let Err(error) = bot.logins.endable(&id).await {
         let language = language(ctx);
         let text = say!(language, "not-logged-out", name = name(&language, &view), why = error.to_string());

@@ -1,8 +1,8 @@
 //! `/settings oauth-refresh <provider> [credential]`, and the buttons that do the same.
 
 use super::{
-    Context, answer, complete_credential, complete_provider, defer, demand_operator, known_credential, language,
-    known_provider, model::Chooser, report,
+    Context, answer, complete_credential, complete_provider, defer, demand_operator, known_credential,
+    known_provider, language, model::Chooser, report,
 };
 use crate::{
     credential::CredentialId,
@@ -35,7 +35,8 @@ pub(super) async fn oauth_refresh(
     }
     let bot = ctx.framework.user_data;
     let chosen = known_provider(bot, &language(ctx), &provider).and_then(|provider| {
-        let credential = credential.map(|text| known_credential(bot, &language(ctx), &provider, &text)).transpose()?;
+        let credential =
+            credential.map(|text| known_credential(bot, &language(ctx), &provider, &text)).transpose()?;
         Ok((provider, credential))
     });
     let (provider, credential) = match chosen {
@@ -63,7 +64,8 @@ pub(in crate::discord) async fn refresh_now(
     };
     let mut lines = Vec::new();
     for provider in providers {
-        let (id, reports) = refresh(bot, by.asker.user, &Selector::Provider(provider.clone()), Refused::Keep).await;
+        let (id, reports) =
+            refresh(bot, by.asker.user, &Selector::Provider(provider.clone()), Refused::Keep).await;
         if !reports.is_empty() {
             lines.push(report::short(&by.language, &provider, &reports, &id));
         }
@@ -83,7 +85,8 @@ pub(in crate::discord) async fn confirmed(
     credential: CredentialId,
 ) -> Result<(), CommandError> {
     interaction.acknowledge(bot).await?;
-    let (id, reports) = refresh(bot, by.asker.user, &Selector::Credential(credential.clone()), Refused::TryOnce).await;
+    let (id, reports) =
+        refresh(bot, by.asker.user, &Selector::Credential(credential.clone()), Refused::TryOnce).await;
     let body = match reports.first() {
         Some(first) => report::body(&by.language, &first.provider, &reports, &id),
         None => card::gone(&by.language, &credential),

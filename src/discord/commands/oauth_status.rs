@@ -1,6 +1,6 @@
 //! `/settings oauth-status [provider]`: every credential, ten a page, for operators.
 
-use super::{Context, answer, complete_provider, defer, demand_operator, language, known_provider};
+use super::{Context, answer, complete_provider, defer, demand_operator, known_provider, language};
 use crate::discord::{
     embeds::{self, View},
     error::CommandError,
@@ -24,5 +24,7 @@ pub(super) async fn oauth_status(
         Err(sentence) => return answer(ctx, &interaction, &sentence).await,
     };
     let view = View { provider, page: 0 };
-    Ok(interaction.edit(bot, embeds::status(&language(ctx), &bot.pool.snapshot(), &bot.providers(), &view)).await?)
+    Ok(interaction
+        .edit(bot, embeds::status(&language(ctx), &bot.pool.snapshot(), &bot.providers(), &view))
+        .await?)
 }

@@ -6,8 +6,7 @@ use poise::serenity_prelude as serenity;
 use serde_json::{Value, json};
 
 use super::{
-    Context, answer, asker, defer, demand_served, matches,
-    language,
+    Context, answer, asker, defer, demand_served, language, matches,
     model::{Chooser, DEFAULT, For, LONGEST as LONGEST_LABEL, choices, fits, take_back, unkept},
     refusal,
 };
@@ -169,7 +168,8 @@ async fn named(bot: &Bot, chooser: &Chooser, layer: Layer, text: &str) -> Result
     }
     let language = &chooser.language;
     let near = nearest(text, there.iter().map(|found| found.name.as_str()));
-    let meant = near.map_or_else(String::new, |near| format!(" {}", say!(language, "did-you-mean", name = near)));
+    let meant =
+        near.map_or_else(String::new, |near| format!(" {}", say!(language, "did-you-mean", name = near)));
     let typed: String = text.chars().filter(|c| *c != '`' && !c.is_control()).take(40).collect();
     let unknown = say!(language, "no-such-persona", name = typed);
     Err(format!("❌ {unknown}{meant} {}", say!(language, "persona-leave-out")))
@@ -201,7 +201,13 @@ fn why_not_for(language: &Language, found: &PersonaRef, layer: Layer) -> String 
             say!(language, "persona-own-alone", name = name, whose = whose, whom = layer.for_whom(language))
         }
         Shelf::File | Shelf::Server => {
-            say!(language, "persona-servers-alone", name = name, whose = whose, whom = layer.for_whom(language))
+            say!(
+                language,
+                "persona-servers-alone",
+                name = name,
+                whose = whose,
+                whom = layer.for_whom(language)
+            )
         }
     };
     format!("❌ {text}")
@@ -284,7 +290,9 @@ mod tests {
     #[test]
     fn a_form_is_for_the_layer_in_its_id_and_within_discords_limits() {
         let languages = Languages::built_in();
-        let every = languages.names().flat_map(|name| Layer::ALL.map(|layer| (languages.named(name).unwrap(), layer)));
+        let every = languages
+            .names()
+            .flat_map(|name| Layer::ALL.map(|layer| (languages.named(name).unwrap(), layer)));
         for (language, layer) in every {
             let form = form(&language, layer);
             assert_eq!(form_of(form["custom_id"].as_str().unwrap()), Some(layer));
@@ -301,9 +309,10 @@ mod tests {
     #[test]
     fn default_is_offered_first_and_a_long_label_is_cut() {
         let long = format!("bard · {} · of the bot", "😀".repeat(60));
-        let offered: Vec<_> = offered(take_back(&Language::english()), [(long, "file:bard".to_owned())].into_iter(), "")
-            .map(|(label, value)| (value, label))
-            .collect();
+        let offered: Vec<_> =
+            offered(take_back(&Language::english()), [(long, "file:bard".to_owned())].into_iter(), "")
+                .map(|(label, value)| (value, label))
+                .collect();
         assert_eq!((&*offered[0].0, &*offered[1].0), (DEFAULT, "file:bard"));
         assert!(fits(&offered[1].1) && offered[1].1.ends_with('…'), "{}", offered[1].1);
     }

@@ -63,7 +63,12 @@ pub(super) fn body(language: &Language, provider: &ProviderId, reports: &[Refres
 }
 
 /// One line about a provider, above a status.
-pub(super) fn short(language: &Language, provider: &ProviderId, reports: &[RefreshReport], id: &str) -> String {
+pub(super) fn short(
+    language: &Language,
+    provider: &ProviderId,
+    reports: &[RefreshReport],
+    id: &str,
+) -> String {
     let reasons: Vec<String> = reports.iter().map(why).filter(|why| !why.is_empty()).take(2).collect();
     let headline = headline(language, provider, reports);
     if reasons.is_empty() { headline } else { format!("{headline}: {} (id {id})", reasons.join("; ")) }
@@ -93,7 +98,10 @@ fn headline(language: &Language, provider: &ProviderId, reports: &[RefreshReport
 pub(super) fn line(language: &Language, report: &RefreshReport) -> String {
     let account = &report.account;
     let until = |at: &Option<chrono::DateTime<chrono::Utc>>| {
-        at.map_or_else(|| say!(language, "expiry-untold"), |at| say!(language, "expires-at", at = relative(at)))
+        at.map_or_else(
+            || say!(language, "expiry-untold"),
+            |at| say!(language, "expires-at", at = relative(at)),
+        )
     };
     match &report.result {
         RefreshResult::Refreshed { expires_at } => {
@@ -102,7 +110,9 @@ pub(super) fn line(language: &Language, report: &RefreshReport) -> String {
         RefreshResult::Adopted { expires_at } => {
             format!("✅ {}", say!(language, "line-adopted", account = account, expiry = until(expires_at)))
         }
-        RefreshResult::NothingToRefresh => format!("ℹ️ {}", say!(language, "line-unchanged", account = account)),
+        RefreshResult::NothingToRefresh => {
+            format!("ℹ️ {}", say!(language, "line-unchanged", account = account))
+        }
         RefreshResult::Disabled { reason } => {
             format!("⛔ {}", say!(language, "line-disabled", account = account, why = reason))
         }
@@ -136,41 +146,33 @@ fn tips(language: &Language, report: &RefreshReport) -> Vec<String> {
         | RefreshResult::NothingToRefresh
         | RefreshResult::Disabled { .. }
         | RefreshResult::TooSoon { .. } => Vec::new(),
-        RefreshResult::RefusedBefore => vec![
-            login(),
-            say!(language, "tip-send-once-more"),
-        ],
+        RefreshResult::RefusedBefore => vec![login(), say!(language, "tip-send-once-more")],
         RefreshResult::Failed(error) => match error {
-            RefreshError::InvalidGrant { .. } => vec![
-                login(),
-                say!(language, "tip-link"),
-            ],
-            RefreshError::ClientRefused { .. } => vec![
-                say!(language, "tip-check-client", prefix = prefix),
-                say!(language, "tip-tokens-client"),
-            ],
+            RefreshError::InvalidGrant { .. } => vec![login(), say!(language, "tip-link")],
+            RefreshError::ClientRefused { .. } => {
+                vec![say!(language, "tip-check-client", prefix = prefix), say!(language, "tip-tokens-client")]
+            }
             RefreshError::NoClient { variables } => {
                 vec![say!(language, "tip-set-variables", variables = variables)]
             }
             RefreshError::NoRefreshToken => vec![login()],
             RefreshError::Transient { retry_after, .. } => {
-                let wait = retry_after
-                    .map_or_else(|| say!(language, "a-few-minutes"), |wait| format!("{} s", wait.as_secs().max(1)));
-                vec![
-                    say!(language, "tip-try-again", wait = wait),
-                    say!(language, "tip-check-network"),
-                ]
+                let wait = retry_after.map_or_else(
+                    || say!(language, "a-few-minutes"),
+                    |wait| format!("{} s", wait.as_secs().max(1)),
+                );
+                vec![say!(language, "tip-try-again", wait = wait), say!(language, "tip-check-network")]
             }
-            RefreshError::Unknown { .. } => vec![
-                say!(language, "tip-tried-again"),
-                say!(language, "tip-doctor"),
-            ],
+            RefreshError::Unknown { .. } => {
+                vec![say!(language, "tip-tried-again"), say!(language, "tip-doctor")]
+            }
             RefreshError::ForeignEndpoint { .. } => vec![say!(language, "tip-foreign-host", prefix = prefix)],
             RefreshError::Refused { link, .. } => {
                 let mut steps = vec![say!(language, "tip-account-refused")];
                 // Only operators see this answer, and the link is meant for them.
                 steps.extend(
-                    link.as_ref().map(|link| say!(language, "tip-open-link", link = format!("<{}>", link.expose()))),
+                    link.as_ref()
+                        .map(|link| say!(language, "tip-open-link", link = format!("<{}>", link.expose()))),
                 );
                 steps
             }
@@ -179,7 +181,9 @@ fn tips(language: &Language, report: &RefreshReport) -> Vec<String> {
             StoreError::Gone { .. } => vec![say!(language, "tip-file-gone")],
             StoreError::Unreadable { .. } => vec![say!(language, "tip-file-unreadable")],
             StoreError::Locked { .. } => vec![say!(language, "tip-locked")],
-            StoreError::NotWritable { remedy, .. } => vec![say!(language, "tip-not-writable", remedy = remedy)],
+            StoreError::NotWritable { remedy, .. } => {
+                vec![say!(language, "tip-not-writable", remedy = remedy)]
+            }
             StoreError::NotSaved { .. } => vec![say!(language, "tip-not-saved")],
         },
     }

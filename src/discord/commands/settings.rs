@@ -57,11 +57,16 @@ async fn status(ctx: Context<'_>) -> Result<(), CommandError> {
     let language = &language(ctx);
     let applied = bot.applied(&Chooser::of(ctx).spot).await;
     let mut lines = vec![standing(bot, language, &applied)];
-    lines.extend(applied.passed.iter().map(|(layer, choice, why)| passed_over(language, *layer, choice, *why)));
+    lines.extend(
+        applied.passed.iter().map(|(layer, choice, why)| passed_over(language, *layer, choice, *why)),
+    );
     let personas = bot.applied_persona(&Chooser::of(ctx).spot).await;
     lines.push(persona::standing(language, &personas));
     lines.extend(
-        personas.passed.iter().map(|(layer, choice, why)| persona::passed_over(language, *layer, choice, *why)),
+        personas
+            .passed
+            .iter()
+            .map(|(layer, choice, why)| persona::passed_over(language, *layer, choice, *why)),
     );
     lines.push(if credentials.is_empty() {
         say!(language, "no-credentials")

@@ -33,7 +33,12 @@ fn credential(id: &str, state: State) -> CredentialView {
 
 fn page(credentials: Vec<CredentialView>, page: usize) -> serde_json::Value {
     let snapshot = Snapshot { taken_at: now(), credentials };
-    embeds::status(&Language::english(), &snapshot, &Catalog::builtin(), &embeds::View { provider: None, page })
+    embeds::status(
+        &Language::english(),
+        &snapshot,
+        &Catalog::builtin(),
+        &embeds::View { provider: None, page },
+    )
 }
 
 #[test]
@@ -104,8 +109,7 @@ fn status_pages_hold_ten_and_keep_discords_limits() {
         }
         assert!(sum <= 6000, "{sum}");
         let buttons = body["components"][0]["components"].as_array().unwrap();
-        let ids: BTreeSet<_> =
-            buttons.iter().map(|button| button["custom_id"].to_string()).collect();
+        let ids: BTreeSet<_> = buttons.iter().map(|button| button["custom_id"].to_string()).collect();
         assert_eq!(ids.len(), buttons.len(), "ids are distinct");
     }
 }
@@ -138,7 +142,8 @@ fn d28_every_state_is_a_word_and_its_sign_stands_first() {
         let credential = credential("c0ffee", state);
         let card = card::body(&language, &credential, None, now(), "");
         assert!(card["embeds"][0]["title"].as_str().unwrap().starts_with(&embeds::label(&language, state)));
-        for row in body["components"].as_array().unwrap().iter().chain(card["components"].as_array().unwrap()) {
+        for row in body["components"].as_array().unwrap().iter().chain(card["components"].as_array().unwrap())
+        {
             for part in row["components"].as_array().unwrap() {
                 let words = part["label"].as_str().or(part["placeholder"].as_str()).unwrap();
                 assert!(words.chars().any(char::is_alphabetic) && words.chars().count() <= 80, "{words}");
@@ -181,7 +186,10 @@ fn report(result: RefreshResult) -> RefreshReport {
 }
 
 fn text(reports: &[RefreshReport]) -> String {
-    report::body(&Language::english(), &provider("gemini_cli"), reports, "0badcafe")["content"].as_str().unwrap().to_owned()
+    report::body(&Language::english(), &provider("gemini_cli"), reports, "0badcafe")["content"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[test]
@@ -231,7 +239,12 @@ fn many_failures_stay_within_one_message() {
 
 #[test]
 fn p4_a_refused_token_is_sent_again_only_after_a_click() {
-    let body = report::body(&Language::english(), &provider("gemini_cli"), &[report(RefreshResult::RefusedBefore)], "0badcafe");
+    let body = report::body(
+        &Language::english(),
+        &provider("gemini_cli"),
+        &[report(RefreshResult::RefusedBefore)],
+        "0badcafe",
+    );
     assert_eq!(body["components"][0]["components"][0]["custom_id"], "confirm:c0ffee");
     let fresh = report(RefreshResult::Refreshed { expires_at: None });
     let body = report::body(&Language::english(), &provider("gemini_cli"), &[fresh], "0badcafe");

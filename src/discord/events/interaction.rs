@@ -190,7 +190,9 @@ async fn answer(
             commands::again(bot, own, &chooser, &provider).await
         }
         Button::Paste(id) => commands::asked_for_form(bot, interaction, &chooser, &id).await,
-        Button::Disconnect(credential) => commands::disconnected(bot, interaction, &chooser, &credential).await,
+        Button::Disconnect(credential) => {
+            commands::disconnected(bot, interaction, &chooser, &credential).await
+        }
         Button::Show(credential) => commands::show(bot, interaction, &chooser, &credential).await,
         Button::Act(action, credential) => {
             commands::pressed(bot, interaction, &chooser, (action, credential)).await
