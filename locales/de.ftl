@@ -60,7 +60,7 @@ queued = Einen Moment: Hier werden gerade andere Antworten geschrieben, deine ko
 no-embeds = Mir fehlt hier die Berechtigung „Links einbetten“: Antworten sind ab jetzt kürzer, und diese ist vielleicht abgeschnitten.
 no-threads = Ich würde hier für jede Unterhaltung einen Thread öffnen, mir fehlen aber die Berechtigungen „Öffentliche Threads erstellen“ und „Nachrichten in Threads senden“. Bis ich sie bekomme, antworte ich im Kanal.
 nameless-thread = Unterhaltung
-interrupted = unterbrochen: bitte frag noch einmal
+interrupted = Unterbrochen: Ich wurde neu gestartet, bevor ich fertig war.
 too-many-questions = Du hast in einer Stunde { $count } Fragen gestellt, mehr gehen hier nicht; weiter geht es { $again }.
 not-yours = Das kann nur, wer gefragt hat, wer hier Nachrichten verwalten darf oder wer diesen Bot betreibt.
 not-yours-to-stop = Anhalten kann mich nur, wer gefragt hat, wer hier Nachrichten verwalten darf oder wer diesen Bot betreibt.
@@ -95,8 +95,20 @@ operators-only = Um die Zugänge kümmern sich nur die, die mich betreiben: wem 
 
 how-to = Erwähne { $bot } mit einer Frage, oder antworte auf eine meiner Nachrichten, um dort weiterzumachen; in Direktnachrichten schreib einfach los.
 how-to-stop = Während ich antworte, kannst du mich mit einer Schaltfläche anhalten.
-help-commands = `/einstellungen status` zeigt, welches Modell hier antwortet, `/einstellungen modell` wählt ein anderes, `/einstellungen persona`, wie ich spreche. `/neu` beginnt eine neue Unterhaltung.
+help-commands = `/einstellungen status` zeigt, welches Modell hier antwortet, `/einstellungen modell` wählt ein anderes, `/einstellungen persona`, wie ich spreche. `/neu` beginnt eine neue Unterhaltung, `/anhalten` beendet, was ich gerade für dich schreibe.
 help-operators = Für dich als Betreiber: `/einstellungen oauth-status` zeigt alle Zugänge, `/einstellungen oauth-refresh` holt neue Tokens.
+
+## /anhalten
+
+stop-nothing = Ich schreibe hier gerade nichts.
+stop-nothing-of-yours = Für dich schreibe ich hier gerade nichts. Was ich für andere schreibe, halten sie selbst an, oder wer hier Nachrichten verwalten darf.
+stop-done = { $count ->
+    [one] Eine Antwort angehalten:
+   *[other] { $count } Antworten angehalten:
+}
+stop-to-you = an dich: { $question }
+stop-to-other = an { $person }: { $question }
+stop-more = und { $count } weitere
 
 ## /neu
 
@@ -388,6 +400,8 @@ command-help = hilfe
     .description = Wie du mit diesem Bot schreibst
 command-reset = neu
     .description = Neu anfangen: Was hier vorher gesagt wurde, wird nicht fortgesetzt
+command-stop = anhalten
+    .description = Beendet, was ich hier für dich schreibe; wer Nachrichten verwaltet, beendet alles
 command-settings = einstellungen
     .description = Modelle, Personas und Zugänge dieses Bots
 command-settings-status = status

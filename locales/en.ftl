@@ -63,7 +63,7 @@ queued = Waiting: other answers are being written here, yours comes next.
 no-embeds = I lack the permission Embed Links here: answers are shorter from now on, and this one may be cut.
 no-threads = I would open a thread for each conversation here, and lack the permissions Create Public Threads and Send Messages in Threads. I answer in the channel until somebody gives them to me.
 nameless-thread = Conversation
-interrupted = interrupted: ask again
+interrupted = Interrupted: I was restarted before I could finish.
 too-many-questions = You have asked { $count } questions within an hour, which is the limit here; you can go on { $again }.
 not-yours = Only the person who asked, whoever may manage messages here, and my operators can do this.
 not-yours-to-stop = Only the person who asked, whoever may manage messages here, and my operators can stop this.
@@ -98,8 +98,20 @@ operators-only = Credentials are the business of my operators: the application's
 
 how-to = Mention { $bot } with a question, or reply to one of my messages to go on from there; in direct messages just write.
 how-to-stop = While I answer, a button stops me.
-help-commands = `/settings status` shows which model answers here, `/settings model` chooses another, `/settings persona` how I speak. `/reset` begins a new conversation.
+help-commands = `/settings status` shows which model answers here, `/settings model` chooses another, `/settings persona` how I speak. `/reset` begins a new conversation, `/stop` ends what I am writing for you.
 help-operators = As an operator: `/settings oauth-status` shows every credential, `/settings oauth-refresh` gets new tokens.
+
+## /stop
+
+stop-nothing = I am not writing anything here.
+stop-nothing-of-yours = I am writing nothing for you here. What I write for others they stop themselves, or whoever may manage messages.
+stop-done = { $count ->
+    [one] Stopped one answer:
+   *[other] Stopped { $count } answers:
+}
+stop-to-you = to you: { $question }
+stop-to-other = to { $person }: { $question }
+stop-more = and { $count } more
 
 ## /reset
 
@@ -392,6 +404,8 @@ command-help = help
     .description = How to chat with this bot
 command-reset = reset
     .description = Begin afresh: what was said here before is not continued
+command-stop = stop
+    .description = Stop what I am writing for you here; whoever may manage messages stops everybody's
 command-settings = settings
     .description = Models, personas and credentials of this bot
 command-settings-status = status

@@ -33,7 +33,7 @@ pub use pacer::{Pacers, Reply};
 pub use pdf::pdf_text;
 pub use persona::{AppliedPersona, NoPersona, PersonaRef, Shelf, resolve_persona};
 pub use reading::FileReader;
-pub use responder::{Asides, Ended, Ending, Exchange};
+pub use responder::{Asides, Ended, Ending, Exchange, PATIENCE};
 pub use sentence::Reader;
 pub use sink::{Learned, Next, Payload, RateKey, ReplySink, SinkError};
 pub use splitter::{Bound, Piece, Splitter, units};

@@ -18,6 +18,9 @@ use crate::{
     provider::ModelRef,
 };
 
+/// How long nothing may be seen of an answer before a line with a stop button stands in for it (D10). A model that begins
+/// sooner pays no edit for it, and nobody sees a line that is gone at once.
+pub const PATIENCE: Duration = Duration::from_secs(1);
 /// Discord shows typing for 10 s.
 const TYPING_EVERY: Duration = Duration::from_secs(8);
 
@@ -33,8 +36,8 @@ pub struct Exchange {
     pub reader: Reader,
     /// The language of whatever is said around the answer.
     pub language: Language,
-    /// How long nothing may be seen of it before a line with a stop button stands in; for ever without.
-    pub patience: Option<Duration>,
+    /// How long nothing may be seen of it before a line with a stop button stands in.
+    pub patience: Duration,
     /// Small lines that whoever prepares the question wants below the answer.
     pub asides: Asides,
     /// Cancelled when somebody stops the answer.
@@ -116,7 +119,7 @@ impl Exchange {
     {
         let mut events = std::pin::pin!(events);
         let mut typing = std::pin::pin!(keep_typing(self.sink.as_ref()));
-        let mut patience = std::pin::pin!(run_out(self.patience));
+        let mut patience = std::pin::pin!(tokio::time::sleep(self.patience));
         let mut is_patient = true;
         loop {
             let event = tokio::select! {
@@ -174,14 +177,6 @@ impl Exchange {
     }
 }
 
-/// Resolves when patience runs out; without any, it never does.
-async fn run_out(patience: Option<Duration>) {
-    match patience {
-        Some(patience) => tokio::time::sleep(patience).await,
-        None => std::future::pending().await,
-    }
-}
-
 /// Shows typing for as long as it is polled.
 async fn keep_typing(sink: &dyn ReplySink) {
     loop {
@@ -229,7 +224,8 @@ impl Progress {
     fn show(&self, reply: &Reply) {
         let mut payloads = self.answer.growing();
         if let (true, Some(text)) = (payloads.is_empty(), &self.waiting) {
-            payloads.push(Payload { text: text.clone(), streaming: true, ..Payload::default() });
+            let text = text.clone();
+            payloads.push(Payload { text, streaming: true, stands_in: true, ..Payload::default() });
         }
         if !payloads.is_empty() {
             reply.update(payloads);

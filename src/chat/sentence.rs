@@ -137,6 +137,16 @@ fn relative(at: DateTime<Utc>) -> String {
     format!("<t:{}:R>", at.timestamp())
 }
 
+/// The mark of an answer whose process died while it wrote (D22).
+pub fn interrupted(language: &Language) -> String {
+    format!("-# ⚡ {}", say!(language, "interrupted"))
+}
+
+/// Whether a message shows nothing of an answer, but what stands in for one that has not begun.
+pub fn stands_in(text: &str) -> bool {
+    text.lines().all(|line| line.starts_with("-# ") || line.starts_with("⏳ "))
+}
+
 /// A model's name in a small line: nothing in it can format or mention.
 fn shown(model: &crate::provider::ModelRef) -> String {
     format!("`{}`", model.to_string().replace(['`', '\n'], ""))

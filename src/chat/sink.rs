@@ -29,6 +29,8 @@ pub struct Payload {
     pub text: String,
     /// Still being written: a "stop" button rides on it.
     pub streaming: bool,
+    /// Nothing of the answer yet: a line stands in for it, and what takes its place is waited for.
+    pub stands_in: bool,
     /// What is offered below it, once it is complete.
     pub next: Next,
     /// A file to attach (D8): name and content. On creates and final edits only.

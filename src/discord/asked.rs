@@ -45,12 +45,22 @@ impl Wish {
 impl Asked {
     /// At most 72 of the 100 characters that Discord allows.
     fn id(self, wish: Wish) -> String {
+        format!("{}:{}", wish.name(), self.written())
+    }
+
+    fn written(self) -> String {
         let Self { channel, message, person, sight } = self;
         let sight = match sight {
             Sight::Whole => 'w',
             Sight::Now => 'n',
         };
-        format!("{}:{channel}:{message}:{person}:{sight}", wish.name())
+        format!("{channel}:{message}:{person}:{sight}")
+    }
+
+    /// The question of an answer, from one of its buttons.
+    pub(super) fn of_button(id: &str) -> Option<Self> {
+        let (wish, rest) = id.split_once(':')?;
+        [Wish::Again, Wish::GoOn].iter().any(|known| known.name() == wish).then(|| Self::parse(rest))?
     }
 
     /// What a button carries behind its wish.
@@ -67,11 +77,38 @@ impl Asked {
     }
 }
 
+/// What the buttons under an answer are made of, for the journal: ids alone.
+pub(super) fn written(to: &Destination) -> String {
+    let replies = match to.replies {
+        Replies::ToTheQuestion => "question".to_owned(),
+        Replies::To(message) => message.to_string(),
+        Replies::None => "none".to_owned(),
+    };
+    format!("{} {replies} {}", to.asked.written(), to.language.name())
+}
+
+/// The same, read back; the last is the name of the answer's language.
+pub(super) fn read(written: &str) -> Option<(Asked, Replies, &str)> {
+    let (asked, rest) = written.split_once(' ')?;
+    let (replies, language) = rest.split_once(' ')?;
+    let replies = match replies {
+        "question" => Replies::ToTheQuestion,
+        "none" => Replies::None,
+        message => Replies::To(message.parse().ok()?),
+    };
+    Some((Asked::parse(asked)?, replies, language))
+}
+
+/// What the stop button of an exchange carries.
+pub(super) fn stop(exchange: &str) -> String {
+    format!("stop:{exchange}")
+}
+
 /// The buttons on a message: stop while there is something to stop, afterwards what may be done next.
 pub(super) fn buttons(to: &Destination, payload: &Payload) -> Value {
     let language = &to.language;
     if payload.streaming {
-        return row(&[(say!(language, "button-stop"), format!("stop:{}", to.exchange))]);
+        return row(&[(say!(language, "button-stop"), stop(&to.exchange))]);
     }
     let again = |label| (label, to.asked.id(Wish::Again));
     let go_on = |label| (label, to.asked.id(Wish::GoOn));
@@ -103,6 +140,22 @@ fn row(buttons: &[(String, String)]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn d22_what_the_journal_keeps_is_read_back() {
+        let asked = Asked { channel: 1, message: u64::MAX, person: 3, sight: Sight::Now };
+        for replies in [Replies::ToTheQuestion, Replies::To(9), Replies::None] {
+            let exchange = "0badcafe".to_owned();
+            let language = Language::english();
+            let to =
+                Destination { channel: 5, asked, occasion: 7, replies, exchange, heading: None, language };
+            let written = written(&to);
+            assert_eq!(read(&written), Some((asked, replies, "en")), "{written}");
+        }
+        for bad in ["", "1:2:3:w", "1:2:3:w none", "1:2:3:w x en", "1:2:3 none en"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn d11_a_button_carries_what_is_needed_after_a_restart() {

@@ -12,9 +12,9 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    attachments::Attachments, beginnings::Beginnings, checks::Access, choices::Choices,
-    connecting::Connecting, enclosed::Enclosed, events::Answered, ground::Found, personas::Personas,
-    transport::Rest,
+    asked::Asked, attachments::Attachments, beginnings::Beginnings, checks::Access, choices::Choices,
+    connecting::Connecting, enclosed::Enclosed, events::Answered, ground::Found, journal::Journal,
+    personas::Personas, transport::Rest,
 };
 use crate::{
     chat::{Inflight, Pacers},
@@ -65,6 +65,8 @@ pub(super) struct Bot {
     pub(super) choices: Choices,
     /// What is left of the beginning of long conversations.
     pub(super) beginnings: Beginnings,
+    /// The answers that are being written, for whoever comes after.
+    pub(super) journal: Journal,
     /// The personas that they typed.
     pub(super) personas: Personas,
     /// The clock.
@@ -272,10 +274,10 @@ impl Drop for Busy {
 /// An exchange that runs.
 #[derive(Debug, Clone)]
 pub(super) struct Running {
-    /// Who asked.
-    pub(super) asker: u64,
-    /// The message that asked.
-    pub(super) question: u64,
+    /// The question, and who asked it.
+    pub(super) asked: Asked,
+    /// The channel that the answer stands in.
+    pub(super) channel: u64,
     /// Stops it.
     pub(super) stop: CancellationToken,
     /// The mark of what the question was changed to meanwhile.
@@ -301,16 +303,17 @@ impl Exchanges {
     }
 
     /// Lists an exchange until the value is dropped. `None`: this question is being answered.
-    pub(super) fn register(bot: &Arc<Bot>, id: &str, asker: u64, question: u64) -> Option<Registered> {
+    pub(super) fn register(bot: &Arc<Bot>, id: &str, asked: Asked, channel: u64) -> Option<Registered> {
         let running = Running {
-            asker,
-            question,
+            asked,
+            channel,
             stop: CancellationToken::new(),
             edits: watch::Sender::new(None),
             finishing: CancellationToken::new(),
         };
         let mut map = bot.exchanges.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if map.values().any(|other| other.question == question && !other.finishing.is_cancelled()) {
+        let is_same = |other: &Running| other.asked.message == asked.message;
+        if map.values().any(|other| is_same(other) && !other.finishing.is_cancelled()) {
             return None;
         }
         map.insert(id.to_owned(), running.clone());
@@ -326,7 +329,21 @@ impl Exchanges {
     /// The exchange that answers a message.
     pub(super) fn answering(&self, question: u64) -> Option<Running> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.values().find(|exchange| exchange.question == question).cloned()
+        running.values().find(|exchange| exchange.asked.message == question).cloned()
+    }
+
+    /// What is being answered in a channel, or was asked there, oldest question first; without what is about to end.
+    pub(super) fn here(&self, channel: u64) -> Vec<Running> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_here = |running: &&Running| [running.channel, running.asked.channel].contains(&channel);
+        let mut here: Vec<Running> = running
+            .values()
+            .filter(is_here)
+            .filter(|running| !running.finishing.is_cancelled())
+            .cloned()
+            .collect();
+        here.sort_by_key(|running| running.asked.message);
+        here
     }
 
     /// Whether an exchange ended so lately that somebody may have clicked before its end.

@@ -22,7 +22,9 @@ use super::{
     data::{Bot, Exchanges, QuietChannels, Recent, Served, correlation_id},
     enclosed::Enclosed,
     error::{CommandError, DiscordError, RestError, describe},
-    events, languages,
+    events, interrupted,
+    journal::{self, Journal},
+    languages,
     personas::Personas,
     register::{self, Registration},
     reply::Interaction,
@@ -103,6 +105,7 @@ pub async fn run(parts: DiscordParts) -> Result<(), DiscordError> {
         () = shutdown.token().cancelled() => return Ok(()),
     }
     alerts::start(&bot, storage);
+    keep_journal(&bot);
     let ended = serve(&bot, &token, api_base.as_ref(), &http).await;
     bot.connected.send_replace(false);
     ended
@@ -171,6 +174,7 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
         spoken: Mutex::new(Recent::new(languages::REMEMBERED)),
         choices: Choices::new(Arc::clone(&parts.storage)),
         beginnings: Beginnings::new(Arc::clone(&parts.storage)),
+        journal: Journal::new(Arc::clone(&parts.storage)),
         personas: Personas::new(parts.storage),
         clock: parts.clock,
         rest,
@@ -190,6 +194,14 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
         connected: parts.connected,
         intent_refused_at: watch::Sender::new(None),
     }
+}
+
+/// Says that this process lives, and ends what others left behind.
+fn keep_journal(bot: &Arc<Bot>) {
+    let (beating, looking) = (Arc::clone(bot), Arc::clone(bot));
+    bot.shutdown.keep("the beat of the journal", move || journal::beat(Arc::clone(&beating), DRAIN));
+    bot.shutdown
+        .keep("the look after interrupted answers", move || interrupted::look_after(Arc::clone(&looking)));
 }
 
 /// Registers the commands before the first event arrives; a failure is no reason not to chat.

@@ -38,6 +38,16 @@ impl Bot {
         self.languages.of(server).filter(|_| server != UNCHOSEN).unwrap_or_else(|| self.default_language())
     }
 
+    /// The language of an answer that another process gave, in a server with this locale or in direct messages.
+    pub(super) fn language_for(&self, person: u64, server: Option<&str>) -> Language {
+        let found = match server {
+            Some(UNCHOSEN) => None,
+            Some(locale) => self.languages.of(locale),
+            None => self.last_language_of(person),
+        };
+        found.unwrap_or_else(|| self.default_language())
+    }
+
     fn last_language_of(&self, person: u64) -> Option<Language> {
         self.spoken.lock().unwrap_or_else(PoisonError::into_inner).get(&person).cloned()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use super::{
     asked::{Asked, buttons},
@@ -82,6 +82,8 @@ pub(super) struct MessageSink {
     made: Mutex<Vec<Slot>>,
     /// The message of an earlier answer that this one takes the place of.
     replaced: Option<u64>,
+    /// The newest message, as it is created.
+    newest: watch::Sender<Option<u64>>,
 }
 
 /// One message of a reply, as far as its creation is known.
@@ -107,7 +109,8 @@ impl MessageSink {
     ) -> Self {
         let style = if quiet.lacks_embeds(to.channel) { ReplyStyle::Plain } else { wanted };
         let made = Mutex::new(through.original().map(Slot::Made).into_iter().collect());
-        Self { rest, to, through, quiet, style, made, replaced: None }
+        let newest = watch::Sender::new(None);
+        Self { rest, to, through, quiet, style, made, replaced: None, newest }
     }
 
     /// The same, in the place of an earlier answer's first message.
@@ -129,6 +132,17 @@ impl MessageSink {
             shown.next = Next::Nothing;
         }
         shown
+    }
+
+    /// The same, over its own first message, with the files that it has.
+    pub(super) fn over(mut self, message: u64) -> Self {
+        self.made = Mutex::new(vec![Slot::Made(message)]);
+        self
+    }
+
+    /// Tells of each message that is created.
+    pub(super) fn newest(&self) -> watch::Receiver<Option<u64>> {
+        self.newest.subscribe()
     }
 
     /// The last message that there is.
@@ -266,6 +280,7 @@ impl ReplySink for MessageSink {
             id.ok_or_else(|| SinkError::Refused { problem: "a created message without an id".to_owned() })?;
         made[index] = Slot::Made(id);
         drop(made);
+        self.newest.send_replace(Some(id));
         if before == Slot::Doubtful {
             // The nonce may have brought back the message of the earlier attempt, with the text of that time.
             self.edit(id, payload).await?;

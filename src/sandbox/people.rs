@@ -147,6 +147,11 @@ impl Sandbox {
         Ok(self.discord.with(|state| state.delete(message))?)
     }
 
+    /// A moderator deletes several messages of a channel at once.
+    pub fn remove_together(&self, channel: Id, messages: &[Id]) -> Result<(), ScriptError> {
+        Ok(self.discord.with(|state| state.delete_together(channel, messages))?)
+    }
+
     /// Somebody uses a slash command: `/settings oauth-status provider:gemini_cli`, or values by position. The id is the
     /// interaction's; what answers it is found with [`Sandbox::answers`].
     pub fn slash(&self, user: Id, channel: Id, line: &str) -> Result<Id, ScriptError> {

@@ -10,6 +10,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (1, "ledger", include_str!("../../migrations/0001_ledger.sql")),
     (2, "settings", include_str!("../../migrations/0002_settings.sql")),
     (3, "conversations", include_str!("../../migrations/0003_conversations.sql")),
+    (4, "inflight", include_str!("../../migrations/0004_inflight.sql")),
 ];
 
 /// Applies what is missing. PostgreSQL takes an advisory lock meanwhile; for SQLite the caller holds one.

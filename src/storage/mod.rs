@@ -7,6 +7,7 @@
 mod conversations;
 mod error;
 mod file;
+mod inflight;
 mod ledger;
 mod migrations;
 mod personas;
@@ -22,6 +23,7 @@ use sqlx::{
 
 pub use conversations::{Beginning, Kept, Stretch};
 pub use error::StorageError;
+pub use inflight::{Abandoned, Adopted, InFlight};
 pub use ledger::{Batch, Merge, Page, Row};
 pub use personas::Named;
 pub use settings::{Setting, Subject};

@@ -7,7 +7,7 @@ use cortana::{
     discord::DiscordError,
     sandbox::{
         Sandbox,
-        discord::{GatewayFault, GatewayNote, Message, RecordedRequest},
+        discord::{GatewayFault, GatewayNote, Id, Message, RecordedRequest},
         vendor::{Act, Fault, Reply},
     },
 };
@@ -35,6 +35,24 @@ fn slow(pieces: usize) -> Reply {
     let words: Vec<String> = (0..pieces).map(|index| format!("word{index} ")).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     Reply::pieces(&words).paced(Duration::from_millis(100))
+}
+
+/// Waits until the provider saw a connection end in the middle. It tells nobody when that happens, so it is asked.
+async fn abandoned(bot: &Bot) {
+    let mut waited = Duration::ZERO;
+    while bot.sandbox().vendors().counts_of("gemini_cli").abandoned == 0 {
+        assert!(waited < SOON, "the upstream request is dropped");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        waited += Duration::from_millis(10);
+    }
+}
+
+/// An answer that is being written and shows this.
+fn running(question: Id, text: &str) -> impl Fn(&Sandbox) -> Option<Message> {
+    move |sandbox| {
+        let mut answers = sandbox.answers(question).into_iter();
+        answers.find(|answer| answer.has_button("stop:") && answer.text().starts_with(text))
+    }
 }
 
 #[tokio::test]
@@ -143,9 +161,7 @@ async fn d10_the_stop_button_drops_the_request_and_keeps_the_text() {
     let bot = with_login().await;
     bot.sandbox().vendors().script("gemini_cli", vec![slow(600)]);
     let question = bot.sandbox().ask("hello").unwrap();
-    let streaming =
-        |sandbox: &Sandbox| sandbox.answers(question).into_iter().find(|answer| answer.has_button("stop:"));
-    let answer = bot.sandbox().wait_for(SOON, streaming).await.unwrap();
+    let answer = bot.sandbox().wait_for(SOON, running(question, "word0")).await.unwrap();
     let landmarks = bot.sandbox().discord().landmarks();
     let refused = bot.sandbox().click(landmarks.guest, answer.id, "stop:").unwrap();
     let told = bot.settled(refused).await;
@@ -154,13 +170,23 @@ async fn d10_the_stop_button_drops_the_request_and_keeps_the_text() {
     let answers = bot.settled(question).await;
     assert!(answers[0].text().starts_with("word0"), "{}", answers[0].text());
     assert!(answers[0].text().to_lowercase().contains("stopped"), "{}", answers[0].text());
-    // The providers tell nobody when something changes, so they are asked.
-    let mut waited = Duration::ZERO;
-    while bot.sandbox().vendors().counts_of("gemini_cli").abandoned == 0 {
-        assert!(waited < SOON, "the upstream request is dropped");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        waited += Duration::from_millis(10);
-    }
+    abandoned(&bot).await;
+}
+
+/// The button is there before the model says anything.
+#[tokio::test]
+async fn d10_a_model_that_says_nothing_can_be_stopped() {
+    let bot = with_login().await;
+    bot.sandbox().vendors().fault("gemini_cli", Fault::chat(Act::Stall { after: 0, millis: 60_000 }));
+    let question = bot.sandbox().ask("hello").unwrap();
+    let thinking = bot.sandbox().wait_for(SOON, running(question, "-# 💭 Thinking…")).await.unwrap();
+    let owner = bot.sandbox().discord().landmarks().owner;
+    bot.sandbox().click(owner, thinking.id, "stop:").unwrap();
+    let answers = bot.settled(question).await;
+    assert_eq!((answers.len(), &*answers[0].text()), (1, "-# ⏹️ Stopped."));
+    let retry = |sandbox: &Sandbox| sandbox.answers(question).pop().filter(|last| last.has_button("again:"));
+    bot.sandbox().wait_for(SOON, retry).await.expect("a way to ask again");
+    abandoned(&bot).await;
 }
 
 #[tokio::test]
@@ -168,20 +194,14 @@ async fn d10_one_person_waits_for_a_turn_and_may_stop_while_waiting() {
     let bot = with_login().await;
     bot.sandbox().vendors().script("gemini_cli", vec![slow(600)]);
     let first = bot.sandbox().ask("one").unwrap();
-    let streaming = |question| {
-        move |sandbox: &Sandbox| {
-            sandbox.answers(question).into_iter().find(|answer| answer.has_button("stop:"))
-        }
-    };
-    let running = bot.sandbox().wait_for(SOON, streaming(first)).await.unwrap();
+    let answer = bot.sandbox().wait_for(SOON, running(first, "word0")).await.unwrap();
     let second = bot.sandbox().ask("two").unwrap();
     let third = bot.sandbox().ask("three").unwrap();
-    let waiting = bot.sandbox().wait_for(SOON, streaming(third)).await.unwrap();
-    assert!(waiting.text().starts_with("⏳ Waiting"), "{}", waiting.text());
+    let waiting = bot.sandbox().wait_for(SOON, running(third, "⏳ Waiting")).await.unwrap();
     let owner = bot.sandbox().discord().landmarks().owner;
     bot.sandbox().click(owner, waiting.id, "stop:").unwrap();
     assert!(bot.settled(third).await[0].text().to_lowercase().contains("stopped"));
-    bot.sandbox().click(owner, running.id, "stop:").unwrap();
+    bot.sandbox().click(owner, answer.id, "stop:").unwrap();
     let answers = bot.settled(second).await;
     assert_eq!(answers.len(), 1, "the waiting message becomes the answer");
     assert!(answers[0].text().starts_with("Hello!"), "{}", answers[0].text());
@@ -211,8 +231,7 @@ async fn d21_the_end_finalises_five_streams_and_closes_with_1000() {
         })
         .collect();
     let all_streaming = |sandbox: &Sandbox| {
-        let streams =
-            |question: &_| sandbox.answers(*question).iter().any(|answer| answer.has_button("stop:"));
+        let streams = |question: &_| running(*question, "word0")(sandbox).is_some();
         questions.iter().all(streams).then_some(())
     };
     bot.sandbox().wait_for(SOON, all_streaming).await.unwrap();
@@ -271,7 +290,7 @@ async fn d26_commands_are_written_once() {
             .count()
     };
     assert_eq!((count("GET"), count("PUT")), (2, 1));
-    assert_eq!(second.sandbox().registered_commands(), ["chat", "settings", "reset", "help"]);
+    assert_eq!(second.sandbox().registered_commands(), ["chat", "settings", "reset", "stop", "help"]);
 }
 
 #[tokio::test]

@@ -175,3 +175,50 @@ async fn d11_the_buttons_work_after_a_restart() {
     bot.sandbox().click(owner, answer.id, "again:").unwrap();
     assert_eq!(showing(&bot, question, "After.").await[0].id, answer.id);
 }
+
+/// An answer that is being written.
+fn running(question: Id) -> impl Fn(&Sandbox) -> Option<Message> {
+    move |sandbox| {
+        let mut answers = sandbox.answers(question).into_iter();
+        answers.find(|answer| answer.has_button("stop:") && answer.text().starts_with("word"))
+    }
+}
+
+#[tokio::test]
+async fn d10_the_command_stops_what_is_written_for_whoever_uses_it_here() {
+    let bot = World::new().await.login("gemini_cli", "ann").with("ALLOWED_GUILD_IDS", "*").connect().await;
+    let sandbox = bot.sandbox();
+    let marks = sandbox.discord().landmarks();
+    script(&bot, vec![Reply::pieces(&["word "; 600]).paced(Duration::from_millis(100)); 4]);
+    let mention = sandbox.mention();
+    let say = |channel, person| sandbox.say(channel, person, &format!("{mention} hi")).unwrap();
+    let stop = async |person| whispered(&bot, sandbox.slash(person, marks.channel, "/stop").unwrap()).await;
+    assert_eq!(stop(marks.guest).await, "I am not writing anything here.");
+
+    let elsewhere = sandbox.add_channel("elsewhere");
+    let asked =
+        [say(marks.channel, marks.guest), say(marks.channel, marks.owner), say(elsewhere, marks.guest)];
+    for question in asked {
+        sandbox.wait_for(SOON, running(question)).await.unwrap();
+    }
+    let [guests, owners, elsewhere] = asked;
+    let told = stop(marks.guest).await;
+    let link =
+        |question| format!("https://discord.com/channels/{}/{}/{question}", marks.guild, marks.channel);
+    assert_eq!(told, format!("⏹️ Stopped one answer:\n- to you: {}", link(guests)));
+    let stopped = bot.settled(guests).await;
+    assert!(stopped[0].text().contains("Stopped"), "{}", stopped[0].text());
+    assert!(stop(marks.guest).await.starts_with("I am writing nothing for you here."));
+    for question in [owners, elsewhere] {
+        assert!(running(question)(sandbox).is_some(), "another's, or elsewhere");
+    }
+    // Whoever may manage messages stops all.
+    let again = say(marks.channel, marks.guest);
+    sandbox.wait_for(SOON, running(again)).await.unwrap();
+    let both = format!("- to you: {}\n- to <@{}>: {}", link(owners), marks.guest, link(again));
+    assert_eq!(stop(marks.owner).await, format!("⏹️ Stopped 2 answers:\n{both}"));
+    for question in [owners, again] {
+        assert!(bot.settled(question).await[0].text().contains("Stopped"));
+    }
+    assert!(running(elsewhere)(sandbox).is_some());
+}

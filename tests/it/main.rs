@@ -27,6 +27,7 @@ mod discord_conversation;
 mod discord_credential;
 mod discord_edited;
 mod discord_files;
+mod discord_interrupted;
 mod discord_limits;
 mod discord_memory;
 mod discord_personas;

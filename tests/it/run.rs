@@ -276,7 +276,8 @@ async fn d21_sigterm_finalises_the_stream_and_exits_0() {
 
     let question = world.sandbox.ask("tell me something long").expect("people may write");
     let streaming = |sandbox: &cortana::sandbox::Sandbox| {
-        sandbox.answers(question).into_iter().find(|answer| answer.has_button("stop:"))
+        let mut answers = sandbox.answers(question).into_iter();
+        answers.find(|answer| answer.has_button("stop:") && answer.text().starts_with("word0"))
     };
     world.sandbox.wait_for(SOON, streaming).await.expect("a stream");
     let output = process.terminate().await;

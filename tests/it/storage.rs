@@ -16,7 +16,9 @@ use cortana::{
         SwitchedOff, Value,
     },
     secret::Secret,
-    storage::{Beginning, Kept, Named, OnDamage, Setting, Storage, StorageError, Stretch, Subject},
+    storage::{
+        Adopted, Beginning, InFlight, Kept, Named, OnDamage, Setting, Storage, StorageError, Stretch, Subject,
+    },
 };
 use futures::future::join_all;
 use tempfile::TempDir;
@@ -459,5 +461,40 @@ async fn beginnings_are_found_by_stretch_and_age() {
         assert_eq!(storage.forget_message(1).await.unwrap(), 1, "it went into one of them");
         assert_eq!(storage.beginnings(afresh, &[5], 0).await.unwrap(), [two]);
         assert_eq!(storage.forget_message(5).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test]
+async fn d22_of_several_processes_one_adopts_an_answer_that_nobody_holds() {
+    for place in places().await {
+        let storage = Storage::open(&place.settings, OnDamage::Report).await.unwrap();
+        let answer = |exchange: &str, begun_at| InFlight {
+            exchange: exchange.to_owned(),
+            application: 1,
+            channel: 9,
+            newest: u64::MAX,
+            offer: "9:8:7:w question".to_owned(),
+            begun_at,
+        };
+        for (exchange, writer, begun_at) in [("a", "one", 5), ("b", "two", 4), ("c", "two", 3)] {
+            storage.hold(&answer(exchange, begun_at), writer, 100).await.unwrap();
+        }
+        storage.renew("one", 200).await.unwrap();
+        storage.note_newest("b", (10, 12)).await.unwrap();
+        storage.release("c").await.unwrap();
+        storage.note_newest("c", (10, 12)).await.unwrap();
+        assert_eq!(storage.abandoned(2, 999, 10).await.unwrap(), [], "another application's");
+        let found = storage.abandoned(1, 100, 10).await.unwrap();
+        let left = InFlight { channel: 10, newest: 12, ..answer("b", 4) };
+        assert_eq!((found.len(), &found[0].answer), (1, &left), "the one that lives holds its own");
+        let takers = join_all((0..8).map(|_| storage.adopt(&found[0], 300)));
+        let taken = takers.await.into_iter().map(Result::unwrap);
+        assert_eq!(taken.filter(|adopted| *adopted == Adopted::Here).count(), 1);
+        storage.renew("two", 999).await.unwrap();
+        let again = storage.abandoned(1, 300, 10).await.unwrap();
+        assert_eq!(again.iter().map(|found| found.tries).collect::<Vec<_>>(), [1, 0], "{again:?}");
+        storage.forget_inflight_before(5).await.unwrap();
+        storage.forget_inflight_before(400).await.unwrap();
+        assert_eq!(storage.abandoned(1, 900, 10).await.unwrap(), []);
     }
 }

@@ -250,7 +250,7 @@ impl KeyTask {
     }
 }
 
-/// Creates cost no edit and go at once; then final payloads; then whoever waits longest.
+/// Creates cost no edit and go at once; then final payloads; then first texts; then whoever waits longest.
 fn goes_before(one: &Candidate, other: &Candidate) -> bool {
     let order = |candidate: &Candidate| {
         let kind = match candidate.kind {
@@ -259,7 +259,8 @@ fn goes_before(one: &Candidate, other: &Candidate) -> bool {
         };
         let urgency = match candidate.urgency {
             Urgency::Final => 0u8,
-            Urgency::Snapshot => 1,
+            Urgency::First => 1,
+            Urgency::Snapshot => 2,
         };
         (kind, urgency, candidate.since, candidate.index)
     };

@@ -73,8 +73,23 @@ pub(super) enum SendKind {
 pub(super) enum Urgency {
     /// The reply is finished: end states, failure notes, stop marks.
     Final,
+    /// The first text, where so far a line stands in for it.
+    First,
     /// More will come.
     Snapshot,
+}
+
+impl Urgency {
+    /// That of a reply's message.
+    fn of(self, message: &Message) -> Self {
+        match self {
+            Self::Final => Self::Final,
+            Self::First | Self::Snapshot => {
+                let waits = message.shown.as_ref().is_some_and(|shown| shown.stands_in);
+                if waits && !message.wanted.stands_in { Self::First } else { Self::Snapshot }
+            }
+        }
+    }
 }
 
 /// One reply.
@@ -147,8 +162,8 @@ impl Stream {
                 .is_none_or(|before| before.stale_since.is_none() && before.shown.is_some());
             let may_go = message.sending.is_none() && (kind == SendKind::Edit || predecessor_shown);
             if let (true, Some(since)) = (may_go, message.stale_since) {
-                let not_before = message.not_before;
-                found.push(Candidate { index, kind, urgency: self.urgency, since, not_before });
+                let urgency = self.urgency.of(message);
+                found.push(Candidate { index, kind, urgency, since, not_before: message.not_before });
             }
         }
         found

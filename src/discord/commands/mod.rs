@@ -14,6 +14,7 @@ mod persona;
 mod report;
 mod reset;
 mod settings;
+mod stop;
 
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ pub(super) fn all() -> Vec<poise::Command<Arc<Bot>, CommandError>> {
     for command in settings.subcommands.iter_mut().filter(|command| command.name == "models") {
         command.parameters.retain(|parameter| parameter.name != model::HUB);
     }
-    vec![chat::chat(), settings, reset::reset(), help::help()]
+    vec![chat::chat(), settings, reset::reset(), stop::stop(), help::help()]
 }
 
 /// Acknowledges, so that nothing below races Discord's three seconds. Whether others see the answer is fixed here:

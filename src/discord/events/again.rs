@@ -49,7 +49,7 @@ pub(super) async fn wished(
 ) -> Result<(), CommandError> {
     let received_at = clock::instant();
     let language = bot.language_of(click.user.id.get(), &click.locale);
-    if !may_decide(bot, click, asked.person) {
+    if !may_decide(bot, click.user.id, click.member.as_ref(), asked.person) {
         return Ok(interaction.whisper(bot, &say!(language, "not-yours")).await?);
     }
     if bot.shutdown.is_ending() {
@@ -57,7 +57,7 @@ pub(super) async fn wished(
     }
     let id = correlation_id();
     // Before anything is waited for: of two clicks one counts.
-    let Some(registered) = Exchanges::register(bot, &id, asked.person, asked.message) else {
+    let Some(registered) = Exchanges::register(bot, &id, asked, click.channel_id.get()) else {
         return Ok(interaction.whisper(bot, &say!(language, "still-running")).await?);
     };
     let said = as_said(click);

@@ -97,7 +97,7 @@ pub(in crate::discord) async fn ask(
         heading: Some(inquiry.heading()),
         language,
     };
-    let Some(registered) = Exchanges::register(bot, &to.exchange, asker.user, original) else {
+    let Some(registered) = Exchanges::register(bot, &to.exchange, to.asked, to.channel) else {
         return Ok(());
     };
     let message = Seen {

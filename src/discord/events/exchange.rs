@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::edited::{Answered, watch};
 use crate::{
     chat::{
-        Asides, Budget, Ended, Ending, Exchange, Next, Payload, Permit, Place, Reader, ReplySink, Scene,
-        Ticket, Turn, compose, sentence, turns_to_summarise,
+        Asides, Budget, Ended, Ending, Exchange, Next, PATIENCE, Payload, Permit, Place, Reader, ReplySink,
+        Scene, Ticket, Turn, compose, sentence, turns_to_summarise,
     },
     clock,
     discord::{
@@ -21,7 +21,7 @@ use crate::{
         beginnings::{self, Overflow},
         checks::Asker,
         choices::Spot,
-        data::{Bot, Registered},
+        data::{Bot, Busy, Registered},
         history::{self, Seen, Setting},
         picker::answering,
         sink::{Destination, MessageSink},
@@ -32,9 +32,6 @@ use crate::{
     provider::ModelRef,
     storage::Stretch,
 };
-
-/// How long Discord's own "is thinking" stands alone under a command, which nobody can stop.
-const PROMISED: Duration = Duration::from_secs(1);
 
 /// A question that will be answered.
 pub(super) struct Question {
@@ -66,19 +63,31 @@ pub(super) struct Question {
     pub(super) received_at: Instant,
 }
 
-/// Answers a question that is registered.
-pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question, registered: Registered) {
+/// Answers a question that is registered, and keeps it in the journal meanwhile.
+pub(super) async fn run(bot: &Arc<Bot>, asked: Question, registered: Registered) {
+    // To the end of its line in the journal: a process that ends by itself leaves none.
+    let _busy = Busy::begin(bot);
+    let (to, through) = (asked.to.clone(), asked.through.clone());
+    if !through.is_whisper() {
+        // What one person sees is found by nobody later.
+        bot.journal.begin(bot, &to, asked.instead.or(through.original())).await;
+    }
+    let style = bot.served().settings.reply_style;
+    let sink = MessageSink::new(Arc::clone(&bot.rest), to.clone(), through, Arc::clone(&bot.quiet), style);
+    let messages = Arc::new(sink.in_place_of(asked.instead));
+    tokio::select! {
+        () = answer(bot, asked, registered, &messages) => {}
+        never = bot.journal.follow(&to, messages.newest()) => match never {},
+    }
+    bot.journal.end(&to.exchange).await;
+}
+
+async fn answer(bot: &Arc<Bot>, mut asked: Question, registered: Registered, messages: &Arc<MessageSink>) {
     let id = asked.to.exchange.clone();
     let (user, channel) = (asked.asker.user, asked.to.channel);
     let stop = registered.running.stop.clone();
     let is_over = registered.running.finishing.clone().drop_guard();
-    let style = bot.served().settings.reply_style;
-    let through = asked.through.clone();
-    let is_message = through.original().is_none();
-    let sink =
-        MessageSink::new(Arc::clone(&bot.rest), asked.to.clone(), through, Arc::clone(&bot.quiet), style);
-    let messages = Arc::new(sink.in_place_of(asked.instead));
-    let sink: Arc<dyn ReplySink> = Arc::<MessageSink>::clone(&messages);
+    let sink: Arc<dyn ReplySink> = Arc::<MessageSink>::clone(messages);
     let (told, mark, language) = (asked.to.asked, asked.mark, asked.to.language.clone());
     let ticket = bot.inflight.enter(channel, user);
     let waited = ticket.position() > 0;
@@ -93,12 +102,8 @@ pub(super) async fn run(bot: &Arc<Bot>, mut asked: Question, registered: Registe
         id: id.clone(),
         sink,
         pacers: bot.pacers.clone(),
-        patience: if is_message {
-            // What stands there is no answer any more.
-            asked.instead.map(|_| Duration::ZERO)
-        } else {
-            Some(PROMISED)
-        },
+        // What stands there is no answer any more.
+        patience: if asked.instead.is_some() { Duration::ZERO } else { PATIENCE },
         asides: asides.clone(),
         reader: if is_operator { Reader::Operator } else { Reader::Person },
         language: language.clone(),
@@ -134,8 +139,8 @@ async fn queue(
     stop: &CancellationToken,
     language: &Language,
 ) -> Option<Permit> {
-    let waiting =
-        Payload { text: format!("⏳ {}", say!(language, "queued")), streaming: true, ..Payload::default() };
+    let text = format!("⏳ {}", say!(language, "queued"));
+    let waiting = Payload { text, streaming: true, stands_in: true, ..Payload::default() };
     if ticket.position() == 0 {
         return Some(ticket.turn().await);
     }

@@ -13,11 +13,12 @@ use crate::{
         asked::{Asked, Wish},
         card::Action,
         commands::{self, Chooser, Pick, apology},
-        data::{Bot, correlation_id},
+        data::{Bot, Running, correlation_id},
         embeds::{self, View},
         error::CommandError,
+        interrupted::marked,
         picker::List,
-        reply::{Interaction, cut},
+        reply::Interaction,
         sink::{self, EMBED_LIMIT, MESSAGE_LIMIT},
     },
     language::say,
@@ -209,7 +210,8 @@ async fn stop(
 ) -> Result<(), CommandError> {
     let user = click.user.id.get();
     let running = bot.exchanges.get(exchange);
-    if running.as_ref().is_some_and(|running| !may_decide(bot, click, running.asker)) {
+    let may = |running: &Running| may_decide(bot, click.user.id, click.member.as_ref(), running.asked.person);
+    if running.as_ref().is_some_and(|running| !may(running)) {
         let language = bot.language_of(user, &click.locale);
         return Ok(interaction.whisper(bot, &say!(language, "not-yours-to-stop")).await?);
     }
@@ -227,15 +229,20 @@ async fn stop(
             tracing::info!(request.id = exchange, discord.user = user, "An answer was stopped");
             sentence::stopped(&language)
         }
-        None => format!("-# {}", say!(language, "interrupted")),
+        None => sentence::interrupted(&language),
     };
     Ok(interaction.update(bot, stopped(&click.message, &mark)).await?)
 }
 
-/// Whether whoever clicked decides about an answer: whoever asked, whoever may manage messages, and operators.
-pub(super) fn may_decide(bot: &Bot, click: &serenity::ComponentInteraction, asker: u64) -> bool {
-    let user = click.user.id.get();
-    let permissions = click.member.as_ref().and_then(|member| member.permissions);
+/// Whether somebody decides about an answer: whoever asked, whoever may manage messages, and operators.
+pub(in crate::discord) fn may_decide(
+    bot: &Bot,
+    user: serenity::UserId,
+    member: Option<&serenity::Member>,
+    asker: u64,
+) -> bool {
+    let user = user.get();
+    let permissions = member.and_then(|member| member.permissions);
     user == asker
         || permissions.is_some_and(|all| all.manage_messages() || all.administrator())
         || bot.access.is_operator(user)
@@ -243,22 +250,14 @@ pub(super) fn may_decide(bot: &Bot, click: &serenity::ComponentInteraction, aske
 
 /// The message of a click as it is left, in the style that it has.
 fn stopped(message: &serenity::Message, mark: &str) -> serde_json::Value {
+    let kept = |text| if sentence::stands_in(text) { "" } else { text };
     let embedded = message.embeds.first().and_then(|embed| embed.description.as_deref());
     let mut body = match embedded {
-        Some(text) if message.content.is_empty() => sink::embedded(&marked(text, mark, EMBED_LIMIT)),
-        Some(_) | None => json!({ "content": marked(&message.content, mark, MESSAGE_LIMIT) }),
+        Some(text) if message.content.is_empty() => sink::embedded(&marked(kept(text), mark, EMBED_LIMIT)),
+        Some(_) | None => json!({ "content": marked(kept(&message.content), mark, MESSAGE_LIMIT) }),
     };
     body["components"] = json!([]);
     body
-}
-
-/// A text with a mark under it, within a limit.
-fn marked(text: &str, mark: &str, limit: usize) -> String {
-    if text.is_empty() {
-        return mark.to_owned();
-    }
-    let room = limit - mark.encode_utf16().count() - 1;
-    format!("{}\n{mark}", cut(text, room))
 }
 
 #[cfg(test)]
@@ -285,13 +284,5 @@ mod tests {
         assert_eq!(Button::parse("act-delete:ab12", None), None);
         assert_eq!(Button::parse("refresh:-:x", None), None);
         assert_eq!(Button::parse("other:1", None), None);
-    }
-
-    #[test]
-    fn d10_the_text_stays_and_is_marked() {
-        assert_eq!(marked("so far", "-# x", MESSAGE_LIMIT), "so far\n-# x");
-        assert_eq!(marked("", "-# x", MESSAGE_LIMIT), "-# x");
-        let long = marked(&"😀".repeat(1000), "-# x", MESSAGE_LIMIT);
-        assert!(long.encode_utf16().count() <= MESSAGE_LIMIT && long.ends_with("\n-# x"));
     }
 }

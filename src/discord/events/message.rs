@@ -188,7 +188,7 @@ async fn take(bot: Arc<Bot>, message: &serenity::Message, asked_in: Where, recei
     }
     let Where { place, locale, spot, ground, sight } = asked_in;
     let setting = Setting { channel, ground, sight };
-    let Some(registered) = Exchanges::register(&bot, &to.exchange, asker.user, question.id) else { return };
+    let Some(registered) = Exchanges::register(&bot, &to.exchange, to.asked, to.channel) else { return };
     let question = exchange::Question {
         to,
         through: Through::Channel,

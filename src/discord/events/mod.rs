@@ -17,6 +17,7 @@ use crate::language::{Language, say};
 
 pub(super) use command::{Wanted, ask};
 pub(super) use edited::{Answered, WATCHED};
+pub(super) use interaction::may_decide;
 
 /// Hands an event on. Long work is spawned: the gateway's task never waits for it.
 #[expect(clippy::unused_async, reason = "poise awaits the function")]
@@ -31,7 +32,7 @@ pub(super) async fn handle(
 ) -> Result<(), CommandError> {
     match event {
         serenity::FullEvent::Message { new_message } => message::created(context, bot, new_message),
-        serenity::FullEvent::MessageUpdate { event, .. } => edited::edited(bot, event),
+        serenity::FullEvent::MessageUpdate { event, .. } => edited::edited(&context.cache, bot, event),
         serenity::FullEvent::MessageDelete { deleted_message_id, .. } => {
             message::deleted(bot, &[deleted_message_id.get()]);
         }

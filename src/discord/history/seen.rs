@@ -65,7 +65,7 @@ impl Inquiry {
     }
 
     /// The question that an answer shows, and what remains of its text.
-    fn split(text: &str) -> Option<(&str, &str)> {
+    pub(in crate::discord) fn split(text: &str) -> Option<(&str, &str)> {
         let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
         Some((line.strip_prefix(QUOTED)?, rest))
     }

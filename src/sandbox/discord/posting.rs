@@ -164,6 +164,30 @@ impl State {
         Ok(())
     }
 
+    /// Deletes several messages of a channel and tells every session once.
+    pub(crate) fn delete_together(&mut self, channel: Id, ids: &[Id]) -> Result<(), ApiError> {
+        for id in ids {
+            if self.message(*id)?.channel_id != channel {
+                return Err(Known::UnknownMessage.into());
+            }
+        }
+        let at = self.time.now();
+        for id in ids {
+            if let Some(message) = self.messages.get_mut(id) {
+                message.deleted_at = Some(at);
+            }
+        }
+        if self.bot_sees(channel) {
+            let guild = payload::guild_id(self, channel);
+            let mut data = json!({"ids": ids, "channel_id": channel});
+            if let Some(guild) = guild {
+                data["guild_id"] = json!(guild);
+            }
+            self.emit("MESSAGE_DELETE_BULK", guild, Needs::MESSAGES, &data);
+        }
+        Ok(())
+    }
+
     /// Recomputes mentions and appends to the timeline.
     fn revise(&self, message: &mut Message, body: &MessageBody) {
         let Some(channel) = self.world.channels.get(&message.channel_id) else { return };

@@ -8,7 +8,9 @@ use std::{
 
 use async_trait::async_trait;
 use cortana::{
-    chat::{Asides, Ended, Exchange, Learned, Pacers, Payload, RateKey, Reader, ReplySink, SinkError},
+    chat::{
+        Asides, Ended, Exchange, Learned, PATIENCE, Pacers, Payload, RateKey, Reader, ReplySink, SinkError,
+    },
     clock::instant,
     language::Language,
     llm::{ChatEvent, ChatFailure, Finish},
@@ -105,6 +107,15 @@ impl World {
             }
         }
         None
+    }
+
+    /// When something of the answer itself was first visible, and whether a line stood in for it before.
+    pub(super) fn first_text(&self, reply: usize) -> (Instant, bool) {
+        let state = self.state();
+        let mut shown = state.shown.iter().filter(|shown| shown.reply == reply);
+        let stood_in = shown.clone().any(|shown| shown.payload.stands_in);
+        let first = shown.find(|shown| !shown.payload.stands_in).expect("a text");
+        (first.at, stood_in)
     }
 
     pub(super) fn last_change(&self, reply: usize) -> Option<Instant> {
@@ -221,7 +232,7 @@ pub(super) struct Stage {
     pub(super) pacers: Pacers,
     pub(super) stop: CancellationToken,
     pub(super) drain: CancellationToken,
-    pub(super) patience: Option<Duration>,
+    pub(super) patience: Duration,
 }
 
 impl Stage {
@@ -233,7 +244,7 @@ impl Stage {
             shutdown,
             stop: CancellationToken::new(),
             drain: CancellationToken::new(),
-            patience: None,
+            patience: PATIENCE,
         }
     }
 
