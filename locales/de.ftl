@@ -444,6 +444,13 @@ command-settings-persona = persona
     .choice-for-this-thread = diesen Thread
     .choice-for-this-channel = diesen Kanal
     .choice-for-this-server = diesen Server
+command-settings-tools = werkzeuge
+    .description = Lässt Modelle auf diesem Server oder in Direktnachrichten Werkzeuge benutzen (Betreiber)
+    .option-switch = schalter
+    .option-switch-description = Ob sie dürfen; ohne Angabe wird nur gezeigt
+    .choice-switch-on = an
+    .choice-switch-off = aus
+
 command-settings-oauth-status = oauth-status
     .description = Zeigt den Zustand der Zugänge (für Betreiber)
     .option-provider = anbieter
@@ -491,3 +498,28 @@ command-chat = frag
     .option-seen-by-description = Wer die Antwort sieht; ohne Angabe alle hier
     .choice-seen-by-everyone-here = alle hier
     .choice-seen-by-only-me = nur mich
+
+## Werkzeuge, die Modelle benutzen.
+
+tool-calling = Ich rufe { $call } auf …
+tool-asking = Ich würde gern { $call } aufrufen; das ändert etwas. **Erlaubst du das?** Nur wer gefragt hat, kann das sagen; ich warte fünf Minuten.
+tool-failed = fehlgeschlagen
+tool-denied = nicht erlaubt
+tool-unanswered = niemand hat es erlaubt
+tool-more = { $count } weitere
+tool-spent = Runden von Aufrufen für diese Antwort: { $steps }, mehr darf ich nicht. Geantwortet habe ich mit dem, was ich hatte.
+tool-not-yours = Nur wer gefragt hat, kann diesen Aufruf erlauben oder ablehnen.
+tool-over = Dieser Aufruf wartet nicht mehr auf dich.
+button-allow = Erlauben
+button-deny = Ablehnen
+
+## /einstellungen werkzeuge
+
+tools-on-server = Modelle dürfen auf diesem Server Werkzeuge benutzen. `/einstellungen werkzeuge schalter:aus` beendet das.
+tools-on-direct = Modelle dürfen in Direktnachrichten Werkzeuge benutzen, bei allen, denen ich dort antworte. `/einstellungen werkzeuge schalter:aus` beendet das.
+tools-off-server = Modelle benutzen auf diesem Server keine Werkzeuge. `/einstellungen werkzeuge schalter:an` erlaubt es ihnen.
+tools-off-direct = Modelle benutzen in Direktnachrichten keine Werkzeuge. `/einstellungen werkzeuge schalter:an` erlaubt es ihnen, bei allen, denen ich dort antworte.
+tools-none = Es ist kein Programm mit Werkzeugen eingerichtet: Nenn eines unter `[[tools.server]]` in `cortana.toml`; docs/tools.md führt dorthin.
+tools-starting = **{ $server }** startet gerade
+tools-down = **{ $server }** läuft nicht: { $why }
+tools-nothing-allowed = **{ $server }** hat kein Werkzeug, das erlaubt ist

@@ -448,6 +448,13 @@ command-settings-persona = persona
     .choice-for-this-thread = this thread
     .choice-for-this-channel = this channel
     .choice-for-this-server = this server
+command-settings-tools = tools
+    .description = Let models call tools in this server or in direct messages (operators)
+    .option-switch = switch
+    .option-switch-description = Whether they may; only shown without
+    .choice-switch-on = on
+    .choice-switch-off = off
+
 command-settings-oauth-status = oauth-status
     .description = Show the state of the credentials (operators)
     .option-provider = provider
@@ -495,3 +502,28 @@ command-chat = chat
     .option-seen-by-description = Who sees the answer; everyone here without it
     .choice-seen-by-everyone-here = everyone here
     .choice-seen-by-only-me = only me
+
+## Tools that models call.
+
+tool-calling = Calling { $call } …
+tool-asking = I would like to call { $call }, which changes something. **Allow it?** Only whoever asked can say so; I wait five minutes.
+tool-failed = failed
+tool-denied = not allowed
+tool-unanswered = nobody allowed it
+tool-more = { $count } more
+tool-spent = Rounds of calls for this answer: { $steps }, the most that I may make. I answered with what I had.
+tool-not-yours = Only the person who asked can allow or deny this call.
+tool-over = This call does not wait for you any more.
+button-allow = Allow
+button-deny = Deny
+
+## /settings tools
+
+tools-on-server = Models may call tools in this server. `/settings tools switch:off` ends that.
+tools-on-direct = Models may call tools in direct messages, with everybody whom I answer there. `/settings tools switch:off` ends that.
+tools-off-server = Models call no tools in this server. `/settings tools switch:on` lets them.
+tools-off-direct = Models call no tools in direct messages. `/settings tools switch:on` lets them, with everybody whom I answer there.
+tools-none = No program with tools is configured: name one under `[[tools.server]]` in `cortana.toml`; docs/tools.md leads there.
+tools-starting = **{ $server }** is starting
+tools-down = **{ $server }** does not run: { $why }
+tools-nothing-allowed = **{ $server }** has no tool that is allowed

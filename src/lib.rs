@@ -10,10 +10,11 @@
 //! | 3 | [`oauth`] [`storage`] |
 //! | 4 | [`pool`] |
 //! | 5 | [`llm`] [`admin`] `hub` (its own feature) |
-//! | 6 | [`chat`] |
-//! | 7 | [`discord`] |
-//! | 8 | [`app`] |
-//! | 9 | [`cli`] |
+//! | 6 | [`tools`] |
+//! | 7 | [`chat`] |
+//! | 8 | [`discord`] |
+//! | 9 | [`app`] |
+//! | 10 | [`cli`] |
 
 pub mod clock;
 pub mod fs;
@@ -37,6 +38,8 @@ pub mod admin;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod llm;
+
+pub mod tools;
 
 pub mod chat;
 

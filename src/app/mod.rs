@@ -31,6 +31,7 @@ use crate::{
     shutdown::{self, Shutdown},
     storage::{OnDamage, Shared},
     telemetry::metrics::{self, Metrics},
+    tools::Tools,
 };
 
 /// How long the refreshes in flight may take to end: a token request's 15 s and the write behind it.
@@ -138,14 +139,16 @@ pub async fn run_observed(
     });
     llm.load_lists(&settings.pool.state_dir).await;
     llm.list_in_background();
+    let tools = Tools::start(&settings.tools, &discord_life);
     let (connected, is_connected) = watch::channel(false);
     serve_admin(listener, pool.clone(), metrics, is_connected, &pool_life);
     let (serving, served) = watch::channel(Arc::new(served_of(settings)));
     if let Some(origin) = origin {
-        let (chats, credentials) = (llm.clone(), pool.clone());
+        let (chats, credentials, programs) = (llm.clone(), pool.clone(), tools.clone());
         let apply = async move |settings: Settings| {
             credentials.configure(&settings.pool).await;
             chats.configure(settings.chat.clone(), Arc::clone(&settings.providers));
+            programs.configure(&settings.tools);
             serving.send_replace(Arc::new(served_of(settings)));
         };
         drop(pool_life.spawn(reload::run(origin, Arc::clone(&storage), pool_life.clone(), apply)));
@@ -154,6 +157,7 @@ pub async fn run_observed(
         logins,
         served,
         llm,
+        tools,
         pool,
         #[cfg(feature = "hub")]
         hub,

@@ -80,6 +80,26 @@ impl Answer {
         payloads
     }
 
+    /// The same with a line below that is there for a while: no message is made for it, since none could be taken back.
+    pub fn growing_above(&self, line: &str) -> Vec<Payload> {
+        let mut payloads = self.growing();
+        let Some(last) = payloads.last_mut() else {
+            return vec![Payload { text: line.to_owned(), streaming: true, ..Payload::default() }];
+        };
+        let room = self.limit.saturating_sub(units(line) + 1);
+        if units(&last.text) > room {
+            // What stands there is whole again once the line is gone.
+            let mut shorter = Splitter::new(room);
+            shorter.push(&last.text);
+            last.text = shorter.pieces().first().map(Piece::text).unwrap_or_default();
+        }
+        if !last.text.ends_with('\n') {
+            last.text.push('\n');
+        }
+        last.text.push_str(line);
+        payloads
+    }
+
     /// What the messages show at last, with small lines or a sentence below the text.
     pub fn finished(&self, below: &[String]) -> Vec<Payload> {
         let whole = self.splitter.ahead(&self.tables.rest());
@@ -164,6 +184,22 @@ mod tests {
         assert_eq!(payloads[0].text, "```rust\nlet a = 1;\n```\n-# cut short");
         let open = answer("```rust\nlet a").finished(&["-# cut short".to_owned()]);
         assert_eq!(open[0].text, "```rust\nlet a\n```\n-# cut short");
+    }
+
+    #[test]
+    fn a_line_for_a_while_makes_no_message_and_leaves_fences_closed() {
+        let line = format!("-# 🔧 `{}`", "x".repeat(100));
+        for text in ["", "short", &"x".repeat(1999), &format!("```rust\n{}", "let a = 1;\n".repeat(180))] {
+            let (growing, above) = (answer(text).growing(), answer(text).growing_above(&line));
+            assert_eq!(above.len(), growing.len().max(1));
+            let last = above.last().unwrap();
+            assert!(
+                last.streaming && last.text.ends_with(&line) && units(&last.text) <= 2000,
+                "{}",
+                last.text
+            );
+            assert_eq!(last.text.matches("```").count() % 2, 0, "{}", last.text);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod answer;
 mod budget;
+mod calling;
 mod compaction;
 mod conversation;
 mod file;
@@ -25,6 +26,7 @@ mod turn;
 
 pub use answer::{Answer, MOST_MESSAGES, without_file};
 pub use budget::{Budget, estimate};
+pub use calling::{Ask, CallOutcome, Calling, Happening, Happenings, Permissions, ToolStep, Verdict};
 pub use compaction::{ask_for_summary, shorten_summary, turns_to_summarise};
 pub use conversation::{Composed, Place, Scene, compose};
 pub use file::{Content, File, Offer, Picture, Unread};

@@ -9,7 +9,7 @@ use futures::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Answer, Next, Pacers, Payload, Reply, ReplySink, SinkError,
+    Answer, CallOutcome, Happening, Next, Pacers, Payload, Reply, ReplySink, SinkError, ToolStep,
     sentence::{self, Reader},
 };
 use crate::{
@@ -94,9 +94,10 @@ pub struct Ended {
 impl Exchange {
     /// Runs it to its end: returns once the reply's last state is visible, or cannot be made so. The events are
     /// dropped, and with them the upstream request, before the last state is sent.
-    pub async fn run<S>(self, events: S) -> Ended
+    pub async fn run<S, E>(self, events: S) -> Ended
     where
-        S: Stream<Item = Result<ChatEvent, ChatFailure>> + Send,
+        S: Stream<Item = Result<E, ChatFailure>> + Send,
+        E: Into<Happening>,
     {
         let reply = self.pacers.open(Arc::clone(&self.sink));
         let mut progress = Progress::new(self.sink.limit(), self.language.clone());
@@ -113,9 +114,10 @@ impl Exchange {
     }
 
     /// Follows the events until something ends the exchange.
-    async fn follow<S>(&self, events: S, reply: &Reply, progress: &mut Progress) -> Ending
+    async fn follow<S, E>(&self, events: S, reply: &Reply, progress: &mut Progress) -> Ending
     where
-        S: Stream<Item = Result<ChatEvent, ChatFailure>> + Send,
+        S: Stream<Item = Result<E, ChatFailure>> + Send,
+        E: Into<Happening>,
     {
         let mut events = std::pin::pin!(events);
         let mut typing = std::pin::pin!(keep_typing(self.sink.as_ref()));
@@ -136,17 +138,21 @@ impl Exchange {
                 event = events.next() => event,
                 () = &mut typing, if progress.answer.is_blank() => continue,
             };
-            match event {
-                Some(Ok(ChatEvent::Text(text))) => {
+            match event.map(|event| event.map(Into::into)) {
+                Some(Ok(Happening::Model(ChatEvent::Text(text)))) => {
                     progress.answer.push(&text);
                     progress.show(reply);
                 }
-                Some(Ok(ChatEvent::Reasoning | ChatEvent::Call(_))) => {}
-                Some(Ok(ChatEvent::Notice(notice))) => {
+                Some(Ok(Happening::Model(ChatEvent::Reasoning | ChatEvent::Call(_)))) => {}
+                Some(Ok(Happening::Model(ChatEvent::Notice(notice)))) => {
                     progress.note(notice);
                     progress.show(reply);
                 }
-                Some(Ok(ChatEvent::Finished { finish, usage, model })) => {
+                Some(Ok(Happening::Tool(step))) => {
+                    progress.step(step);
+                    progress.show(reply);
+                }
+                Some(Ok(Happening::Model(ChatEvent::Finished { finish, usage, model }))) => {
                     progress.usage = usage;
                     progress.model = Some(model);
                     return self.judge(finish, progress);
@@ -191,6 +197,10 @@ struct Progress {
     answer: Answer,
     /// Stands in for the answer until there is one.
     waiting: Option<String>,
+    /// The call under way, below what is there of the answer; its number where it waits for a permission.
+    calling: Option<(String, Option<u32>)>,
+    /// The calls that are over, and how.
+    called: Vec<(String, CallOutcome)>,
     /// Small lines below the finished answer.
     notes: Vec<String>,
     usage: Option<Usage>,
@@ -200,7 +210,16 @@ struct Progress {
 impl Progress {
     fn new(limit: usize, language: Language) -> Self {
         let answer = Answer::new(limit, language.clone());
-        Self { language, answer, waiting: None, notes: Vec::new(), usage: None, model: None }
+        Self {
+            language,
+            answer,
+            waiting: None,
+            calling: None,
+            called: Vec::new(),
+            notes: Vec::new(),
+            usage: None,
+            model: None,
+        }
     }
 
     fn note(&mut self, notice: Notice) {
@@ -216,13 +235,38 @@ impl Progress {
         }
     }
 
+    fn step(&mut self, step: ToolStep) {
+        match step {
+            ToolStep::Running { call } => {
+                self.calling = Some((sentence::calling(&self.language, &call), None));
+            }
+            ToolStep::Asking { number, call } => {
+                self.calling = Some((sentence::asking(&self.language, &call), Some(number)));
+            }
+            ToolStep::Over { call, outcome } => {
+                self.calling = None;
+                self.called.push((call, outcome));
+            }
+            ToolStep::Spent { steps } => self.notes.push(sentence::spent(&self.language, steps)),
+        }
+    }
+
     /// Says something in the answer's place, unless something is said already.
     fn wait(&mut self, line: String) {
         self.waiting.get_or_insert(line);
     }
 
     fn show(&self, reply: &Reply) {
-        let mut payloads = self.answer.growing();
+        let mut payloads = match &self.calling {
+            None => self.answer.growing(),
+            Some((line, asks)) => {
+                let mut payloads = self.answer.growing_above(line);
+                if let Some(last) = payloads.last_mut() {
+                    last.asks = *asks;
+                }
+                payloads
+            }
+        };
         if let (true, Some(text)) = (payloads.is_empty(), &self.waiting) {
             let text = text.clone();
             payloads.push(Payload { text, streaming: true, stands_in: true, ..Payload::default() });
@@ -236,6 +280,8 @@ impl Progress {
     fn last_payloads(&self, ending: &Ending, reader: Reader, asides: Vec<String>) -> Vec<Payload> {
         let mut below = if self.answer.is_blank() { Vec::new() } else { self.notes.clone() };
         below.extend(asides);
+        // Also below a failure: what was done is done.
+        below.extend(sentence::called(&self.language, &self.called));
         match ending {
             Ending::Finished(finish) => below.extend(sentence::ending(&self.language, finish)),
             Ending::Failed(failure) => below.push(sentence::failure(&self.language, failure, reader)),

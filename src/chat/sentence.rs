@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::file::Unread;
+use super::{CallOutcome, file::Unread};
 use crate::{
     language::{Language, say},
     llm::{ChatFailure, FailureClass, Finish, Notice, Unseen},
@@ -115,6 +115,42 @@ pub fn ending(language: &Language, finish: &Finish) -> Option<String> {
         Finish::Other(code) => say!(language, "ending-other", code = reason_code(code)),
     };
     Some(format!("-# {text}"))
+}
+
+/// Calls that are named below an answer.
+const MOST_CALLS: usize = 5;
+
+/// The line while a tool is called. `call` is shown as it is: nothing in it can format or mention.
+pub fn calling(language: &Language, call: &str) -> String {
+    format!("-# 🔧 {}", say!(language, "tool-calling", call = call))
+}
+
+/// The line while a call waits for whoever asked.
+pub fn asking(language: &Language, call: &str) -> String {
+    format!("🔐 {}", say!(language, "tool-asking", call = call))
+}
+
+/// The small line about the tools that were called for an answer; `None`: none were.
+pub fn called(language: &Language, calls: &[(String, CallOutcome)]) -> Option<String> {
+    let how = |outcome: &CallOutcome| match outcome {
+        CallOutcome::Made => None,
+        CallOutcome::Failed => Some(say!(language, "tool-failed")),
+        CallOutcome::Denied => Some(say!(language, "tool-denied")),
+        CallOutcome::Unanswered => Some(say!(language, "tool-unanswered")),
+    };
+    let shown = |(call, outcome): &(String, CallOutcome)| match how(outcome) {
+        None => call.clone(),
+        Some(how) => format!("{call} ({how})"),
+    };
+    let more = calls.len().saturating_sub(MOST_CALLS);
+    let more = (more > 0).then(|| say!(language, "tool-more", count = more));
+    let all: Vec<String> = calls.iter().take(MOST_CALLS).map(shown).chain(more).collect();
+    (!all.is_empty()).then(|| format!("-# 🔧 {}", all.join(" · ")))
+}
+
+/// The small line where a model wanted more calls than it may make.
+pub fn spent(language: &Language, steps: u32) -> String {
+    format!("-# {}", say!(language, "tool-spent", steps = steps))
 }
 
 /// The line that stands in for an answer that has not begun.

@@ -33,6 +33,8 @@ pub struct Payload {
     pub stands_in: bool,
     /// What is offered below it, once it is complete.
     pub next: Next,
+    /// A call of a tool waits for the asker: its number, for the buttons that allow and deny it.
+    pub asks: Option<u32>,
     /// A file to attach (D8): name and content. On creates and final edits only.
     pub attachment: Option<(String, Vec<u8>)>,
 }

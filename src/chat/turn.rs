@@ -174,6 +174,6 @@ pub(super) fn plain_name(name: &str) -> String {
 }
 
 /// Signs of no width, and those that turn the reading direction: two names that look alike would differ in them.
-fn is_invisible(c: char) -> bool {
+pub(super) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }

@@ -1,12 +1,17 @@
 //! What can be called, and the help that teaches it.
 #![expect(clippy::doc_markdown, reason = "these comments are the help, where backticks would show")]
 
+mod hf;
+
 #[cfg(feature = "sandbox")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+pub(super) use self::hf::HfCommand;
+#[cfg(feature = "hub")]
+pub(super) use self::hf::{PullOptions, SearchOptions};
 use crate::provider::ProviderId;
 
 /// `cortana`, as it is called.
@@ -106,6 +111,11 @@ pub(super) enum Command {
     /// Shows what the providers with credentials offer: their rows, and what they listed when they were asked last; asks nobody.
     /// --refresh asks each of them now, with one of its credentials, and keeps the lists in STATE_DIR.
     Models(ModelsOptions),
+    /// Show the programs whose tools models may call: what each has, what is allowed, what asks first
+    ///
+    /// Starts the programs that cortana.toml names under [[tools.server]], asks them for their tools and ends them again. Exits
+    /// 1 when one does not run.
+    Tools(ToolsOptions),
     /// Look at one provider
     #[command(subcommand)]
     Provider(ProviderCommand),
@@ -116,6 +126,10 @@ pub(super) enum Command {
     /// Write the text of the PDF on standard input to standard output; the bot calls this, within bounds of memory and time
     #[command(hide = true)]
     PdfText,
+    /// A small program with tools, to try `[[tools.server]]` with
+    #[cfg(feature = "sandbox")]
+    #[command(hide = true)]
+    SampleTools,
     /// Check permissions, expiry, clients, clock and more, each with a remedy
     ///
     /// Sends nothing to Discord or any provider. Exits 1 when a check failed; warnings alone exit 0.
@@ -270,62 +284,6 @@ Examples:
   cortana provider check openai
   cortana provider check acme --model acme-small --json";
 
-/// What can be done with the hub.
-#[derive(Debug, Subcommand)]
-pub(super) enum HfCommand {
-    /// Models with GGUF files: downloads, likes, files, sizes and the memory that they need
-    Search(SearchOptions),
-    /// Fetch a file; goes on where an earlier attempt broke off, and checks its SHA-256
-    #[command(after_help = PULL_EXAMPLES)]
-    Pull(PullOptions),
-}
-
-const PULL_EXAMPLES: &str = "\
-Examples:
-  cortana hf search qwen3-4b
-  cortana hf pull unsloth/Qwen3-4B-GGUF Qwen3-4B-Q4_K_M.gguf --to models";
-
-/// Options of `hf search`.
-#[derive(Debug, Args)]
-pub(super) struct SearchOptions {
-    /// A part of the model's name
-    #[arg(value_name = "QUERY")]
-    pub(super) query: String,
-
-    /// Print JSON instead of a table
-    #[arg(long)]
-    pub(super) json: bool,
-
-    /// So many models at most; of a single one, every file is shown
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_most_50)]
-    pub(super) limit: usize,
-}
-
-/// Options of `hf pull`.
-#[derive(Debug, Args)]
-pub(super) struct PullOptions {
-    /// OWNER/MODEL
-    #[arg(value_name = "REPO")]
-    pub(super) repo: String,
-
-    /// The file's name there
-    #[arg(value_name = "FILE")]
-    pub(super) file: String,
-
-    /// The folder that it goes to; made when missing
-    #[arg(long, value_name = "FOLDER", default_value = ".")]
-    pub(super) to: PathBuf,
-
-    /// Print JSON instead of a sentence
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// Each model costs the hub a request.
-fn at_most_50(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|limit| (1..=50).contains(limit)).ok_or_else(|| "expected 1 to 50".to_owned())
-}
-
 /// Options of `models`.
 #[derive(Debug, Args)]
 pub(super) struct ModelsOptions {
@@ -340,6 +298,14 @@ pub(super) struct ModelsOptions {
     /// Ask the providers for their lists now; exits 1 when one could not be read
     #[arg(long)]
     pub(super) refresh: bool,
+}
+
+/// Options of `tools`.
+#[derive(Debug, Args)]
+pub(super) struct ToolsOptions {
+    /// Print JSON instead of lines
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Options of `refresh`.

@@ -24,6 +24,7 @@ mod sandbox;
 mod select;
 mod status;
 mod token;
+mod tools;
 mod verdict;
 
 use std::{path::Path, process::ExitCode};
@@ -47,6 +48,11 @@ pub fn main() -> ExitCode {
     };
     if matches!(arguments.command, Some(Command::PdfText)) {
         return pdf_text::run();
+    }
+    #[cfg(feature = "sandbox")]
+    if matches!(arguments.command, Some(Command::SampleTools)) {
+        let (input, output) = (std::io::stdin().lock(), std::io::stdout().lock());
+        return crate::sandbox::sample_tools::serve(&config::inherited(), input, output);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -73,10 +79,13 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Import(options) => import::run(&settings(env_file)?, &options),
         Command::Reload(options) => reload::run(&settings(env_file)?, &options).await,
         Command::Models(options) => models::run(&settings(env_file)?, &options).await,
+        Command::Tools(options) => tools::run(&settings(env_file)?, &options).await,
         Command::Provider(command) => provider::run(&settings(env_file)?, &command).await,
         Command::Health => health::run(&settings(env_file)?).await,
         Command::Doctor(options) => doctor::run(&settings(env_file)?, &options).await,
         Command::PdfText => unreachable!("it runs without a runtime"),
+        #[cfg(feature = "sandbox")]
+        Command::SampleTools => unreachable!("it runs without a runtime"),
         Command::Hf(command) => hf::run(&settings(env_file)?, &command).await,
         // Reads nothing of this machine: no environment, no `.env`.
         #[cfg(feature = "sandbox")]

@@ -22,6 +22,11 @@ pub fn program() -> Option<PathBuf> {
     std::env::current_exe().ok()
 }
 
+/// Everything that this process was started with, for a program that shows it.
+pub fn inherited() -> BTreeMap<String, String> {
+    process()
+}
+
 /// Reads the process's environment over `dotenv`, or over `.env` in the working folder where that exists.
 ///
 /// A `.env` that was asked for and cannot be read, and each line that is not `NAME=value`, is a mistake; the line is

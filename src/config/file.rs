@@ -67,15 +67,87 @@ impl Section {
         let mut found = Vec::new();
         for (key, value) in &self.table {
             let path = self.path_of(key);
-            let texts = value
-                .as_array()
-                .and_then(|list| list.iter().map(|item| item.as_str().map(str::to_owned)).collect());
-            match texts {
+            match texts(value) {
                 Some(texts) => found.push((key.clone(), path, texts)),
                 None => reader.mistake(&path, &shown(value), "expected a list of texts"),
             }
         }
         found
+    }
+
+    /// Each table of a list of them: `[[key]]`.
+    pub(super) fn tables(&mut self, reader: &mut Reader<'_>, key: &'static str) -> Vec<Self> {
+        match self.take(key) {
+            None => Vec::new(),
+            Some(Value::Array(all)) => all
+                .into_iter()
+                .zip(1..)
+                .map(|(value, number)| self.below(reader, &format!("{key}-{number}"), value))
+                .collect(),
+            Some(other) => {
+                reader.mistake(
+                    &self.path_of(key),
+                    &shown(&other),
+                    format!("expected tables, each under [[…{key}]]"),
+                );
+                Vec::new()
+            }
+        }
+    }
+
+    /// A text that is not blank.
+    pub(super) fn text(&mut self, reader: &mut Reader<'_>, key: &'static str) -> Option<String> {
+        let value = self.take(key)?;
+        let text = value.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
+        if text.is_none() {
+            reader.mistake(&self.path_of(key), &shown(&value), "expected a text");
+        }
+        text
+    }
+
+    /// A list of texts; unset is none.
+    pub(super) fn texts(&mut self, reader: &mut Reader<'_>, key: &'static str) -> Vec<String> {
+        let Some(value) = self.take(key) else { return Vec::new() };
+        texts(&value).unwrap_or_else(|| {
+            reader.mistake(&self.path_of(key), &shown(&value), "expected a list of texts");
+            Vec::new()
+        })
+    }
+
+    /// Names with their values: a table of texts, or a list of names that `value_of` knows.
+    pub(super) fn named_values(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        value_of: impl Fn(&str) -> Option<String>,
+    ) -> Vec<(String, String)> {
+        let Some(value) = self.take(key) else { return Vec::new() };
+        let path = self.path_of(key);
+        if let Some(names) = texts(&value) {
+            let mut pairs = Vec::new();
+            for name in names {
+                match value_of(&name) {
+                    Some(value) => pairs.push((name, value)),
+                    None => reader.mistake(&path, &name, "no such variable is set; set it, or take it out"),
+                }
+            }
+            return pairs;
+        }
+        let pair = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+        let pairs = value.as_table().and_then(|table| table.iter().map(pair).collect());
+        pairs.unwrap_or_else(|| {
+            // A value may be a secret.
+            reader.secret_mistake(
+                &path,
+                "expected a list of names of variables, or a table of names and texts",
+            );
+            Vec::new()
+        })
+    }
+
+    /// Where it stands in the file, for a mistake that concerns all of it.
+    pub(super) fn place(&self) -> &str {
+        self.path.trim_end_matches('.')
     }
 
     /// The path of its own key, and everything in it, for a reader of whole tables.
@@ -151,6 +223,10 @@ impl Section {
             !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
         if is_bare { format!("{}{key}", self.path) } else { format!("{}{key:?}", self.path) }
     }
+}
+
+fn texts(value: &Value) -> Option<Vec<String>> {
+    value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
 /// A value as a message quotes it.

@@ -17,6 +17,7 @@ mod reload;
 mod source;
 mod storage;
 mod telemetry;
+mod tools;
 mod urls;
 pub mod variables;
 
@@ -24,7 +25,7 @@ use std::{fmt, sync::Arc};
 
 pub use chat::{AllowedModel, AllowedModels, ChatSettings};
 pub use discord::{AlertOperators, Audience, AutoThreads, DiscordSettings, GuildPolicy, ReplyStyle};
-pub use environment::{Environment, environment, program};
+pub use environment::{Environment, environment, inherited, program};
 pub use fallbacks::Fallbacks;
 pub use file::Document;
 pub use hub::HubSettings;
@@ -35,6 +36,7 @@ pub use reload::{Changes, Reading, is_at_once};
 pub use source::{MapSource, Source};
 pub use storage::{Database, StorageSettings};
 pub use telemetry::TelemetrySettings;
+pub use tools::{ToolServer, ToolSettings};
 
 use url::Url;
 
@@ -56,6 +58,8 @@ pub struct Settings {
     pub storage: StorageSettings,
     /// Hugging Face's hub.
     pub hub: HubSettings,
+    /// Programs whose tools models may call.
+    pub tools: ToolSettings,
     /// Logs and the admin endpoint.
     pub telemetry: TelemetrySettings,
     /// How our HTTP clients are built.
@@ -80,6 +84,7 @@ pub fn load(source: &dyn Source) -> Result<Settings, Mistakes> {
         pool,
         chat: ChatSettings::read(&mut reader, &catalog, &mut file),
         hub: HubSettings::read(&mut reader),
+        tools: ToolSettings::read(&mut reader, &mut file),
         telemetry: TelemetrySettings::read(&mut reader),
         http: HttpOptions { proxy: proxy(&mut reader), ..HttpOptions::default() },
         warnings: Vec::new(),

@@ -92,7 +92,7 @@ impl Reading {
         let (old, new) = (tables(&*old.source), tables(&*self.source));
         let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for name in names.into_iter().filter(|name| old.get(*name) != new.get(*name)) {
-            let list = if ["pool", "fallbacks"].contains(&name.as_str()) {
+            let list = if ["pool", "fallbacks", "tools"].contains(&name.as_str()) {
                 &mut changes.applied
             } else {
                 &mut changes.restart

@@ -7,7 +7,7 @@ use super::{
     sink::{Destination, Replies},
 };
 use crate::{
-    chat::{Next, Payload},
+    chat::{Next, Payload, Verdict},
     language::{Language, say},
 };
 
@@ -108,7 +108,17 @@ pub(super) fn stop(exchange: &str) -> String {
 pub(super) fn buttons(to: &Destination, payload: &Payload) -> Value {
     let language = &to.language;
     if payload.streaming {
-        return row(&[(say!(language, "button-stop"), stop(&to.exchange))]);
+        let stop = (say!(language, "button-stop"), stop(&to.exchange));
+        return match payload.asks {
+            None => row(&[stop]),
+            Some(number) => {
+                let rule =
+                    |label, verdict| (label, format!("{}:{}:{number}", verdict_name(verdict), to.exchange));
+                let allow = rule(say!(language, "button-allow"), Verdict::Allow);
+                let deny = rule(say!(language, "button-deny"), Verdict::Deny);
+                row(&[allow, deny, stop])
+            }
+        };
     }
     let again = |label| (label, to.asked.id(Wish::Again));
     let go_on = |label| (label, to.asked.id(Wish::GoOn));
@@ -124,6 +134,23 @@ pub(super) fn buttons(to: &Destination, payload: &Payload) -> Value {
             row(&[again(say!(language, "button-retry"))])
         }
     }
+}
+
+/// What a button does that answers a call of a tool.
+fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Allow => "tool-allow",
+        Verdict::Deny => "tool-deny",
+    }
+}
+
+/// What such a button says, from its id: the verdict, the exchange, the number of the call.
+pub(super) fn verdict_of(id: &str) -> Option<(Verdict, &str, u32)> {
+    let (name, rest) = id.split_once(':')?;
+    let verdict =
+        [Verdict::Allow, Verdict::Deny].into_iter().find(|verdict| verdict_name(*verdict) == name)?;
+    let (exchange, number) = rest.split_once(':')?;
+    Some((verdict, exchange, number.parse().ok()?))
 }
 
 /// The button under an answer whose question was changed.

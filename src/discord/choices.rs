@@ -24,6 +24,9 @@ use crate::{
 const MODEL: &str = "model";
 const PERSONA: &str = "persona";
 const AFRESH: &str = "afresh";
+const TOOLS: &str = "tools";
+/// The scope of what holds in all direct messages.
+const DIRECT: &str = "direct";
 /// The scope of what holds for one person in one channel.
 const CONVERSATION: &str = "conversation";
 /// How long a chat waits for the database before it goes on with what was read last.
@@ -104,9 +107,26 @@ impl Spot {
         Subject { scope: CONVERSATION, id: format!("{}:{}", self.channel, self.person) }
     }
 
+    /// Where operators switch tools on: a server, or direct messages as a whole.
+    fn tools_of(&self) -> Subject {
+        let direct = || Subject { scope: DIRECT, id: "all".to_owned() };
+        self.subject(Layer::Server).unwrap_or_else(direct)
+    }
+
     fn subjects(&self) -> Vec<(Layer, Subject)> {
         Layer::ALL.into_iter().filter_map(|layer| Some((layer, self.subject(layer)?))).collect()
     }
+}
+
+/// Whether something is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, poise::ChoiceParameter)]
+pub(super) enum Switch {
+    /// It is.
+    #[name = "on"]
+    On,
+    /// It is not.
+    #[name = "off"]
+    Off,
 }
 
 /// A choice that could not be kept.
@@ -163,6 +183,26 @@ impl Choices {
     pub(super) async fn afresh(&self, spot: &Spot) -> u64 {
         let values = self.read(AFRESH, &[spot.conversation()]).await;
         values.into_iter().flatten().find_map(|value| value.parse().ok()).unwrap_or_default()
+    }
+
+    /// Whether operators let models call tools where somebody speaks.
+    pub(super) async fn has_tools(&self, spot: &Spot) -> bool {
+        let values = self.read(TOOLS, &[spot.tools_of()]).await;
+        values.into_iter().flatten().any(|value| value == "on")
+    }
+
+    /// Keeps that models may call tools there, or that they may not.
+    pub(super) async fn put_tools(
+        &self,
+        spot: &Spot,
+        switch: Switch,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<(), Unkept> {
+        let value = match switch {
+            Switch::On => Some("on".to_owned()),
+            Switch::Off => None,
+        };
+        self.keep((TOOLS, spot.tools_of()), value, spot, now).await
     }
 
     /// The values of a setting for these subjects, each in its place.

@@ -17,7 +17,7 @@ use super::{
     personas::Personas, transport::Rest,
 };
 use crate::{
-    chat::{Inflight, Pacers},
+    chat::{Inflight, Pacers, Permissions},
     clock::{self, Clock},
     config::{ChatSettings, DiscordSettings},
     language::{Language, Languages},
@@ -25,6 +25,7 @@ use crate::{
     pool::{Logins, Pool},
     provider::Catalog,
     shutdown::Shutdown,
+    tools::Tools,
 };
 
 /// How long a channel that answered 403 is left alone (D19).
@@ -48,6 +49,8 @@ pub(super) struct Bot {
     pub(super) served: watch::Receiver<Arc<Served>>,
     /// The models.
     pub(super) llm: Llm,
+    /// Programs whose tools they may call.
+    pub(super) tools: Tools,
     /// The credentials.
     pub(super) pool: Pool,
     /// Hugging Face's hub; none where its client could not be made.
@@ -280,6 +283,8 @@ pub(super) struct Running {
     pub(super) channel: u64,
     /// Stops it.
     pub(super) stop: CancellationToken,
+    /// Calls of tools that wait for whoever asked.
+    pub(super) permissions: Permissions,
     /// The mark of what the question was changed to meanwhile.
     pub(super) edits: watch::Sender<Option<u64>>,
     /// Cancelled once its last state is being written: nothing is left to stop.
@@ -308,6 +313,7 @@ impl Exchanges {
             asked,
             channel,
             stop: CancellationToken::new(),
+            permissions: Permissions::default(),
             edits: watch::Sender::new(None),
             finishing: CancellationToken::new(),
         };

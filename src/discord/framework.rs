@@ -40,6 +40,7 @@ use crate::{
     secret::Secret,
     shutdown::Shutdown,
     storage::Shared,
+    tools::Tools,
 };
 
 /// How long exchanges may take to finish once the end is asked for (D21).
@@ -62,6 +63,8 @@ pub struct DiscordParts {
     pub llm: Llm,
     /// The credentials.
     pub pool: Pool,
+    /// Programs whose tools models may call.
+    pub tools: Tools,
     /// What makes and ends logins.
     pub logins: Logins,
     /// Hugging Face's hub; none where its client could not be made.
@@ -165,6 +168,7 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
         attachments: Attachments::new(parts.http, origin.as_ref(), pdf_reader),
         served: parts.served,
         llm: parts.llm,
+        tools: parts.tools,
         pool: parts.pool,
         logins: parts.logins,
         connecting: Connecting::default(),

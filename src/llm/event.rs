@@ -76,3 +76,16 @@ pub struct Usage {
     /// Cached part of `input`.
     pub cached: u64,
 }
+
+impl Usage {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            input: self.input + other.input,
+            output: self.output + other.output,
+            reasoning: self.reasoning + other.reasoning,
+            cached: self.cached + other.cached,
+        }
+    }
+}

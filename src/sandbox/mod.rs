@@ -8,6 +8,7 @@ pub mod discord;
 mod people;
 mod reading;
 mod report;
+pub mod sample_tools;
 pub mod scenario;
 mod slash;
 mod tls;

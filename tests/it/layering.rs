@@ -19,13 +19,18 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("llm", &["pool", "provider", "config", "credential", "oauth"]),
     ("hub", &["pool", "config"]),
     ("admin", &["pool", "config"]),
-    ("chat", &["llm", "config", "provider"]),
-    ("discord", &["chat", "llm", "hub", "pool", "oauth", "credential", "provider", "storage", "config"]),
+    ("tools", &["llm", "config"]),
+    ("chat", &["tools", "llm", "config", "provider"]),
+    (
+        "discord",
+        &["chat", "tools", "llm", "hub", "pool", "oauth", "credential", "provider", "storage", "config"],
+    ),
     (
         "app",
         &[
             "discord",
             "chat",
+            "tools",
             "llm",
             "hub",
             "admin",
@@ -43,6 +48,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "app",
             "discord",
             "chat",
+            "tools",
             "llm",
             "hub",
             "admin",
@@ -185,6 +191,7 @@ fn libraries_stay_in_their_rooms() {
         ("sqlx::", &["storage"]),
         ("hf_hub::", &["hub"]),
         ("indicatif::", &["cli"]),
+        ("rmcp::", &["tools"]),
     ];
     let mut broken = Vec::new();
     for (path, text) in sources() {

@@ -75,6 +75,7 @@ mod scenarios;
 mod secrets;
 mod storage;
 mod support;
+mod tools;
 mod vendors;
 mod vendors_keys;
 mod vendors_own;

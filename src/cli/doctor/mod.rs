@@ -12,12 +12,14 @@ use super::{
     failure::Failure,
     one_shot,
     output::{print, print_json},
+    tools,
     verdict::Verdict,
 };
 use crate::{
     config::Settings,
     pool,
     storage::{Health, OnDamage, Storage},
+    tools::Standing,
 };
 
 /// One check's result.
@@ -77,6 +79,7 @@ pub(super) async fn run(settings: &Settings, options: &DoctorOptions) -> Result<
     let snapshot = one_shot::with_pool(settings, async |pool| Ok(pool.snapshot())).await?;
     findings.extend(credentials::check(settings, &store, &inventory, &snapshot));
     findings.push(state_store(settings).await);
+    findings.extend(programs(settings).await);
     findings.extend(clock::check(settings));
     findings.extend(machine::admin_address(settings.telemetry.admin_addr).await?);
 
@@ -110,6 +113,31 @@ async fn state_store(settings: &Settings) -> Finding {
             "the bot runs without it, but forgets cooldowns, counters and disabled credentials at each start",
         ),
     }
+}
+
+/// Whether the programs whose tools models may call run, and have what is allowed.
+async fn programs(settings: &Settings) -> Vec<Finding> {
+    const CHECK: &str = "tools";
+    let finding = |standing: Standing| {
+        let found = match (tools::problem(&standing.condition), standing.missing.as_slice()) {
+            (Some(why), _) => Finding::fail(
+                CHECK,
+                why,
+                "correct its entry in cortana.toml; `cortana tools` starts it again",
+            ),
+            (None, []) => {
+                let allowed = standing.tools.iter().filter(|tool| tool.is_allowed).count();
+                Finding::pass(CHECK, format!("{allowed} of its {} tools allowed", standing.tools.len()))
+            }
+            (None, missing) => Finding::warn(
+                CHECK,
+                format!("it has no tool {}", missing.join(", ")),
+                "correct `allow` in cortana.toml; `cortana tools` shows what it has",
+            ),
+        };
+        found.of(standing.server)
+    };
+    tools::look(settings).await.into_iter().map(finding).collect()
 }
 
 fn configuration(settings: &Settings) -> Vec<Finding> {

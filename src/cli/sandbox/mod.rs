@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     app::{self, AppError},
+    config::ToolServer,
     pool::Pool,
     sandbox::{Endpoints, Sandbox, scenario::Scenario},
     shutdown::{self, Shutdown},
@@ -205,6 +206,7 @@ async fn with_bot(sandbox: &Sandbox, plan: &Plan, form: Form, report: Reporting)
     };
     let mut settings = world.settings()?;
     settings.discord.pdf_reader = crate::config::program();
+    settings.tools.servers.extend(sample_tools());
     let stop = Shutdown::new();
     let tasks = Shutdown::new();
     let (teller, news) = mpsc::unbounded_channel();
@@ -321,6 +323,20 @@ fn guide(sandbox: &Sandbox) -> String {
          Stop with Ctrl-C.",
         page = sandbox.page(),
     )
+}
+
+/// The tools that the emulated models can be asked to call, once `/settings tools on` was said: our own, in a child process.
+fn sample_tools() -> Option<ToolServer> {
+    let program = crate::config::program()?;
+    Some(ToolServer {
+        name: "sample".to_owned(),
+        command: program.to_string_lossy().into_owned(),
+        args: vec!["sample-tools".to_owned()],
+        env: Vec::new(),
+        allow: ["now", "note", "notes"].map(str::to_owned).into(),
+        writes: Vec::new(),
+        timeout: Duration::from_secs(30),
+    })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod report;
 mod reset;
 mod settings;
 mod stop;
+mod tools;
 
 use std::sync::Arc;
 

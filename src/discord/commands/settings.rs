@@ -13,6 +13,7 @@ use super::{
     oauth_refresh::oauth_refresh,
     oauth_status::oauth_status,
     persona::{self, persona},
+    tools::tools,
 };
 use crate::{
     chat::settings::{Choice, Layer, Passed},
@@ -29,6 +30,7 @@ use crate::{
         "provider",
         "models",
         "persona",
+        "tools",
         "oauth_status",
         "oauth_refresh",
         "oauth_connect",

@@ -5,15 +5,16 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::edited::{Answered, watch};
 use crate::{
     chat::{
-        Asides, Budget, Ended, Ending, Exchange, Next, PATIENCE, Payload, Permit, Place, Reader, ReplySink,
-        Scene, Ticket, Turn, compose, sentence, turns_to_summarise,
+        Asides, Ask, Budget, Calling, Ended, Ending, Exchange, Happening, Happenings, Next, PATIENCE,
+        Payload, Permissions, Permit, Place, Reader, ReplySink, Scene, Ticket, Turn, compose, sentence,
+        turns_to_summarise,
     },
     clock,
     discord::{
@@ -28,7 +29,7 @@ use crate::{
         through::Through,
     },
     language::{Language, say},
-    llm::{ChatRequest, ChatStream},
+    llm::ChatRequest,
     provider::ModelRef,
     storage::Stretch,
 };
@@ -113,7 +114,8 @@ async fn answer(bot: &Arc<Bot>, mut asked: Question, registered: Registered, mes
     // Reading the history is part of the stream: typing shows meanwhile, and a stop or a shutdown ends it too.
     // The exchange drops its events before it writes the last state: from then on it is finishing.
     let overflow = Arc::new(Mutex::new(None));
-    let asking = ask(Arc::clone(bot), asked, asides, Arc::clone(&overflow));
+    let permissions = registered.running.permissions.clone();
+    let asking = ask(Arc::clone(bot), asked, asides, Arc::clone(&overflow), permissions);
     let events = stream::once(Box::pin(asking)).flatten().inspect(move |_| {
         let _ = &is_over;
     });
@@ -166,7 +168,8 @@ async fn ask(
     asked: Question,
     asides: Asides,
     overflow: Arc<Mutex<Option<Overflow>>>,
-) -> ChatStream {
+    permissions: Permissions,
+) -> Happenings {
     let channel = asked.setting.channel;
     let history = async {
         let afresh = bot.choices.afresh(&asked.spot).await;
@@ -206,7 +209,7 @@ async fn ask(
         let found = Overflow { of, earlier, messages, turns, model: model.clone(), budget };
         *overflow.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
     }
-    bot.llm.chat(ChatRequest {
+    let request = ChatRequest {
         id: asked.to.exchange,
         model,
         system: composed.system,
@@ -214,7 +217,19 @@ async fn ask(
         tools: Vec::new(),
         conversation: format!("channel:{}", asked.to.channel),
         received_at: asked.received_at,
-    })
+    };
+    chat(&bot, request, &asked.spot, permissions).await
+}
+
+/// Asks the model, with tools where operators let it call some.
+async fn chat(bot: &Bot, request: ChatRequest, spot: &Spot, permissions: Permissions) -> Happenings {
+    let llm = bot.llm.clone();
+    if !bot.tools.is_empty() && bot.choices.has_tools(spot).await {
+        let toolbox = Arc::new(bot.tools.offer());
+        let ask: Ask = Arc::new(move |request| llm.chat(request));
+        return Calling { ask, toolbox, limits: bot.tools.limits(), permissions }.run(request);
+    }
+    llm.chat(request).map_ok(Happening::from).boxed()
 }
 
 /// Under what the beginning of a conversation of these messages is kept. Who began afresh shares none with others, whose

@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::again;
 use crate::{
-    chat::sentence,
+    chat::{Verdict, sentence},
     credential::CredentialId,
     discord::{
-        asked::{Asked, Wish},
+        asked::{Asked, Wish, verdict_of},
         card::Action,
         commands::{self, Chooser, Pick, apology},
         data::{Bot, Running, correlation_id},
@@ -30,6 +30,8 @@ use crate::{
 enum Button {
     /// Stop this exchange.
     Stop(String),
+    /// Allow or deny a call of a tool: of this exchange, the call of this number.
+    Rule(Verdict, String, u32),
     /// Something more of an answer that has ended.
     Wish(Wish, Asked),
     /// Another page of the status.
@@ -57,6 +59,9 @@ enum Button {
 impl Button {
     /// `chosen` is what was picked, where it is a menu.
     fn parse(id: &str, chosen: Option<&str>) -> Option<Self> {
+        if let Some((verdict, exchange, number)) = verdict_of(id) {
+            return Some(Self::Rule(verdict, exchange.to_owned(), number));
+        }
         let (action, rest) = id.split_once(':')?;
         Some(match action {
             "stop" => Self::Stop(rest.to_owned()),
@@ -160,7 +165,7 @@ async fn answer(
     };
     let chooser = Chooser::clicked(bot, click);
     let is_operators = match &button {
-        Button::Stop(_) | Button::Wish(..) | Button::Models(_) | Button::Pick(_) => false,
+        Button::Stop(_) | Button::Rule(..) | Button::Wish(..) | Button::Models(_) | Button::Pick(_) => false,
         Button::Status(_)
         | Button::Refresh(_)
         | Button::Confirm(_)
@@ -176,6 +181,9 @@ async fn answer(
     }
     match button {
         Button::Stop(exchange) => stop(bot, click, interaction, &exchange).await,
+        Button::Rule(verdict, exchange, number) => {
+            rule(bot, click, interaction, &exchange, (number, verdict)).await
+        }
         Button::Wish(wish, asked) => again::wished(cache, bot, click, interaction, (wish, asked)).await,
         Button::Models(list) => commands::listed(bot, interaction, &chooser, &list).await,
         Button::Pick(pick) => commands::picked(bot, interaction, &chooser, pick).await,
@@ -234,6 +242,28 @@ async fn stop(
     Ok(interaction.update(bot, stopped(&click.message, &mark)).await?)
 }
 
+/// Allows or denies a call of a tool: for whoever asked, and nobody else, since it is done in their name.
+async fn rule(
+    bot: &Bot,
+    click: &serenity::ComponentInteraction,
+    interaction: &Interaction,
+    exchange: &str,
+    (number, verdict): (u32, Verdict),
+) -> Result<(), CommandError> {
+    let user = click.user.id.get();
+    let language = bot.language_of(user, &click.locale);
+    match bot.exchanges.get(exchange) {
+        Some(running) if running.asked.person != user => {
+            Ok(interaction.whisper(bot, &say!(language, "tool-not-yours")).await?)
+        }
+        Some(running) if running.permissions.answer(number, verdict) => {
+            tracing::info!(request.id = exchange, discord.user = user, tool.verdict = ?verdict, "A call of a tool was ruled on");
+            Ok(interaction.acknowledge(bot).await?)
+        }
+        Some(_) | None => Ok(interaction.whisper(bot, &say!(language, "tool-over")).await?),
+    }
+}
+
 /// Whether somebody decides about an answer: whoever asked, whoever may manage messages, and operators.
 pub(in crate::discord) fn may_decide(
     bot: &Bot,
@@ -268,6 +298,9 @@ mod tests {
     fn buttons_are_read_back() {
         let view = View { provider: Some("gemini_cli".parse().unwrap()), page: 2 };
         assert_eq!(Button::parse("stop:0badcafe", None), Some(Button::Stop("0badcafe".to_owned())));
+        let rule = Button::Rule(Verdict::Deny, "0badcafe".to_owned(), 3);
+        assert_eq!(Button::parse("tool-deny:0badcafe:3", None), Some(rule));
+        assert_eq!(Button::parse("tool-deny:0badcafe:x", None), None);
         assert_eq!(Button::parse("status-next:gemini_cli:2", None), Some(Button::Status(view.clone())));
         assert_eq!(Button::parse("refresh:gemini_cli:2", None), Some(Button::Refresh(view)));
         let all = View { provider: None, page: 0 };

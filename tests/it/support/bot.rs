@@ -32,6 +32,8 @@ pub(crate) struct World {
     life: Shutdown,
     home: TempDir,
     variables: Vec<(String, String)>,
+    /// The text of `cortana.toml`.
+    document: String,
     /// Where Discord's own names lead, when they do.
     tls: Option<Tls>,
     /// Holds whatever the bots ask of Discord to the published document.
@@ -67,7 +69,15 @@ impl World {
             }
         }
         variables.push(("ACCEPT_PROVIDER_TERMS".to_owned(), "gemini_cli,antigravity".to_owned()));
-        Self { _judge: Judged::new(&sandbox, Asker::Bot), sandbox, life, home, variables, tls: None }
+        Self {
+            _judge: Judged::new(&sandbox, Asker::Bot),
+            sandbox,
+            life,
+            home,
+            variables,
+            document: String::new(),
+            tls: None,
+        }
     }
 
     /// One that answers for `discord.com` itself: its bots have no `DISCORD_API_BASE`, and serenity its rate limiter.
@@ -99,6 +109,12 @@ impl World {
     /// Sets a variable.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Puts a text into `cortana.toml`.
+    pub(crate) fn document(mut self, text: &str) -> Self {
+        self.document.push_str(text);
         self
     }
 
@@ -135,6 +151,7 @@ impl World {
     /// A bot, not yet connected.
     pub(crate) fn start(self) -> Bot {
         let source: MapSource = self.environment().into_iter().collect();
+        let source = source.with_document(&self.document);
         let mut settings = config::load(&source).expect("good settings");
         settings.http.stand_in = self.stand_in();
         settings.discord.pdf_reader = Some(env!("CARGO_BIN_EXE_cortana").into());
