@@ -149,6 +149,9 @@ choice-taken-back = Für { $whom } ist nichts mehr gewählt.
 take-back = die Wahl zurücknehmen
 model-ready = bereit
 model-resting = hat Pause
+ability-images = sieht Bilder
+ability-context = { $tokens } Kontext
+ability-tools = Werkzeuge
 model-answers-chosen = `{ $model }` antwortet dir hier, weil es für { $whom } gewählt wurde.
 model-answers-default = `{ $model }` antwortet dir hier: Niemand hat ein anderes gewählt, also gilt meine Vorgabe.
 no-model-answers = Gerade kann kein Modell antworten, und hier hat niemand eines gewählt.
@@ -393,6 +396,29 @@ logged-out-now = bei { $at } beendet
 logged-out-before = { $at } hatte sie schon beendet
 logged-out-not-offered = { $at } hat keine Adresse zum Abmelden: Dort lebt sie weiter, bis sie abläuft oder auf der Kontoseite beendet wird
 logged-out-in-part = { $name } ist nur teilweise abgemeldet: { $why }.
+
+## Meldungen an Betreiber. Was bei den ersten fünf hinter dem Doppelpunkt steht, sagt das Log auch, auf Englisch.
+
+alert-needs-login = { $who } braucht eine Anmeldung
+alert-refused = { $who } wird vom Dienst abgelehnt
+alert-refresh-failing = { $who } läuft ab oder ist abgelaufen, und die Erneuerung schlägt fehl
+alert-unsaved = { $who } hat ein neues Token, das nicht gespeichert werden konnte
+alert-few-healthy = zu wenige Zugänge sind einsatzbereit
+alert-over = Vorbei nach { $minutes } min: { $what }
+alert-over-gone = Vorbei: Der Zugang `{ $id }` ist nicht mehr eingerichtet.
+alert-intent = Discord verweigert mir den Message-Content-Intent: Ich antworte nur auf Erwähnungen, Antworten mit Ping und Direktnachrichten.
+alert-intent-next = Schalte ihn unter „Bot“ auf <https://discord.com/developers/applications> ein, und starte mich neu.
+alert-intent-over = Discord gewährt mir den Message-Content-Intent wieder.
+alert-next = Jetzt: { $what }
+alert-next-status = `/einstellungen oauth-status` zeigt, was jeder einzelne braucht.
+alert-next-login = Melde dich an, wie es dasteht; `/einstellungen zugang { $id }` zeigt den Zugang mit seinen Schaltflächen.
+alert-next-link = Wem das Konto gehört, und niemand sonst, öffnet { $link }; schalte den Zugang dann mit `/einstellungen zugang { $id }` ein.
+alert-next-refused = `/einstellungen zugang { $id }` zeigt, was der Dienst gesagt hat, und schaltet ihn wieder ein.
+alert-next-card = `/einstellungen zugang { $id }` zeigt, warum.
+alert-next-refresh = `/einstellungen oauth-refresh { $provider }` versucht es jetzt; `/einstellungen zugang { $id }` zeigt, warum.
+alert-next-doctor = `cortana doctor` auf dem Rechner sagt, wer wo schreiben darf.
+alert-more = und { $count } weitere: `/einstellungen oauth-status` zeigt alle.
+alert-footer = Für Betreiber; `ALERT_OPERATORS=off` beendet diese Nachrichten.
 
 ## Befehle. Der Name: kleine Buchstaben, Ziffern und Striche, höchstens 32. Beschreibungen: höchstens 100 Zeichen.
 

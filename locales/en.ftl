@@ -152,6 +152,9 @@ choice-taken-back = There is no choice for { $whom } any more.
 take-back = take the choice back
 model-ready = ready
 model-resting = resting
+ability-images = sees images
+ability-context = { $tokens } context
+ability-tools = tools
 model-answers-chosen = `{ $model }` answers you here, because it was chosen for { $whom }.
 model-answers-default = `{ $model }` answers you here: nobody chose another, so my default applies.
 no-model-answers = No model can answer just now, and nobody chose one here.
@@ -396,6 +399,29 @@ logged-out-now = ended at { $at }
 logged-out-before = { $at } had ended it before
 logged-out-not-offered = { $at } has no address to end it at: it lives on there until it expires, or its owner ends it on the account's page
 logged-out-in-part = { $name } is logged out in part: { $why }.
+
+## Alerts to operators. What stands behind the colon of the first five is what the log says, in English.
+
+alert-needs-login = { $who } needs a login
+alert-refused = { $who } is refused by the service
+alert-refresh-failing = { $who } is about to expire, or has, and its refresh fails
+alert-unsaved = { $who } has a new token that could not be saved
+alert-few-healthy = too few credentials can be lent
+alert-over = Over after { $minutes } min: { $what }
+alert-over-gone = Over: credential `{ $id }` is not configured any more.
+alert-intent = Discord refuses me the Message Content intent: I answer mentions, replies with a ping and direct messages alone.
+alert-intent-next = switch it on under "Bot" at <https://discord.com/developers/applications>, and restart me.
+alert-intent-over = Discord grants me the Message Content intent again.
+alert-next = Next: { $what }
+alert-next-status = `/settings oauth-status` shows what each one needs.
+alert-next-login = log in as it says; `/settings credential { $id }` shows it, with its buttons.
+alert-next-link = the account's owner, and nobody else, opens { $link }; then enable it with `/settings credential { $id }`.
+alert-next-refused = `/settings credential { $id }` shows what the service said, and enables it again.
+alert-next-card = `/settings credential { $id }` shows why.
+alert-next-refresh = `/settings oauth-refresh { $provider }` tries now; `/settings credential { $id }` shows why.
+alert-next-doctor = `cortana doctor` on the machine says who may write where.
+alert-more = and { $count } more: `/settings oauth-status` shows all.
+alert-footer = For operators; `ALERT_OPERATORS=off` ends these messages.
 
 ## Commands. The name: small letters, digits and dashes, 32 at most. Descriptions: 100 characters. English stands in the code
 ## too, which a test compares; the other languages show theirs in Discord.

@@ -424,6 +424,10 @@ pub(super) struct SandboxOptions {
     #[arg(long, conflicts_with_all = ["serve_only", "page"])]
     pub(super) report: bool,
 
+    /// Let the people and their server speak this language, as Discord names it: de
+    #[arg(long, value_name = "LOCALE")]
+    pub(super) language: Option<String>,
+
     /// Run only the emulators and print one JSON line with their addresses
     #[arg(long, conflicts_with = "say")]
     pub(super) serve_only: bool,

@@ -38,7 +38,8 @@ impl Bot {
         self.languages.of(server).filter(|_| server != UNCHOSEN).unwrap_or_else(|| self.default_language())
     }
 
-    /// The language of an answer that another process gave, in a server with this locale or in direct messages.
+    /// The language for somebody who did nothing now, in a server with this locale or in direct messages: of an answer that
+    /// another process gave, and of alerts.
     pub(super) fn language_for(&self, person: u64, server: Option<&str>) -> Language {
         let found = match server {
             Some(UNCHOSEN) => None,

@@ -15,7 +15,7 @@ use crate::{
     chat::settings::{Applied, Layer},
     language::{Language, say},
     llm::Origin,
-    provider::{Model, ModelRef, ProviderId},
+    provider::{Model, ModelRef, ProviderId, rounded},
 };
 
 /// Discord's limit for the options of a menu, for a label, and for the value of an option or a button's id.
@@ -88,7 +88,7 @@ impl Picker {
                 json!({
                     "label": cut(&offer.model.model, LABEL),
                     "value": offer.model.to_string(),
-                    "description": cut(&described(&offers::readiness(bot, &offer.model).label(language), offer.about), LABEL),
+                    "description": cut(&described(language, &offers::readiness(bot, &offer.model).label(language), offer.about), LABEL),
                     "default": own.as_ref() == Some(&offer.model),
                 })
             })
@@ -195,7 +195,7 @@ impl List {
                     }
                 };
                 let name = cut(&offer.model.to_string(), LABEL);
-                format!("`{name}` {} · {origin}", described(&format!("{ready}{mark}"), offer.about))
+                format!("`{name}` {} · {origin}", described(language, &format!("{ready}{mark}"), offer.about))
             })
             .collect();
         lines.append(&mut read);
@@ -222,9 +222,12 @@ impl List {
 }
 
 /// Whether a model is ready, and what it can.
-fn described(ready: &str, about: &Model) -> String {
-    let abilities = about.abilities();
-    if abilities.is_empty() { ready.to_owned() } else { format!("{ready} · {abilities}") }
+fn described(language: &Language, ready: &str, about: &Model) -> String {
+    let sees = (about.images == Some(true)).then(|| say!(language, "ability-images"));
+    let reads = about.context.map(|tokens| say!(language, "ability-context", tokens = rounded(tokens)));
+    let calls = (about.tools == Some(true)).then(|| say!(language, "ability-tools"));
+    let abilities = [sees, reads, calls].into_iter().flatten();
+    std::iter::once(ready.to_owned()).chain(abilities).collect::<Vec<_>>().join(" · ")
 }
 
 /// What applies, in a sentence.

@@ -28,11 +28,11 @@ const ENGLISH: &str = "en";
 /// The languages that this was compiled with; nothing of them ever changes.
 static BUILT_IN: LazyLock<Languages> = LazyLock::new(Languages::compiled_in);
 
-/// Every locale that Discord knows (reference, "Locales").
-pub const DISCORDS_LOCALES: [&str; 33] = [
+/// Every locale that Discord knows (reference, "Locales"; `AvailableLocalesEnum` of the `OpenAPI` document).
+pub const DISCORDS_LOCALES: [&str; 34] = [
     "id", "da", "de", "en-GB", "en-US", "es-ES", "es-419", "fr", "hr", "it", "lt", "hu", "nl", "no", "pl",
     "pt-BR", "ro", "fi", "sv-SE", "vi", "tr", "cs", "el", "bg", "ru", "uk", "hi", "th", "zh-CN", "ja",
-    "zh-TW", "ko", "ar",
+    "zh-TW", "ko", "ar", "he",
 ];
 
 /// One language. Clones share it.

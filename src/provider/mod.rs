@@ -15,7 +15,7 @@ mod spec;
 pub use catalog::{Catalog, CatalogError};
 pub use consent::{Consent, Pkce};
 pub use lifecycle::{Lifecycle, Terms};
-pub use model::{Model, ModelRef};
+pub use model::{Model, ModelRef, rounded};
 pub use own::own;
 pub use quirks::{Quirks, QuotaReadout};
 pub use refusal::meaning_of;

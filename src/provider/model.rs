@@ -69,7 +69,7 @@ impl Model {
 }
 
 /// A number of tokens in the unit that people know it by: `200k`, `1M`, `1.5M`.
-fn rounded(tokens: u32) -> String {
+pub fn rounded(tokens: u32) -> String {
     match tokens {
         0..1000 => tokens.to_string(),
         1000..950_000 => format!("{}k", tokens / 1000),

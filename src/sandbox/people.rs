@@ -285,6 +285,28 @@ impl Sandbox {
         })
     }
 
+    /// Somebody sets their client to a language, as Discord names it (`de`, `pt-BR`).
+    pub fn set_language(&self, person: Id, locale: &str) {
+        self.discord.with(|state| {
+            if let Some(user) = state.world.users.get_mut(&person) {
+                locale.clone_into(&mut user.locale);
+            }
+        });
+    }
+
+    /// Everybody there is, and the first server, speak a language.
+    pub fn speak(&self, locale: &str) {
+        let landmarks = self.discord.landmarks();
+        self.set_language(landmarks.owner, locale);
+        self.set_language(landmarks.guest, locale);
+        self.set_server_language(landmarks.guild, locale);
+    }
+
+    /// A server's owner sets it to a language.
+    pub fn set_server_language(&self, server: Id, locale: &str) {
+        self.discord.with(|state| state.set_server_language(server, locale));
+    }
+
     /// Another bot in the first server. It writes as people do; nothing else of it is emulated.
     pub fn add_bot(&self, name: &str) -> Id {
         let id = self.add_person(name);

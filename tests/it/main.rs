@@ -28,6 +28,7 @@ mod discord_credential;
 mod discord_edited;
 mod discord_files;
 mod discord_interrupted;
+mod discord_languages;
 mod discord_limits;
 mod discord_memory;
 mod discord_personas;

@@ -127,6 +127,9 @@ pub(super) async fn run(options: &SandboxOptions) -> Result<(), Failure> {
     let sandbox = Sandbox::start(options.listen, &emulators)
         .await
         .with_context(|| format!("the sandbox cannot listen on {}", options.listen))?;
+    if let Some(locale) = &options.language {
+        sandbox.speak(locale);
+    }
     if !options.listen.ip().is_loopback() {
         remark(&exposed(&sandbox));
     }

@@ -6,6 +6,7 @@ use super::told::{News, Topic, Trouble};
 use crate::{
     credential::CredentialId,
     discord::reply::cut,
+    language::{Language, say},
     pool::{Alert, AlertKind, Snapshot, Subject},
     secret::Secret,
 };
@@ -19,12 +20,13 @@ const LINK: usize = 800;
 
 /// The message that says all of it; what does not fit is counted.
 pub(super) fn written(
+    language: &Language,
     news: &News<'_>,
     snapshot: &Snapshot,
     link: impl Fn(&CredentialId) -> Option<Secret>,
 ) -> String {
-    let begun = news.begun.iter().map(|trouble| begun(trouble, &link));
-    let over = news.over.iter().map(|(topic, since)| over(topic, *since, snapshot));
+    let begun = news.begun.iter().map(|trouble| begun(language, trouble, &link));
+    let over = news.over.iter().map(|(topic, since)| over(language, topic, *since, snapshot));
     let (mut text, mut left_out) = (String::new(), 0_usize);
     for paragraph in begun.chain(over) {
         let units = text.encode_utf16().count() + paragraph.encode_utf16().count() + 1;
@@ -37,44 +39,55 @@ pub(super) fn written(
     }
     let more = match left_out {
         0 => String::new(),
-        left_out => format!("… and {left_out} more: `/settings oauth-status` shows all.\n"),
+        left_out => format!("… {}\n", say!(language, "alert-more", count = left_out)),
     };
-    text + &more + "-# For operators; `ALERT_OPERATORS=off` ends these messages."
+    format!("{text}{more}-# {}", say!(language, "alert-footer"))
 }
 
-fn begun(trouble: &Trouble, link: &impl Fn(&CredentialId) -> Option<Secret>) -> String {
+fn begun(language: &Language, trouble: &Trouble, link: &impl Fn(&CredentialId) -> Option<Secret>) -> String {
     match trouble {
         Trouble::ContentIntent { .. } => {
-            "⚠️ Discord refuses me the Message Content intent: I answer mentions, replies with a \
-             ping and direct messages alone.\nNext: switch it on under \"Bot\" at \
-             <https://discord.com/developers/applications>, and restart me."
-                .to_owned()
+            let next = say!(language, "alert-next", what = say!(language, "alert-intent-next"));
+            format!("⚠️ {}\n{next}", say!(language, "alert-intent"))
         }
-        Trouble::Pool(alert) => format!("⚠️ {}\nNext: {}", cut(&alert.sentence(), WHAT), next(alert, link)),
+        Trouble::Pool(alert) => {
+            let what = what(language, alert.kind, alert.subject.as_ref());
+            let next = say!(language, "alert-next", what = next(language, alert, link));
+            format!("⚠️ {}\n{next}", cut(&format!("{what}: {}", alert.reason), WHAT))
+        }
+    }
+}
+
+/// What is wrong with whom. Why, behind it, is what the log says too.
+fn what(language: &Language, kind: AlertKind, subject: Option<&Subject>) -> String {
+    let who = subject.map_or_else(String::new, ToString::to_string);
+    match kind {
+        AlertKind::NeedsLogin => say!(language, "alert-needs-login", who = who),
+        AlertKind::Refused => say!(language, "alert-refused", who = who),
+        AlertKind::RefreshFailing => say!(language, "alert-refresh-failing", who = who),
+        AlertKind::Unsaved => say!(language, "alert-unsaved", who = who),
+        AlertKind::FewHealthy => say!(language, "alert-few-healthy"),
     }
 }
 
 /// What to do about it.
-fn next(alert: &Alert, link: &impl Fn(&CredentialId) -> Option<Secret>) -> String {
+fn next(language: &Language, alert: &Alert, link: &impl Fn(&CredentialId) -> Option<Secret>) -> String {
     let Some(Subject { credential, provider, .. }) = &alert.subject else {
-        return "`/settings oauth-status` shows what each one needs.".to_owned();
+        return say!(language, "alert-next-status");
     };
-    let card = format!("`/settings credential {credential}`");
+    let id = credential.as_str();
     match alert.kind {
-        AlertKind::NeedsLogin => format!("log in as it says; {card} shows it, with its buttons."),
+        AlertKind::NeedsLogin => say!(language, "alert-next-login", id = id),
         AlertKind::Refused => match link(credential).filter(fits) {
-            Some(link) => format!(
-                "the account's owner, and nobody else, opens <{}>; then enable it with {card}.",
-                link.expose()
-            ),
-            None => format!("{card} shows what the service said, and enables it again."),
+            Some(link) => say!(language, "alert-next-link", link = format!("<{}>", link.expose()), id = id),
+            None => say!(language, "alert-next-refused", id = id),
         },
         AlertKind::RefreshFailing => provider.as_ref().map_or_else(
-            || format!("{card} shows why."),
-            |provider| format!("`/settings oauth-refresh {provider}` tries now; {card} shows why."),
+            || say!(language, "alert-next-card", id = id),
+            |provider| say!(language, "alert-next-refresh", provider = provider.as_str(), id = id),
         ),
-        AlertKind::Unsaved => "`cortana doctor` on the machine says who may write where.".to_owned(),
-        AlertKind::FewHealthy => "`/settings oauth-status` shows what each one needs.".to_owned(),
+        AlertKind::Unsaved => say!(language, "alert-next-doctor"),
+        AlertKind::FewHealthy => say!(language, "alert-next-status"),
     }
 }
 
@@ -85,13 +98,13 @@ fn fits(link: &Secret) -> bool {
         && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '<' || c == '>')
 }
 
-fn over(topic: &Topic, since: DateTime<Utc>, snapshot: &Snapshot) -> String {
+fn over(language: &Language, topic: &Topic, since: DateTime<Utc>, snapshot: &Snapshot) -> String {
     let (kind, subject) = match topic {
-        Topic::ContentIntent => return "✅ Discord grants me the Message Content intent again.".to_owned(),
+        Topic::ContentIntent => return format!("✅ {}", say!(language, "alert-intent-over")),
         Topic::Pool(kind, None) => (*kind, None),
         Topic::Pool(kind, Some(id)) => {
             let Some(found) = snapshot.credentials.iter().find(|credential| credential.id == *id) else {
-                return format!("✅ Over: credential `{id}` is not configured any more.");
+                return format!("✅ {}", say!(language, "alert-over-gone", id = id.as_str()));
             };
             let subject = Subject {
                 credential: id.clone(),
@@ -101,8 +114,9 @@ fn over(topic: &Topic, since: DateTime<Utc>, snapshot: &Snapshot) -> String {
             (*kind, Some(subject))
         }
     };
-    let cleared_at = Some(snapshot.taken_at);
-    cut(&format!("✅ {}", Alert { kind, subject, reason: String::new(), since, cleared_at }.sentence()), WHAT)
+    let minutes = (snapshot.taken_at - since).num_minutes().max(0);
+    let what = what(language, kind, subject.as_ref());
+    cut(&format!("✅ {}", say!(language, "alert-over", minutes = minutes, what = what)), WHAT)
 }
 
 #[cfg(test)]
@@ -116,7 +130,7 @@ mod tests {
 
     fn letter(holds: &[Trouble], over: Vec<(Topic, DateTime<Utc>)>, link: Option<&str>) -> String {
         let news = News { begun: holds.iter().collect(), over };
-        written(&news, &snapshot(&["c0ffee"]), |_| link.map(Secret::new))
+        written(&Language::english(), &news, &snapshot(&["c0ffee"]), |_| link.map(Secret::new))
     }
 
     #[test]

@@ -38,6 +38,12 @@ const SLASH_LIMIT: usize = 100;
 const DAILY: usize = 200;
 /// All texts of one command.
 const CHARACTERS: usize = 8000;
+/// The languages of Discord's clients (reference, "Locales"; `AvailableLocalesEnum` of the OpenAPI document).
+const LOCALES: [&str; 34] = [
+    "ar", "bg", "cs", "da", "de", "el", "en-GB", "en-US", "es-419", "es-ES", "fi", "fr", "he", "hi", "hr",
+    "hu", "id", "it", "ja", "ko", "lt", "nl", "no", "pl", "pt-BR", "ro", "ru", "sv-SE", "th", "tr", "uk",
+    "vi", "zh-CN", "zh-TW",
+];
 
 /// Complaints about a list of commands, or one.
 pub(crate) fn check(list: &[Value], single: Option<&Value>) -> Result<(), ApiError> {
@@ -79,11 +85,9 @@ fn check_one(command: &Value, path: &str, errors: &mut FormErrors) {
         Some(name) => rules::between_one_and(name, 32, &at("name"), errors),
         None => rules::required(&at("name"), errors),
     }
-    for (locale, name) in command.get("name_localizations").and_then(Value::as_object).into_iter().flatten() {
-        if let Some(name) = name.as_str().filter(|_| slash) {
-            slash_name(name, &format!("{}.{locale}", at("name_localizations")), errors);
-        }
-    }
+    let a_name = if slash { slash_name } else { menu_name };
+    elsewhere(command, "name", &at("name_localizations"), errors, a_name);
+    elsewhere(command, "description", &at("description_localizations"), errors, a_description);
     let description = command.get("description").and_then(Value::as_str).unwrap_or_default();
     if slash {
         rules::between_one_and(description, 100, &at("description"), errors);
@@ -98,6 +102,36 @@ fn check_one(command: &Value, path: &str, errors: &mut FormErrors) {
     if characters(command) > CHARACTERS {
         errors.add(path, "APPLICATION_COMMAND_TOO_LARGE", "Command exceeds maximum size (8000)");
     }
+}
+
+/// A text of one language: its path, and where complaints go.
+type Check = fn(&str, &str, &mut FormErrors);
+
+/// What a field is called in other languages: known locales alone, each text as the field itself may be.
+fn elsewhere(node: &Value, field: &str, path: &str, errors: &mut FormErrors, check: Check) {
+    let texts = node.get(format!("{field}_localizations")).and_then(Value::as_object);
+    for (locale, text) in texts.into_iter().flatten() {
+        let here = format!("{path}.{locale}");
+        match text.as_str() {
+            _ if !LOCALES.contains(&locale.as_str()) => {
+                errors.add(
+                    &here,
+                    "ENUM_TYPE_COERCE",
+                    &format!("Value \"{locale}\" is not a valid enum value."),
+                );
+            }
+            Some(text) => check(text, &here, errors),
+            None => {}
+        }
+    }
+}
+
+fn menu_name(name: &str, path: &str, errors: &mut FormErrors) {
+    rules::between_one_and(name, 32, path, errors);
+}
+
+fn a_description(text: &str, path: &str, errors: &mut FormErrors) {
+    rules::between_one_and(text, 100, path, errors);
 }
 
 /// `^[-_'\p{L}\p{N}]{1,32}$`, in lower case where there is one.
@@ -137,6 +171,9 @@ fn options(holder: &Value, path: &str, depth: u8, errors: &mut FormErrors) {
             }
             None => rules::required(&format!("{here}.name"), errors),
         }
+        elsewhere(option, "name", &format!("{here}.name_localizations"), errors, slash_name);
+        let described = format!("{here}.description_localizations");
+        elsewhere(option, "description", &described, errors, a_description);
         let description = option.get("description").and_then(Value::as_str).unwrap_or_default();
         rules::between_one_and(description, 100, &format!("{here}.description"), errors);
         match kind {
@@ -187,6 +224,7 @@ fn choices(option: &Value, path: &str, errors: &mut FormErrors) {
     for (at, choice) in list.iter().enumerate() {
         let name = choice.get("name").and_then(Value::as_str).unwrap_or_default();
         rules::between_one_and(name, 100, &format!("{path}.choices.{at}.name"), errors);
+        elsewhere(choice, "name", &format!("{path}.choices.{at}.name_localizations"), errors, a_description);
         if let Some(value) = choice.get("value").and_then(Value::as_str) {
             rules::at_most(value, 100, &format!("{path}.choices.{at}.value"), errors);
         }
@@ -200,9 +238,14 @@ fn choices(option: &Value, path: &str, errors: &mut FormErrors) {
     }
 }
 
-/// Names, descriptions and string values, of the command, its options and choices.
+/// Names, descriptions and string values, of the command, its options and choices; of each the longest in any language.
 fn characters(node: &Value) -> usize {
-    let text = |key: &str| node.get(key).and_then(Value::as_str).map_or(0, |text| text.chars().count());
+    let length = |text: &Value| text.as_str().map_or(0, |text| text.chars().count());
+    let text = |key: &str| {
+        let elsewhere = node.get(format!("{key}_localizations")).and_then(Value::as_object);
+        let texts = node.get(key).into_iter().chain(elsewhere.into_iter().flat_map(Map::values));
+        texts.map(length).max().unwrap_or(0)
+    };
     let own = text("name") + text("description") + text("value");
     let below = ["options", "choices"].iter().filter_map(|key| node.get(key)?.as_array()).flatten();
     own + below.map(characters).sum::<usize>()
@@ -395,6 +438,40 @@ mod tests {
         };
         assert!(one(with(17)).is_ok());
         assert!(one(with(18)).is_err(), "{}", characters(&with(18)));
+    }
+
+    #[test]
+    fn d28_names_in_other_languages_are_held_to_the_same_rules() {
+        let with = |field: &str, texts: Value| {
+            let mut command = slash("c");
+            command["options"] = json!([{"type": 3, "name": "o", "description": "d", "choices": [{"name": "n", "value": "v"}]}]);
+            let at = match field.split_once('.') {
+                Some(("option", field)) => &mut command["options"][0][field],
+                Some((_, field)) => &mut command["options"][0]["choices"][0][field],
+                None => &mut command[field],
+            };
+            *at = texts;
+            one(command)
+        };
+        for field in ["name_localizations", "option.name_localizations"] {
+            assert!(with(field, json!({"de": "für", "ru": "привет", "fr": null})).is_ok());
+            for bad in
+                [json!({"de": "Groß"}), json!({"de": "zwei wörter"}), json!({"de": ""}), json!({"en": "x"})]
+            {
+                assert!(with(field, bad.clone()).is_err(), "{field}: {bad}");
+            }
+        }
+        for field in
+            ["description_localizations", "option.description_localizations", "choice.name_localizations"]
+        {
+            assert!(with(field, json!({"pt-BR": "ã".repeat(100)})).is_ok());
+            for bad in [json!({"pt-BR": "ã".repeat(101)}), json!({"pt-BR": ""}), json!({"pt": "x"})] {
+                assert!(with(field, bad.clone()).is_err(), "{field}: {bad}");
+            }
+        }
+        let mut long = slash("c");
+        long["description_localizations"] = json!({"de": "d".repeat(90), "fr": "f".repeat(20)});
+        assert_eq!(characters(&long), 1 + 90, "the longest of each counts");
     }
 
     #[test]

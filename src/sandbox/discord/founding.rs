@@ -62,6 +62,7 @@ pub(crate) fn fresh(origin: String, time: Timeline) -> (State, Landmarks) {
             (landmarks.bot, member(&[bot_role])),
         ]
         .into(),
+        preferred_locale: "en-US".to_owned(),
     };
     let channel = Channel {
         id: landmarks.channel,
@@ -147,8 +148,14 @@ impl State {
             position: 0,
             mentionable: false,
         };
-        let guild =
-            Guild { id, name: name.to_owned(), owner, roles: vec![everyone], members: BTreeMap::new() };
+        let guild = Guild {
+            id,
+            name: name.to_owned(),
+            owner,
+            roles: vec![everyone],
+            members: BTreeMap::new(),
+            preferred_locale: "en-US".to_owned(),
+        };
         self.world.guilds.insert(id, guild);
         self.join(id, owner);
         self.join(id, bot);
@@ -158,6 +165,14 @@ impl State {
             self.emit("GUILD_CREATE", Some(id), Needs::GUILDS, &data);
         }
         (id, channel)
+    }
+
+    /// A server's owner chooses its language; connected sessions are told.
+    pub(crate) fn set_server_language(&mut self, id: Id, locale: &str) {
+        let Some(guild) = self.world.guilds.get_mut(&id) else { return };
+        locale.clone_into(&mut guild.preferred_locale);
+        let data = payload::guild(guild);
+        self.emit("GUILD_UPDATE", Some(id), Needs::GUILDS, &data);
     }
 
     /// The direct channel with a person, opened when there is none.

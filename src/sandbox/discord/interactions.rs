@@ -198,8 +198,8 @@ impl State {
             Some(guild) => {
                 event["context"] = json!(0);
                 event["guild_id"] = json!(guild.id);
-                event["guild_locale"] = json!("en-US");
-                event["guild"] = json!({"id": guild.id, "locale": "en-US", "features": []});
+                event["guild_locale"] = json!(guild.preferred_locale);
+                event["guild"] = json!({"id": guild.id, "locale": guild.preferred_locale, "features": []});
                 if let Some(member) = guild.members.get(&interaction.user) {
                     event["member"] = payload::member(self, interaction.user, member);
                     event["member"]["permissions"] = json!(permissions(interaction.user));

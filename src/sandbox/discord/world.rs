@@ -127,6 +127,8 @@ pub struct Guild {
     pub roles: Vec<Role>,
     /// Who is in it.
     pub members: BTreeMap<Id, Member>,
+    /// The language that its owner chose; Discord's default is `en-US`.
+    pub preferred_locale: String,
 }
 
 impl Guild {
