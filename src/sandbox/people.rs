@@ -294,7 +294,7 @@ impl Sandbox {
         });
     }
 
-    /// Everybody there is, and the first server, speak a language.
+    /// The people there are, and the first server, speak a language from now on.
     pub fn speak(&self, locale: &str) {
         let landmarks = self.discord.landmarks();
         self.set_language(landmarks.owner, locale);
@@ -302,7 +302,7 @@ impl Sandbox {
         self.set_server_language(landmarks.guild, locale);
     }
 
-    /// A server's owner sets it to a language.
+    /// A server's owner sets it to a language; a bot that connects afterwards knows it.
     pub fn set_server_language(&self, server: Id, locale: &str) {
         self.discord.with(|state| state.set_server_language(server, locale));
     }

@@ -167,12 +167,11 @@ impl State {
         (id, channel)
     }
 
-    /// A server's owner chooses its language; connected sessions are told.
+    /// A server's owner chooses its language; sessions that begin later know it.
     pub(crate) fn set_server_language(&mut self, id: Id, locale: &str) {
-        let Some(guild) = self.world.guilds.get_mut(&id) else { return };
-        locale.clone_into(&mut guild.preferred_locale);
-        let data = payload::guild(guild);
-        self.emit("GUILD_UPDATE", Some(id), Needs::GUILDS, &data);
+        if let Some(guild) = self.world.guilds.get_mut(&id) {
+            locale.clone_into(&mut guild.preferred_locale);
+        }
     }
 
     /// The direct channel with a person, opened when there is none.
