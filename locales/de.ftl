@@ -132,7 +132,7 @@ choice-unkept = Deine Wahl konnte nicht gespeichert werden, und es hat sich nich
 ## /einstellungen status
 
 no-credentials = Es ist kein Zugang eingerichtet.
-status-credentials = Zugänge: { $summary }
+status-credentials = { $summary }
 status-answers = Laufende Antworten: { $count }
 passed-over = Gewählt für { $whom }, hier ohne Wirkung: `{ $what }` – { $why }.
 persona-passed-over = Persona für { $whom }, hier ohne Wirkung: `{ $name }` – { $why }.
@@ -270,13 +270,13 @@ requests =
        *[other] { $count } Anfragen
     }
 never-used = nie benutzt
-used-at = benutzt { $at }
+used-at = zuletzt { $at }
 in-flight = { $count } laufend
 quota-line = Kontingent: { $left }, Stand { $at }
 quota-nothing = nichts
 quota-almost-nothing = weniger als 1 %
 quota-left = { $left } von `{ $what }` übrig
-quota-resets = neu { $at }
+quota-resets = wieder voll { $at }
 no-expiry-known = Kein Ablauf bekannt
 expires-in = Läuft in { $left } ab ({ $at })
 expired-ago = Vor { $ago } abgelaufen ({ $at })
