@@ -340,6 +340,7 @@ line-unchanged = Unverändert: { $account } ist ein API-Schlüssel und läuft ni
 line-disabled = Abgeschaltet: { $account }, { $why }
 line-too-soon = Wartet: { $account } wurde vor weniger als einer Minute erneuert, wieder { $until }
 line-failed = Fehlgeschlagen: { $account }, { $why }
+refused-before = dieses Refresh-Token wurde schon abgelehnt und wird nicht noch einmal gesendet
 button-try-account = { $account } noch einmal versuchen
 what-you-can-do = Was du tun kannst:
 tip-log-in = Melde dich neu an: hier mit `/einstellungen oauth-connect { $provider }`, auf dem Rechner mit `cortana login { $provider }` oder mit dem Programm des Anbieters, dessen neue Datei in den Zugangsordner kommt. Sie zählt binnen zwei Sekunden, ohne Neustart.

@@ -343,6 +343,7 @@ line-unchanged = Unchanged: { $account } is an API key and never expires
 line-disabled = Disabled: { $account }, { $why }
 line-too-soon = Waiting: { $account } was refreshed less than a minute ago, again { $until }
 line-failed = Failed: { $account }, { $why }
+refused-before = this refresh token was refused before and is not sent again
 button-try-account = Try { $account } once more
 what-you-can-do = What you can do:
 tip-log-in = Log in again: `/settings oauth-connect { $provider }` here, `cortana login { $provider }` on the host, or the provider's own program, whose new file goes into the credentials folder. It counts within two seconds, without a restart.

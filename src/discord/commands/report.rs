@@ -28,7 +28,7 @@ pub(super) fn failed(report: &RefreshReport) -> bool {
     }
 }
 
-/// Why it failed, in the provider's terms; empty when it did not.
+/// Why it failed, as the log says it, in the provider's terms; empty when it did not.
 pub(super) fn why(report: &RefreshReport) -> String {
     match &report.result {
         RefreshResult::Refreshed { .. }
@@ -42,6 +42,11 @@ pub(super) fn why(report: &RefreshReport) -> String {
         RefreshResult::Failed(error) => error.to_string(),
         RefreshResult::Store(error) => error.to_string(),
     }
+}
+
+/// Why it failed, for a person.
+fn told_why(language: &Language, report: &RefreshReport) -> String {
+    if report.result == RefreshResult::RefusedBefore { say!(language, "refused-before") } else { why(report) }
 }
 
 /// The whole answer: a headline, a line for each credential, tips, and the id.
@@ -69,7 +74,12 @@ pub(super) fn short(
     reports: &[RefreshReport],
     id: &str,
 ) -> String {
-    let reasons: Vec<String> = reports.iter().map(why).filter(|why| !why.is_empty()).take(2).collect();
+    let reasons: Vec<String> = reports
+        .iter()
+        .map(|report| told_why(language, report))
+        .filter(|why| !why.is_empty())
+        .take(2)
+        .collect();
     let headline = headline(language, provider, reports);
     if reasons.is_empty() { headline } else { format!("{headline}: {} (id {id})", reasons.join("; ")) }
 }
@@ -120,7 +130,10 @@ pub(super) fn line(language: &Language, report: &RefreshReport) -> String {
             format!("⏸️ {}", say!(language, "line-too-soon", account = account, until = relative(*until)))
         }
         RefreshResult::RefusedBefore | RefreshResult::Failed(_) | RefreshResult::Store(_) => {
-            format!("❌ {}", say!(language, "line-failed", account = account, why = why(report)))
+            format!(
+                "❌ {}",
+                say!(language, "line-failed", account = account, why = told_why(language, report))
+            )
         }
     }
 }
