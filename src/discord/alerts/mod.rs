@@ -121,9 +121,10 @@ async fn tell(bot: &Bot, storage: &Shared, person: &mut Person, holds: &[Trouble
     if news.is_empty() || !person.may_write(now) {
         return;
     }
-    let text = letter::written(&bot.language_for(person.id, None), &news, &bot.pool.snapshot(), |credential| {
-        bot.pool.link(credential)
-    });
+    let text =
+        letter::written(&bot.language_for(person.id, None), &news, &bot.pool.snapshot(), |credential| {
+            bot.pool.link(credential)
+        });
     match send(bot, person, &text).await {
         Ok(()) => {
             person.wrote(now);
