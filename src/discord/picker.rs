@@ -224,9 +224,9 @@ impl List {
 /// Whether a model is ready, and what it can.
 fn described(language: &Language, ready: &str, about: &Model) -> String {
     let sees = (about.images == Some(true)).then(|| say!(language, "ability-images"));
-    let reads = about.context.map(|tokens| say!(language, "ability-context", tokens = rounded(tokens)));
+    let holds = about.context.map(|tokens| say!(language, "ability-context", tokens = rounded(tokens)));
     let calls = (about.tools == Some(true)).then(|| say!(language, "ability-tools"));
-    let abilities = [sees, reads, calls].into_iter().flatten();
+    let abilities = [sees, holds, calls].into_iter().flatten();
     std::iter::once(ready.to_owned()).chain(abilities).collect::<Vec<_>>().join(" · ")
 }
 

@@ -38,7 +38,7 @@ const SLASH_LIMIT: usize = 100;
 const DAILY: usize = 200;
 /// All texts of one command.
 const CHARACTERS: usize = 8000;
-/// The languages of Discord's clients (reference, "Locales"; `AvailableLocalesEnum` of the OpenAPI document).
+/// The languages of Discord's clients (reference, "Locales"; `AvailableLocalesEnum` of the `OpenAPI` document).
 const LOCALES: [&str; 34] = [
     "ar", "bg", "cs", "da", "de", "el", "en-GB", "en-US", "es-419", "es-ES", "fi", "fr", "he", "hi", "hr",
     "hu", "id", "it", "ja", "ko", "lt", "nl", "no", "pl", "pt-BR", "ro", "ru", "sv-SE", "th", "tr", "uk",
@@ -117,7 +117,7 @@ fn elsewhere(node: &Value, field: &str, path: &str, errors: &mut FormErrors, che
                 errors.add(
                     &here,
                     "ENUM_TYPE_COERCE",
-                    &format!("Value \"{locale}\" is not a valid enum value."),
+                    format!("Value \"{locale}\" is not a valid enum value."),
                 );
             }
             Some(text) => check(text, &here, errors),
