@@ -60,6 +60,7 @@ queued = Einen Moment: Hier werden gerade andere Antworten geschrieben, deine ko
 no-embeds = Mir fehlt hier die Berechtigung „Links einbetten“: Antworten sind ab jetzt kürzer, und diese ist vielleicht abgeschnitten.
 no-threads = Ich würde hier für jede Unterhaltung einen Thread öffnen, mir fehlen aber die Berechtigungen „Öffentliche Threads erstellen“ und „Nachrichten in Threads senden“. Bis ich sie bekomme, antworte ich im Kanal.
 nameless-thread = Unterhaltung
+out-of-time = Discord schließt diese Antwort eine Viertelstunde nach ihrem Befehl, deshalb endet sie hier. Frag mit `/chat` nach dem Rest.
 interrupted = Unterbrochen: Ich wurde neu gestartet, bevor ich fertig war.
 too-many-questions = Du hast in einer Stunde { $count } Fragen gestellt, mehr gehen hier nicht; weiter geht es { $again }.
 not-yours = Das kann nur, wer gefragt hat, wer hier Nachrichten verwalten darf oder wer diesen Bot betreibt.

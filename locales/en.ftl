@@ -63,6 +63,7 @@ queued = Waiting: other answers are being written here, yours comes next.
 no-embeds = I lack the permission Embed Links here: answers are shorter from now on, and this one may be cut.
 no-threads = I would open a thread for each conversation here, and lack the permissions Create Public Threads and Send Messages in Threads. I answer in the channel until somebody gives them to me.
 nameless-thread = Conversation
+out-of-time = Discord closes this answer a quarter of an hour after its command, so it ends here. Ask for the rest with `/chat`.
 interrupted = Interrupted: I was restarted before I could finish.
 too-many-questions = You have asked { $count } questions within an hour, which is the limit here; you can go on { $again }.
 not-yours = Only the person who asked, whoever may manage messages here, and my operators can do this.

@@ -72,6 +72,8 @@ pub enum Ending {
     Stopped,
     /// The process ends.
     Drained,
+    /// The reply's place closes; the person was told.
+    OutOfTime,
     /// The reply can no longer be shown.
     Unreachable(SinkError),
 }
@@ -105,9 +107,11 @@ impl Exchange {
         let payloads = progress.last_payloads(&ending, self.reader, self.asides.lines());
         let delivered = match &ending {
             Ending::Unreachable(reason) => Err(reason.clone()),
-            Ending::Finished(_) | Ending::Failed(_) | Ending::Stopped | Ending::Drained => {
-                reply.finish(payloads).await
-            }
+            Ending::Finished(_)
+            | Ending::Failed(_)
+            | Ending::Stopped
+            | Ending::Drained
+            | Ending::OutOfTime => reply.finish(payloads).await,
         };
         let Progress { answer, usage, model, .. } = progress;
         Ended { ending, text: answer.text().to_owned(), usage, model, delivered }
@@ -123,12 +127,14 @@ impl Exchange {
         let mut typing = std::pin::pin!(keep_typing(self.sink.as_ref()));
         let mut patience = std::pin::pin!(tokio::time::sleep(self.patience));
         let mut is_patient = true;
+        let mut closed = self.sink.closed();
         loop {
             let event = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Ending::Stopped,
                 reason = reply.ended() => return Ending::Unreachable(reason),
                 () = self.drain.cancelled() => return Ending::Drained,
+                () = &mut closed => return Ending::OutOfTime,
                 () = &mut patience, if is_patient => {
                     is_patient = false;
                     progress.wait(sentence::thinking(&self.language));
@@ -287,6 +293,7 @@ impl Progress {
             Ending::Failed(failure) => below.push(sentence::failure(&self.language, failure, reader)),
             Ending::Stopped => below.push(sentence::stopped(&self.language)),
             Ending::Drained => below.push(sentence::drained(&self.language)),
+            Ending::OutOfTime => below.push(sentence::out_of_time(&self.language)),
             Ending::Unreachable(_) => {}
         }
         let mut payloads = self.answer.finished(&below);
@@ -300,10 +307,16 @@ impl Progress {
     fn next(&self, ending: &Ending) -> Next {
         match ending {
             Ending::Finished(Finish::Stop | Finish::Filtered(_) | Finish::Other(_)) => Next::Regenerate,
-            Ending::Failed(_) | Ending::Stopped | Ending::Drained if self.answer.is_blank() => Next::Retry,
-            Ending::Finished(Finish::Length) | Ending::Failed(_) | Ending::Stopped | Ending::Drained => {
-                Next::Continue
+            Ending::Failed(_) | Ending::Stopped | Ending::Drained | Ending::OutOfTime
+                if self.answer.is_blank() =>
+            {
+                Next::Retry
             }
+            Ending::Finished(Finish::Length)
+            | Ending::Failed(_)
+            | Ending::Stopped
+            | Ending::Drained
+            | Ending::OutOfTime => Next::Continue,
             Ending::Unreachable(_) => Next::Nothing,
         }
     }

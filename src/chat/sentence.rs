@@ -173,6 +173,11 @@ fn relative(at: DateTime<Utc>) -> String {
     format!("<t:{}:R>", at.timestamp())
 }
 
+/// The note on an answer whose place closes while it is written (D2).
+pub fn out_of_time(language: &Language) -> String {
+    format!("-# ⌛ {}", say!(language, "out-of-time"))
+}
+
 /// The mark of an answer whose process died while it wrote (D22).
 pub fn interrupted(language: &Language) -> String {
     format!("-# ⚡ {}", say!(language, "interrupted"))

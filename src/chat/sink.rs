@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 /// What shares one edit budget, opaque here: a channel for ordinary messages, an interaction for slash replies.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,6 +90,19 @@ pub trait ReplySink: Send + Sync {
 
     /// UTF-16 units that one message holds.
     fn limit(&self) -> usize;
+
+    /// Until when it can be written, with time for the last edits; `None`: for as long as anybody likes.
+    fn until(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Resolves when it closes, if it does.
+    async fn closed(&self) {
+        match self.until() {
+            Some(until) => tokio::time::sleep_until(until).await,
+            None => std::future::pending().await,
+        }
+    }
 
     /// Shows a payload as the reply's `index`-th message: creates it the first time, edits it after.
     /// Never notifies anybody (D15).

@@ -1,18 +1,24 @@
 //! The sink over ordinary messages: creates the first time, edits after, and notifies nobody.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, watch};
+use tokio::{
+    sync::{Mutex, watch},
+    time::Instant,
+};
 
 use super::{
     asked::{Asked, buttons},
     data::QuietChannels,
     error::RestError,
     reply::cut,
-    through::Through,
+    through::{Through, Webhook},
     transport::{Answer, Rest, remove, without_pings},
 };
 use crate::{
@@ -84,6 +90,8 @@ pub(super) struct MessageSink {
     replaced: Option<u64>,
     /// The newest message, as it is created.
     newest: watch::Sender<Option<u64>>,
+    /// The webhook's token died, and the channel is open.
+    is_closed: AtomicBool,
 }
 
 /// One message of a reply, as far as its creation is known.
@@ -110,7 +118,17 @@ impl MessageSink {
         let style = if quiet.lacks_embeds(to.channel) { ReplyStyle::Plain } else { wanted };
         let made = Mutex::new(through.original().map(Slot::Made).into_iter().collect());
         let newest = watch::Sender::new(None);
-        Self { rest, to, through, quiet, style, made, replaced: None, newest }
+        Self {
+            rest,
+            to,
+            through,
+            quiet,
+            style,
+            made,
+            replaced: None,
+            newest,
+            is_closed: AtomicBool::new(false),
+        }
     }
 
     /// The same, in the place of an earlier answer's first message.
@@ -208,24 +226,37 @@ impl MessageSink {
         }
     }
 
+    /// The webhook, where edits go through it.
+    fn webhook(&self) -> Option<&Webhook> {
+        self.through.webhook().filter(|_| !self.is_closed.load(Ordering::Relaxed))
+    }
+
     async fn edit(&self, id: u64, payload: &Payload) -> Result<Learned, SinkError> {
-        let path = match self.through.webhook() {
-            Some(webhook) => webhook.edit_path(id),
-            None => format!("channels/{}/messages/{id}", self.to.channel),
-        };
+        if let Some(webhook) = self.webhook() {
+            let edited = self.edit_at(&webhook.edit_path(id), id, payload).await;
+            if edited != Err(SinkError::Gone) || self.through.until().is_some() {
+                return edited;
+            }
+            // The token died before its time; the answer is a message of the channel all the same.
+            self.is_closed.store(true, Ordering::Relaxed);
+        }
+        self.edit_at(&format!("channels/{}/messages/{id}", self.to.channel), id, payload).await
+    }
+
+    async fn edit_at(&self, path: &str, id: u64, payload: &Payload) -> Result<Learned, SinkError> {
         let clothes = self.clothes();
         let mut body = edit(&self.to, clothes, payload);
         if self.replaced == Some(id) {
             clothes.clear(&mut body);
         }
-        Ok(self.write(Method::PATCH, &path, payload, body).await?.learned)
+        Ok(self.write(Method::PATCH, path, payload, body).await?.learned)
     }
 }
 
 #[async_trait]
 impl ReplySink for MessageSink {
     fn key(&self) -> RateKey {
-        match self.through.webhook() {
+        match self.webhook() {
             Some(webhook) => webhook.key(),
             None => RateKey(format!("channel:{}", self.to.channel)),
         }
@@ -237,6 +268,10 @@ impl ReplySink for MessageSink {
             ReplyStyle::Embed => EMBED_LIMIT,
         };
         limit - self.to.heading.as_ref().map_or(0, |heading| heading.encode_utf16().count() + 1)
+    }
+
+    fn until(&self) -> Option<Instant> {
+        self.through.until()
     }
 
     async fn send(&self, index: usize, payload: &Payload) -> Result<Learned, SinkError> {
@@ -397,10 +432,9 @@ fn edit(to: &Destination, clothes: Clothes, payload: &Payload) -> Value {
 fn refusal(error: &RestError) -> SinkError {
     match error {
         RestError::RateLimited { retry_after } => SinkError::RateLimited { retry_after: *retry_after },
-        // Unknown channel and message; the thread is archived.
-        RestError::Status { status: 404, .. } | RestError::Status { code: 10003 | 10008 | 50083, .. } => {
-            SinkError::Gone
-        }
+        // Unknown channel and message; an interaction's token that died; the thread is archived.
+        RestError::Status { status: 404, .. }
+        | RestError::Status { code: 10003 | 10008 | 50027 | 50083, .. } => SinkError::Gone,
         RestError::Status { status: 403, .. } => SinkError::Forbidden,
         error if error.is_transient() => SinkError::Transient { problem: error.to_string() },
         RestError::Status { .. } | RestError::Unreachable(_) | RestError::Malformed => {
@@ -410,89 +444,4 @@ fn refusal(error: &RestError) -> SinkError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::discord::history::Sight;
-
-    fn to() -> Destination {
-        Destination {
-            channel: 7,
-            asked: Asked { channel: 7, message: 1_234_567_890_123_456_789, person: 5, sight: Sight::Whole },
-            occasion: 1_234_567_890_123_456_789,
-            replies: Replies::ToTheQuestion,
-            exchange: "0badcafe".to_owned(),
-            heading: None,
-            language: Language::english(),
-        }
-    }
-
-    fn payload(text: &str, streaming: bool) -> Payload {
-        Payload { text: text.to_owned(), streaming, ..Payload::default() }
-    }
-
-    #[test]
-    fn d15_d19_d25_a_create_pings_nobody_and_happens_once() {
-        let body =
-            without_pings(create(&to(), 0, to().reference(), Clothes::Plain, &payload("hi @everyone", true)));
-        let expected = json!({
-            "content": "hi @everyone",
-            "components": [{ "type": 1, "components": [
-                { "type": 2, "style": 2, "label": "Stop", "custom_id": "stop:0badcafe" },
-            ] }],
-            "nonce": "1234567890123456789-0",
-            "enforce_nonce": true,
-            "message_reference": { "message_id": "1234567890123456789", "fail_if_not_exists": false },
-            "allowed_mentions": { "parse": [], "replied_user": false },
-        });
-        assert_eq!(body, expected);
-        assert!(body["nonce"].as_str().unwrap().len() <= 25, "Discord's limit for a nonce");
-    }
-
-    #[test]
-    fn a_later_message_replies_to_the_one_before() {
-        let body = create(&to(), 1, Some(55), Clothes::Plain, &payload("more", true));
-        assert_eq!(body["message_reference"]["message_id"], "55");
-        assert_eq!(body["nonce"], "1234567890123456789-1");
-    }
-
-    #[test]
-    fn d14_in_a_thread_of_its_own_the_answer_is_no_reply() {
-        let to = Destination { replies: Replies::None, ..to() };
-        assert_eq!(
-            create(&to, 0, to.reference(), Clothes::Plain, &payload("hi", false)).get("message_reference"),
-            None
-        );
-    }
-
-    #[test]
-    fn the_button_goes_with_the_last_edit() {
-        let body = edit(&to(), Clothes::Plain, &payload("done", false));
-        assert_eq!(body, json!({ "content": "done", "components": [] }));
-    }
-
-    #[test]
-    fn d9_an_embed_holds_the_text_and_its_colour_says_whether_more_comes() {
-        let body = |streaming| edit(&to(), Clothes::Embed, &payload("hi", streaming));
-        assert_eq!(body(true)["embeds"], json!([{ "description": "hi", "color": GROWING }]));
-        assert_eq!(body(false)["embeds"], json!([{ "description": "hi", "color": COMPLETE }]));
-        assert_eq!(body(false).get("content"), None);
-        let long = edit(&to(), Clothes::Cut, &payload(&"x".repeat(EMBED_LIMIT), false));
-        let content = long["content"].as_str().unwrap();
-        let units = content.encode_utf16().count();
-        assert!(units <= MESSAGE_LIMIT && content.ends_with(&no_embeds(&to().language)), "{units}");
-    }
-
-    #[test]
-    fn refusals_say_what_to_do_next() {
-        let status = |status, code| refusal(&RestError::Status { status, code });
-        assert_eq!(status(404, 10008), SinkError::Gone);
-        assert_eq!(status(403, 50013), SinkError::Forbidden);
-        assert_eq!(status(400, 50083), SinkError::Gone);
-        assert_eq!(status(400, 50035), SinkError::Refused { problem: "HTTP 400 50035".to_owned() });
-        assert_eq!(status(502, 0), SinkError::Transient { problem: "HTTP 502 0".to_owned() });
-        let retry_after = Duration::from_millis(700);
-        assert_eq!(refusal(&RestError::RateLimited { retry_after }), SinkError::RateLimited { retry_after });
-    }
-}
+mod tests;

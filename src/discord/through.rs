@@ -15,6 +15,11 @@ pub(super) const EPHEMERAL: u64 = 1 << 6;
 /// it without any for the rest of the minute.
 const QUICK_FOR: Duration = Duration::from_secs(12);
 
+/// How long an interaction's token lives (interactions, "Followup Messages").
+const LIFE: Duration = Duration::from_mins(15);
+/// How much of it is kept for the last edits, which may have to wait for the budget or be tried again.
+const FOR_THE_END: Duration = Duration::from_secs(30);
+
 /// The way of an answer.
 #[derive(Debug, Clone)]
 pub(super) enum Through {
@@ -95,6 +100,12 @@ impl Through {
             Self::Webhook(webhook) if webhook.reach != Reach::Channel => Some(webhook),
             Self::Webhook(_) | Self::Channel => None,
         }
+    }
+
+    /// When it closes, with time for the last edits. Where the channel is open too it does not: the answer is an ordinary
+    /// message, whose edits have long gone there.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.follow_ups().map(|webhook| webhook.since + LIFE.saturating_sub(FOR_THE_END))
     }
 
     /// The message that is there already.

@@ -222,3 +222,29 @@ async fn d10_the_command_stops_what_is_written_for_whoever_uses_it_here() {
     }
     assert!(running(elsewhere)(sandbox).is_some());
 }
+
+/// Discord closes the webhook of a command after a quarter of an hour; the answer is an ordinary message too.
+#[tokio::test]
+async fn d2_a_long_answer_to_a_command_goes_on_when_its_token_dies() {
+    let bot = with_login().await;
+    let marks = bot.sandbox().discord().landmarks();
+    let long = Reply::pieces(&["word "; 50]).paced(Duration::from_millis(100));
+    let whole = long.full_text();
+    script(&bot, vec![long]);
+    let asked = bot.sandbox().slash(marks.owner, marks.channel, "/chat text:count").unwrap();
+    let begun = |sandbox: &Sandbox| {
+        sandbox.answers(asked).into_iter().find(|answer| answer.text().starts_with("> count\nword"))
+    };
+    bot.sandbox().wait_for(SOON, begun).await.unwrap();
+    bot.sandbox().advance(Duration::from_mins(16));
+    let answers = bot.settled(asked).await;
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].text(), format!("> count\n{}", whole.trim_end()));
+    assert_eq!(labels(&answers[0]), ["Regenerate"]);
+    let refused = |sandbox: &Sandbox| {
+        let all = sandbox.recorded_requests();
+        let refused = all.iter().filter(|request| request.status == 401).count();
+        (refused > 0).then_some(refused)
+    };
+    assert_eq!(bot.sandbox().wait_for(SOON, refused).await.unwrap(), 1, "the webhook is asked once");
+}

@@ -152,6 +152,7 @@ async fn queue(
         biased;
         () = stop.cancelled() => sentence::stopped(language),
         () = bot.shutdown.token().cancelled() => sentence::drained(language),
+        () = sink.closed() => sentence::out_of_time(language),
         permit = ticket.turn() => return Some(permit),
     };
     if let Err(error) =
@@ -258,7 +259,7 @@ fn log(id: &str, user: u64, channel: u64, ended: &Ended) {
     let (input, output) = ended.usage.map_or((0, 0), |usage| (usage.input, usage.output));
     let characters = ended.text.chars().count();
     match &ended.ending {
-        Ending::Finished(_) | Ending::Stopped | Ending::Drained => tracing::info!(
+        Ending::Finished(_) | Ending::Stopped | Ending::Drained | Ending::OutOfTime => tracing::info!(
             request.id = id,
             discord.user = user,
             discord.channel = channel,
@@ -302,6 +303,7 @@ fn ending(ending: &Ending) -> &'static str {
         Ending::Failed(_) => "failed",
         Ending::Stopped => "stopped",
         Ending::Drained => "drained",
+        Ending::OutOfTime => "out of time",
         Ending::Unreachable(_) => "unreachable",
     }
 }

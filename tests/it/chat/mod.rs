@@ -1,11 +1,12 @@
-//! Exchanges in virtual time: staleness, refusals, failures, stops, ends (D1, D3, D4, D8, D10, D20, D21).
+//! Exchanges in virtual time: staleness, refusals, failures, stops, ends (D1 to D4, D8, D10, D20, D21).
 
+mod control;
 mod world;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use cortana::{
-    chat::{Ending, MOST_MESSAGES, Next, PATIENCE, Payload, SinkError},
+    chat::{Ending, MOST_MESSAGES, Next, Payload, SinkError},
     clock::instant,
     llm::{ChatEvent, ChatFailure, FailureClass, Finish, Notice},
 };
@@ -143,78 +144,6 @@ async fn d8_a_very_long_answer_ends_in_a_file() {
     let rest = String::from_utf8(rest).unwrap();
     assert!(words.concat().ends_with(&rest) && rest.len() > 9000);
     assert!(messages.iter().all(|message| !message.streaming));
-}
-
-#[tokio::test(start_paused = true)]
-async fn d10_a_stop_drops_the_request_within_200_ms_and_the_text_stays_marked() {
-    let stage = Stage::new();
-    let dropped = Arc::new(());
-    let held = Arc::clone(&dropped);
-    let events = timed(vec![(NOW, Ok(text("Some text.")))]).chain(stream::pending()).inspect(move |_| {
-        let _ = &held;
-    });
-    let stop = async {
-        sleep(millis(300)).await;
-        stage.stop.cancel();
-        sleep(millis(200)).await;
-        assert_eq!(Arc::strong_count(&dropped), 1, "the upstream request is dropped");
-    };
-    let (ended, ()) = tokio::join!(stage.run(0, "a", events.boxed()), stop);
-    assert_eq!(ended.ending, Ending::Stopped);
-    assert_eq!(ended.text, "Some text.");
-    assert_eq!(
-        stage.world.messages(0),
-        [Payload { next: Next::Continue, ..shown("Some text.\n-# ⏹️ Stopped.") }]
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn d10_a_line_with_a_stop_button_stands_in_for_a_slow_model() {
-    let stage = Stage::new();
-    let events = |first| timed(vec![(first, Ok(text("Hi."))), (millis(800), Ok(finished()))]);
-    let look = async {
-        sleep(PATIENCE + millis(100)).await;
-        (stage.world.messages(0), stage.world.text(1))
-    };
-    let (.., (slow, quick)) =
-        tokio::join!(stage.run(0, "a", events(millis(5000))), stage.run(1, "b", events(millis(900))), look);
-    assert_eq!(slow, [Payload { streaming: true, stands_in: true, ..shown("-# 💭 Thinking…") }]);
-    assert_eq!(quick, "Hi.", "a quick model needs no line in its place");
-    for reply in [0, 1] {
-        assert_eq!(stage.world.messages(reply), [Payload { next: Next::Regenerate, ..shown("Hi.") }]);
-    }
-}
-
-/// Whenever the first token comes: it waits for one request, or for two where the line is on its way just then.
-#[tokio::test(start_paused = true)]
-async fn d1_d10_the_line_that_stands_in_does_not_delay_the_first_text() {
-    for first in (5..2000).step_by(10).map(millis) {
-        let stage = Stage::new();
-        let said_at = instant() + first;
-        stage.run(0, "a", timed(vec![(first, Ok(text("Hi."))), (millis(2000), Ok(finished()))])).await;
-        let (visible_at, stood_in) = stage.world.first_text(0);
-        assert_eq!(stood_in, first > PATIENCE, "{first:?}");
-        let on_its_way = stood_in && first < PATIENCE + millis(80);
-        assert_within("first visible", visible_at - said_at, millis(if on_its_way { 160 } else { 150 }));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn d10_in_a_shared_channel_a_first_text_goes_before_newer_text_of_others() {
-    let stage = Stage::new();
-    let first = millis(9_333);
-    let said_at = instant() + first;
-    let slow = timed(vec![(first, Ok(text("Hi."))), (millis(2000), Ok(finished()))]);
-    let others = join_all((1..4usize).map(|reply| {
-        let (events, _) = model(&words(900));
-        let stage = &stage;
-        async move { stage.run(reply, "shared", events).await }
-    }));
-    tokio::join!(stage.run(0, "shared", slow), others);
-    let (visible_at, stood_in) = stage.world.first_text(0);
-    assert!(stood_in);
-    assert_within("first visible", visible_at - said_at, millis(1020 + 100));
-    assert_eq!(stage.world.refusals(), 0);
 }
 
 fn shown(text: &str) -> Payload {

@@ -250,11 +250,16 @@ impl Stage {
 
     /// Runs an exchange of this stage.
     pub(super) async fn run(&self, reply: usize, channel: &str, events: Events) -> Ended {
+        self.run_in(self.world.sink(reply, channel), events).await
+    }
+
+    /// The same in a place of its own.
+    pub(super) async fn run_in(&self, sink: Arc<dyn ReplySink>, events: Events) -> Ended {
         let exchange = Exchange {
             patience: self.patience,
             asides: Asides::default(),
             id: "1a2b3c4d".to_owned(),
-            sink: self.world.sink(reply, channel),
+            sink,
             pacers: self.pacers.clone(),
             reader: Reader::Person,
             language: Language::english(),
