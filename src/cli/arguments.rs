@@ -432,6 +432,10 @@ pub(super) struct SandboxOptions {
     #[arg(long, conflicts_with = "say")]
     pub(super) serve_only: bool,
 
+    /// Answer for discord.com by TLS as well; the line says where, and which authority (DER in Base64) to trust
+    #[arg(long, requires = "serve_only")]
+    pub(super) tls: bool,
+
     /// Where the emulators listen; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(super) listen: SocketAddr,

@@ -350,8 +350,11 @@ async fn transcript(
     Ok(sandbox.transcript(channel, id_of(&query, "after")?))
 }
 
-async fn report(Extracted(sandbox): Extracted<Sandbox>) -> Outcome {
-    done(sandbox.report())
+async fn report(
+    Extracted(sandbox): Extracted<Sandbox>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Outcome {
+    done(sandbox.report(id_of(&query, "after")?))
 }
 
 async fn requests(

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{
     Sandbox,
     discord::{Id, Message, RecordedRequest},
-    vendor::Piece,
+    vendor::{Piece, Stream},
 };
 
 /// The report of a run.
@@ -33,6 +33,8 @@ pub struct AnswerReport {
     pub messages: usize,
     /// Edits of these.
     pub edits: usize,
+    /// From the question to the request that was answered, in milliseconds.
+    pub first_request_ms: u64,
     /// From the question to the first text, in milliseconds.
     pub first_text_ms: u64,
     /// How fresh the text was.
@@ -155,13 +157,18 @@ fn millis(span: Duration) -> u64 {
 }
 
 impl Sandbox {
-    /// How fresh the answers of this run were. Moving Discord's time forwards on the way makes the figures meaningless.
-    pub fn report(&self) -> Report {
-        let requests = self.recorded_requests();
-        let streams = self.streams();
+    /// How fresh the answers of this run were, or those to messages after one alone. Moving Discord's time forwards on the way
+    /// makes the figures meaningless.
+    pub fn report(&self, after: Option<Id>) -> Report {
+        let since =
+            after.and_then(|id| self.message(id)).map_or(Duration::ZERO, |message| message.created_at);
+        let mut requests = self.recorded_requests();
+        requests.retain(|request| request.at >= since);
+        let mut streams = self.streams();
+        streams.retain(|chat| chat.asked >= since);
         let mut used = vec![false; streams.len()];
         let mut answers = Vec::new();
-        for question in self.questions() {
+        for question in self.questions(after.unwrap_or(Id(0))) {
             let messages = self.answers(question.id);
             let seen = seen(&messages);
             let Some(last) = seen.last() else { continue };
@@ -169,25 +176,25 @@ impl Sandbox {
             let best = streams
                 .iter()
                 .enumerate()
-                .filter(|(number, said)| {
-                    !used.get(*number).copied().unwrap_or(true)
-                        && said.first().is_some_and(|first| first.after >= question.created_at)
+                .filter(|(number, chat)| {
+                    !used.get(*number).copied().unwrap_or(true) && chat.asked >= question.created_at
                 })
-                .map(|(number, said)| (Spoken::of(said).shown_in(&last.text), number))
+                .map(|(number, chat)| (Spoken::of(&chat.pieces).shown_in(&last.text), number))
                 .filter(|(shown, _)| *shown > 0)
                 .max_by_key(|(shown, number)| (*shown, std::cmp::Reverse(*number)));
             let Some((_, number)) = best else { continue };
-            let Some(said) = streams.get(number) else { continue };
-            let Some(freshness) = freshness(said, &seen) else { continue };
+            let Some(Stream { asked, pieces }) = streams.get(number) else { continue };
+            let Some(freshness) = freshness(pieces, &seen) else { continue };
             if let Some(used) = used.get_mut(number) {
                 *used = true;
             }
-            let first = said.first().map_or(Duration::ZERO, |first| first.after);
+            let first = pieces.first().map_or(Duration::ZERO, |first| first.after);
             let waited = first.saturating_sub(question.created_at);
             answers.push(AnswerReport {
                 question: question.id,
                 messages: messages.len(),
                 edits: messages.iter().map(|message| message.timeline.len().saturating_sub(1)).sum(),
+                first_request_ms: millis(asked.saturating_sub(question.created_at)),
                 first_text_ms: millis(waited) + freshness.first_visible_ms,
                 freshness,
             });
@@ -199,20 +206,24 @@ impl Sandbox {
         }
     }
 
-    /// What people asked.
-    fn questions(&self) -> Vec<Message> {
+    /// What people asked after this message.
+    fn questions(&self, after: Id) -> Vec<Message> {
         let bot = self.discord().landmarks().bot;
         self.discord().read(|state| {
-            state.messages.values().filter(|message| message.author_id != bot).cloned().collect()
+            let asked =
+                state.messages.values().filter(|message| message.author_id != bot && message.id > after);
+            asked.cloned().collect()
         })
     }
 
     /// What models said in each chat, on the clock of the emulated Discord.
-    fn streams(&self) -> Vec<Vec<Piece>> {
+    fn streams(&self) -> Vec<Stream> {
         let (here, there) = (self.discord().now(), self.vendors().elapsed());
+        let of_discord = |instant: &mut Duration| *instant = (*instant + here).saturating_sub(there);
         let mut streams = self.vendors().said();
-        for piece in streams.iter_mut().flatten() {
-            piece.after = (piece.after + here).saturating_sub(there);
+        for chat in &mut streams {
+            of_discord(&mut chat.asked);
+            chat.pieces.iter_mut().for_each(|piece| of_discord(&mut piece.after));
         }
         streams
     }
@@ -239,16 +250,16 @@ impl fmt::Display for Report {
         writeln!(f, "Staleness of what could be read, in milliseconds:")?;
         writeln!(
             f,
-            "  {:>5} {:>10} {:>8} {:>6} {:>6} {:>6} {:>8} {:>5}",
-            "", "first text", "visible", "mean", "worst", "tail", "messages", "edits"
+            "  {:>5} {:>7} {:>10} {:>8} {:>6} {:>6} {:>6} {:>8} {:>5}",
+            "", "request", "first text", "visible", "mean", "worst", "tail", "messages", "edits"
         )?;
         for (number, answer) in self.answers.iter().enumerate() {
-            let AnswerReport { messages, edits, first_text_ms, freshness, .. } = answer;
+            let AnswerReport { messages, edits, first_request_ms, first_text_ms, freshness, .. } = answer;
             let Freshness { first_visible_ms, mean_ms, worst_ms, tail_ms } = freshness;
             let tail = tail_ms.map_or_else(|| "never".to_owned(), |tail| tail.to_string());
             writeln!(
                 f,
-                "  {:>5} {first_text_ms:>10} {first_visible_ms:>8} {mean_ms:>6} {worst_ms:>6} {tail:>6} {messages:>8} {edits:>5}",
+                "  {:>5} {first_request_ms:>7} {first_text_ms:>10} {first_visible_ms:>8} {mean_ms:>6} {worst_ms:>6} {tail:>6} {messages:>8} {edits:>5}",
                 number + 1,
             )?;
         }

@@ -133,8 +133,10 @@ fn beyond_this_machine_it_says_what_is_exposed() {
 #[test]
 fn serve_only_prints_one_line_of_json_and_ends_on_sigterm() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut child =
-        sandbox(folder.path(), &["--serve-only"]).stdout(Stdio::piped()).spawn().expect("the binary runs");
+    let mut child = sandbox(folder.path(), &["--serve-only", "--tls"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
     let mut out = BufReader::new(child.stdout.take().expect("piped"));
     let mut line = String::new();
     out.read_line(&mut line).expect("a line");
@@ -152,6 +154,9 @@ fn serve_only_prints_one_line_of_json_and_ends_on_sigterm() {
     for name in names {
         assert!(json.get(name).is_some_and(serde_json::Value::is_string), "{name} in {json:#}");
     }
+    let address =
+        json.pointer("/discord_tls/address").and_then(serde_json::Value::as_str).expect("an address");
+    assert!(address.starts_with("127.0.0.1:") && json["discord_tls"]["authority"].is_string(), "{json:#}");
     for provider in ["gemini_cli", "qwen_code", "antigravity", "iflow", "openai"] {
         assert!(json.pointer(&format!("/providers/{provider}/api_base")).is_some(), "{provider} in {json:#}");
     }

@@ -76,6 +76,7 @@ mod scenarios;
 mod secrets;
 mod storage;
 mod support;
+mod talk;
 mod tools;
 mod vendors;
 mod vendors_keys;

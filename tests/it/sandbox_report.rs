@@ -2,10 +2,17 @@
 
 use std::time::Duration;
 
-use cortana::sandbox::vendor::Reply;
+use cortana::sandbox::{Sandbox, vendor::Reply};
 use serde_json::Value;
 
 use super::support::bot::World;
+
+async fn report(sandbox: &Sandbox, path: &str) -> Value {
+    let endpoints = sandbox.endpoints();
+    let request = reqwest::Client::new().get(format!("{}{path}", endpoints.control));
+    let answer = request.bearer_auth(&endpoints.control_token).send().await.expect("an answer");
+    answer.json().await.expect("JSON")
+}
 
 #[tokio::test]
 async fn d1_the_control_api_reports_on_answers_of_models() {
@@ -16,21 +23,16 @@ async fn d1_the_control_api_reports_on_answers_of_models() {
     sandbox.vendors().script("qwen_code", vec![slowly]);
     let question = sandbox.ask("hello").expect("a question");
     bot.settled(question).await;
-    let endpoints = sandbox.endpoints();
-    let report: Value = reqwest::Client::new()
-        .get(format!("{}/report", endpoints.control))
-        .bearer_auth(&endpoints.control_token)
-        .send()
-        .await
-        .expect("an answer")
-        .json()
-        .await
-        .expect("JSON");
+    let report = report(&sandbox, "/report").await;
+    let nothing = self::report(&sandbox, &format!("/report?after={question}")).await;
     bot.shutdown.begin();
     let (_, ended) = bot.ended().await;
     ended.expect("a clean end");
     let [answer] = report["answers"].as_array().expect("a list").as_slice() else { panic!("{report:#}") };
     assert_eq!(answer["question"], question.to_string(), "{report:#}");
     assert_eq!((&answer["messages"], &report["rate_limited"]), (&1.into(), &0.into()), "{report:#}");
+    let (request, first) = (answer["first_request_ms"].as_u64(), answer["first_text_ms"].as_u64());
+    assert!(request.is_some() && request <= first, "{report:#}");
+    assert_eq!(nothing["answers"], Value::Array(Vec::new()), "nobody asked later");
     assert!(answer["tail_ms"].is_u64() && answer["worst_ms"].as_u64() > Some(0), "{report:#}");
 }

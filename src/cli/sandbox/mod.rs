@@ -9,9 +9,11 @@ mod scenario;
 mod story;
 mod world;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
 use self::{
@@ -29,7 +31,7 @@ use crate::{
     app::{self, AppError},
     config::ToolServer,
     pool::Pool,
-    sandbox::{Endpoints, Sandbox, scenario::Scenario},
+    sandbox::{Endpoints, Sandbox, Tls, scenario::Scenario},
     shutdown::{self, Shutdown},
     telemetry::{self, LogFormat},
 };
@@ -134,7 +136,7 @@ pub(super) async fn run(options: &SandboxOptions) -> Result<(), Failure> {
         remark(&exposed(&sandbox));
     }
     let result = if options.serve_only {
-        serve(&sandbox).await
+        serve(&sandbox, options).await
     } else {
         let report = if options.report { Reporting::AtTheEnd } else { Reporting::No };
         with_bot(&sandbox, &plan, plan.form(options), report).await
@@ -180,9 +182,15 @@ fn exposed(sandbox: &Sandbox) -> String {
 }
 
 /// Only the emulators, until a signal; one line of JSON says where.
-async fn serve(sandbox: &Sandbox) -> Result<(), Failure> {
-    let line =
-        serde_json::to_string(&sandbox.endpoints()).context("the addresses cannot be written as JSON")?;
+async fn serve(sandbox: &Sandbox, options: &SandboxOptions) -> Result<(), Failure> {
+    let mut line =
+        serde_json::to_value(sandbox.endpoints()).context("the addresses cannot be written as JSON")?;
+    if options.tls {
+        let tls = sandbox.listen_with_tls(SocketAddr::new(options.listen.ip(), 0)).await;
+        let Tls { address, authority } = tls.context("the sandbox cannot listen with TLS")?;
+        line["discord_tls"] = json!({"address": address, "authority": STANDARD.encode(authority)});
+    }
+    let line = line.to_string();
     let signal = shutdown::signal();
     tokio::pin!(signal);
     // Whoever reads the line may end us at once: the signal is listened for before it is printed.
@@ -245,7 +253,7 @@ async fn with_bot(sandbox: &Sandbox, plan: &Plan, form: Form, report: Reporting)
     let performance = async {
         let played = performance.await?;
         if report == Reporting::AtTheEnd {
-            story.report(&sandbox.report())?;
+            story.report(&sandbox.report(None))?;
         }
         Ok(played)
     };

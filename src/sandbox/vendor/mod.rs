@@ -57,7 +57,7 @@ pub use login::MintedLogin;
 pub use record::{AccountCounts, Counts, Recorded, short_hash};
 pub use refusal::Hint;
 pub use reply::Reply;
-pub use said::Piece;
+pub use said::{Piece, Stream};
 pub use state::Standing;
 pub use tools::Called;
 pub use verbs::Refused;
@@ -274,7 +274,7 @@ impl Vendors {
     }
 
     /// What models have said in each chat that is kept, in the order of the requests.
-    pub fn said(&self) -> Vec<Vec<Piece>> {
+    pub fn said(&self) -> Vec<Stream> {
         self.state().record.said()
     }
 

@@ -6,7 +6,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{fault::Kind, pictures::shorten, said::Piece};
+use super::{
+    fault::Kind,
+    pictures::shorten,
+    said::{Piece, Stream},
+};
 
 /// How many requests are kept; older ones are dropped, the counters go on.
 const KEPT: usize = 10_000;
@@ -108,8 +112,12 @@ impl Record {
         }
     }
 
-    pub(super) fn said(&self) -> Vec<Vec<Piece>> {
-        self.said.values().cloned().collect()
+    pub(super) fn said(&self) -> Vec<Stream> {
+        let said = |request: &Recorded| {
+            let pieces = self.said.get(&request.number)?.clone();
+            Some(Stream { asked: request.after, pieces })
+        };
+        self.kept.iter().filter_map(said).collect()
     }
 
     pub(super) fn all(&self) -> Vec<Recorded> {

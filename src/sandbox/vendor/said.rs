@@ -16,6 +16,15 @@ pub struct Piece {
     pub text: String,
 }
 
+/// What was said in answer to one request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stream {
+    /// When the request arrived, since the emulator began.
+    pub asked: Duration,
+    /// The text, in order of time.
+    pub pieces: Vec<Piece>,
+}
+
 /// Passes a body on and tells `heard` of each piece of text in it.
 pub(super) fn listen(body: Body, mut heard: impl FnMut(String) + Send + 'static) -> Body {
     let mut ear = Ear::default();

@@ -45,8 +45,8 @@ impl Vendors {
             "fault" => self.fault(provider, read(body)?),
             "clear" => self.clear_faults(provider),
             "script" => {
-                let texts: Vec<String> = read(body.get("replies").unwrap_or(&Value::Null))?;
-                self.script(provider, texts.iter().map(|text| Reply::text(text)).collect());
+                let lines: Vec<Line> = read(body.get("replies").unwrap_or(&Value::Null))?;
+                self.script(provider, lines.into_iter().map(Reply::from).collect());
             }
             "token-life" => {
                 let secs = read(body.get("secs").unwrap_or(&Value::Null))?;
@@ -67,6 +67,23 @@ impl Vendors {
             other => return Err(Refused::Unknown(format!("no {other}; there are: {VERBS}"))),
         }
         Ok(json!({}))
+    }
+}
+
+/// What a chat is to say: a text, two words a piece, or a reply in all its parts.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Text(String),
+    Whole(Reply),
+}
+
+impl From<Line> for Reply {
+    fn from(line: Line) -> Self {
+        match line {
+            Line::Text(text) => Self::text(&text),
+            Line::Whole(reply) => reply,
+        }
     }
 }
 
