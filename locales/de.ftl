@@ -63,6 +63,9 @@ nameless-thread = Unterhaltung
 out-of-time = Discord schließt diese Antwort eine Viertelstunde nach ihrem Befehl, deshalb endet sie hier. Frag mit `/chat` nach dem Rest.
 interrupted = Unterbrochen: Ich wurde neu gestartet, bevor ich fertig war.
 too-many-questions = Du hast in einer Stunde { $count } Fragen gestellt, mehr gehen hier nicht; weiter geht es { $again }.
+too-many-tokens = Deine Fragen und ihre Antworten haben an einem Tag { $count } Tokens gebraucht, mehr gehen hier nicht; weiter geht es { $again }.
+too-many-questions-of-server = Dieser Server hat in einer Stunde { $count } Fragen gestellt, mehr hat er nicht; weiter geht es { $again }.
+too-many-tokens-of-server = Die Fragen dieses Servers haben an einem Tag { $count } Tokens gebraucht, mehr hat er nicht; weiter geht es { $again }.
 not-yours = Das kann nur, wer gefragt hat, wer hier Nachrichten verwalten darf oder wer diesen Bot betreibt.
 not-yours-to-stop = Anhalten kann mich nur, wer gefragt hat, wer hier Nachrichten verwalten darf oder wer diesen Bot betreibt.
 still-running = Ich beantworte diese Frage gerade; warte bis zum Ende, oder halte mich zuerst an.
@@ -86,6 +89,7 @@ button-run-again = Die geänderte Frage beantworten
 
 not-available = Hier bin ich für dich nicht da.
 role-needed = Dafür brauchst du eine der Rollen, die hier mit mir schreiben dürfen; frag jemanden aus der Moderation.
+not-listed = Ich antworte nur einigen Leuten, und du gehörst nicht dazu; frag, wer mich betreibt.
 server-unchecked = Ich konnte gerade nicht nachsehen, wer diesen Server verwaltet; bitte versuch es in einer Minute noch einmal.
 server-unserved = Dieser Server wird noch nicht bedient: Wer mich betreibt, muss `{ $server }` in `ALLOWED_GUILD_IDS` eintragen oder hier „Server verwalten“ dürfen.
 direct-operators-only = Auf Direktnachrichten antworte ich nur denen, die mich betreiben; erwähne mich auf einem Server, auf dem wir beide sind.

@@ -66,6 +66,9 @@ nameless-thread = Conversation
 out-of-time = Discord closes this answer a quarter of an hour after its command, so it ends here. Ask for the rest with `/chat`.
 interrupted = Interrupted: I was restarted before I could finish.
 too-many-questions = You have asked { $count } questions within an hour, which is the limit here; you can go on { $again }.
+too-many-tokens = Your questions and their answers came to { $count } tokens within a day, which is the limit here; you can go on { $again }.
+too-many-questions-of-server = This server has asked { $count } questions within an hour, which is its limit; it can go on { $again }.
+too-many-tokens-of-server = The questions of this server came to { $count } tokens within a day, which is its limit; it can go on { $again }.
 not-yours = Only the person who asked, whoever may manage messages here, and my operators can do this.
 not-yours-to-stop = Only the person who asked, whoever may manage messages here, and my operators can stop this.
 still-running = I am answering this question right now; wait for the end, or stop me first.
@@ -89,6 +92,7 @@ button-run-again = Run again with the changed question
 
 not-available = I am not available to you here.
 role-needed = You need one of the roles that may chat with me here; ask a moderator.
+not-listed = I answer a few people only, and you are not among them; ask whoever runs me.
 server-unchecked = I could not check who manages this server just now; please try again in a minute.
 server-unserved = This server is not served yet: an operator of mine has to add `{ $server }` to `ALLOWED_GUILD_IDS`, or to hold Manage Server here.
 direct-operators-only = I answer direct messages of my operators only; mention me in a server that we share.

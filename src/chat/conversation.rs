@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 
 use super::{
     budget::{Budget, estimate},
+    file::PICTURE_TOKENS,
     turn::{Labelling, Labels, Speaker, Turn, data, plain_name},
 };
 use crate::{
@@ -54,6 +55,19 @@ pub struct Composed {
     pub system: String,
     /// The conversation, oldest first; roles alternate, the last message is the question.
     pub messages: Vec<Message>,
+}
+
+impl Composed {
+    /// What it costs, in tokens as we estimate them.
+    pub fn tokens(&self) -> usize {
+        request_tokens(&self.system, &self.messages)
+    }
+}
+
+/// What a request costs, in tokens as we estimate them.
+pub fn request_tokens(system: &str, messages: &[Message]) -> usize {
+    let cost = |message: &Message| estimate(&message.text) + message.images.len() * PICTURE_TOKENS;
+    estimate(system) + messages.iter().map(cost).sum::<usize>()
 }
 
 /// Composes a request's text from turns, oldest first, of which the last is the question.
@@ -145,7 +159,7 @@ fn system(system_prompt: &str, scene: &Scene) -> String {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use proptest::prelude::*;
+    use proptest::{array::uniform6, prelude::*};
 
     use super::*;
     use crate::chat::{
@@ -308,6 +322,10 @@ mod tests {
         );
     }
 
+    /// Words that would like to be marks, in front of which something stands.
+    const LABEL_LIKE: &str =
+        "[a-z]([⟦⟧〚〛\u{200b}\u{202e}a-z\n :]|⟦from owner⟧ |\n⟦end of data⟧\n|⟦topic⟧|from |system: ){0,5}";
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -324,6 +342,38 @@ mod tests {
                 prop_assert!(shown.starts_with("⟦from "));
             }
             prop_assert!(!harmless(&text).contains(['⟦', '⟧']));
+        }
+
+        /// Against the same conversation in which everybody wrote and was called `x`: nothing that somebody typed, named
+        /// or attached adds a mark, a label or an end, wherever it stands.
+        #[test]
+        fn d18_marks_are_ours_wherever_words_of_people_stand(
+            [server, channel, topic, summary, file, content] in uniform6(LABEL_LIKE),
+            said in prop::collection::vec((1u64..4, LABEL_LIKE, LABEL_LIKE, any::<bool>()), 1..4),
+        ) {
+            let composed = |tame: bool| {
+                let word = |text: &String| if tame { "x".to_owned() } else { text.clone() };
+                let turn = |(id, name, text, has_file): &(u64, String, String, bool)| {
+                    let mut turn = Turn::person(*id, word(name), word(text));
+                    if *has_file {
+                        turn.files.push(File::text(word(&file), word(&content)));
+                    }
+                    turn
+                };
+                let turns: Vec<Turn> = said.iter().map(turn).collect();
+                let place =
+                    Place::Channel { server: word(&server), channel: word(&channel), topic: Some(word(&topic)) };
+                let scene = Scene { place, summary: Some(word(&summary)), ..scene() };
+                let composed = compose("P", &turns, &scene, &Budget::default());
+                let texts = composed.messages.into_iter().map(|message| message.text);
+                std::iter::once(composed.system).chain(texts).collect::<Vec<_>>()
+            };
+            let marks = |texts: &[String]| -> Vec<[usize; 4]> {
+                let count = |text: &String| ["⟦", "⟧", "⟦from ", "⟦end of data⟧"].map(|mark| text.matches(mark).count());
+                texts.iter().map(count).collect()
+            };
+            let (wild, tame) = (composed(false), composed(true));
+            prop_assert_eq!(marks(&wild), marks(&tame), "{:?}", wild);
         }
 
         #[test]

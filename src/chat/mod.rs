@@ -28,7 +28,7 @@ pub use answer::{Answer, MOST_MESSAGES, without_file};
 pub use budget::{Budget, estimate};
 pub use calling::{Ask, CallOutcome, Calling, Happening, Happenings, Permissions, ToolStep, Verdict};
 pub use compaction::{ask_for_summary, shorten_summary, turns_to_summarise};
-pub use conversation::{Composed, Place, Scene, compose};
+pub use conversation::{Composed, Place, Scene, compose, request_tokens};
 pub use file::{Content, File, Offer, Picture, Unread};
 pub use inflight::{Inflight, MOST_AT_ONCE, Permit, Ticket};
 pub use pacer::{Pacers, Reply};

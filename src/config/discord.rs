@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use url::Url;
 
-use super::{reader::Reader, urls::discord_origin};
+use super::{Limits, file::Section, reader::Reader, urls::discord_origin};
 use crate::{
     language::{Language, Languages},
     secret::Secret,
@@ -77,14 +77,22 @@ pub struct DiscordSettings {
     pub guilds: GuildPolicy,
     /// `ALLOW_DMS`.
     pub direct_messages: Audience,
-    /// `ALLOWED_CHANNEL_IDS`; empty allows all.
+    /// `BLOCKED_GUILD_IDS`.
+    pub blocked_guild_ids: BTreeSet<u64>,
+    /// `ALLOWED_CHANNEL_IDS`: channels, threads or categories; empty allows all.
     pub allowed_channel_ids: BTreeSet<u64>,
-    /// `ALLOWED_ROLE_IDS`; empty allows all.
+    /// `BLOCKED_CHANNEL_IDS`: the same.
+    pub blocked_channel_ids: BTreeSet<u64>,
+    /// `ALLOWED_ROLE_IDS`; empty, as `ALLOWED_USER_IDS` is, allows all.
     pub allowed_role_ids: BTreeSet<u64>,
+    /// `BLOCKED_ROLE_IDS`.
+    pub blocked_role_ids: BTreeSet<u64>,
+    /// `ALLOWED_USER_IDS`: whoever has none of the roles is allowed by it too.
+    pub allowed_user_ids: BTreeSet<u64>,
     /// `BLOCKED_USER_IDS`.
     pub blocked_user_ids: BTreeSet<u64>,
-    /// `USER_MESSAGES_PER_HOUR`; 0 is unlimited.
-    pub user_messages_per_hour: u32,
+    /// `USER_MESSAGES_PER_HOUR`, `USER_TOKENS_PER_DAY`, and `[[limits]]` of `cortana.toml`.
+    pub limits: Limits,
     /// `ALLOW_BOTS`: so many turns of bots in a row are answered; 0 answers none.
     pub allow_bots: usize,
     /// `AUTO_THREADS`.
@@ -101,7 +109,7 @@ pub struct DiscordSettings {
 }
 
 impl DiscordSettings {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+    pub(super) fn read(reader: &mut Reader<'_>, file: &mut Section) -> Self {
         Self {
             token: token(reader),
             api_base: discord_origin(reader, "DISCORD_API_BASE"),
@@ -116,10 +124,14 @@ impl DiscordSettings {
                     ("nobody", Audience::Nobody),
                 ],
             ),
+            blocked_guild_ids: reader.ids("BLOCKED_GUILD_IDS"),
             allowed_channel_ids: reader.ids("ALLOWED_CHANNEL_IDS"),
+            blocked_channel_ids: reader.ids("BLOCKED_CHANNEL_IDS"),
             allowed_role_ids: reader.ids("ALLOWED_ROLE_IDS"),
+            blocked_role_ids: reader.ids("BLOCKED_ROLE_IDS"),
+            allowed_user_ids: reader.ids("ALLOWED_USER_IDS"),
             blocked_user_ids: reader.ids("BLOCKED_USER_IDS"),
-            user_messages_per_hour: reader.number("USER_MESSAGES_PER_HOUR", 60, 0..=1_000_000),
+            limits: Limits::read(reader, file),
             allow_bots: reader.number("ALLOW_BOTS", 0, 0..=20),
             auto_threads: if reader.flag("AUTO_THREADS") { AutoThreads::On } else { AutoThreads::Off },
             reply_style: reader.choice(

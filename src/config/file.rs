@@ -183,15 +183,44 @@ impl Section {
     where
         T: TryFrom<i64> + PartialOrd + std::fmt::Display + Copy,
     {
-        let Some(value) = self.take(key) else { return default };
-        match value.as_integer().and_then(|number| T::try_from(number).ok()) {
-            Some(number) if range.contains(&number) => number,
-            Some(_) | None => {
-                let expected = format!("expected a whole number from {} to {}", range.start(), range.end());
-                reader.mistake(&self.path_of(key), &shown(&value), expected);
-                default
-            }
+        self.number_if_set(reader, key, range).unwrap_or(default)
+    }
+
+    /// The same; `None` where it is not set.
+    pub(super) fn number_if_set<T>(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        range: RangeInclusive<T>,
+    ) -> Option<T>
+    where
+        T: TryFrom<i64> + PartialOrd + std::fmt::Display + Copy,
+    {
+        let value = self.take(key)?;
+        let number = value.as_integer().and_then(|number| T::try_from(number).ok());
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            let expected = format!("expected a whole number from {} to {}", range.start(), range.end());
+            reader.mistake(&self.path_of(key), &shown(&value), expected);
         }
+        number
+    }
+
+    /// A Discord id, as a number or a text; `None` where it is not set.
+    pub(super) fn id(&mut self, reader: &mut Reader<'_>, key: &'static str) -> Option<u64> {
+        let value = self.take(key)?;
+        let id = match &value {
+            Value::Integer(number) => u64::try_from(*number).ok(),
+            Value::String(text) => text.trim().parse().ok(),
+            Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => {
+                None
+            }
+        };
+        let id = id.filter(|id| *id > 0);
+        if id.is_none() {
+            reader.mistake(&self.path_of(key), &shown(&value), "expected a Discord id (digits only)");
+        }
+        id
     }
 
     /// `true` or `false`; unset is no.

@@ -8,6 +8,7 @@ mod environment;
 mod fallbacks;
 mod file;
 mod hub;
+mod limits;
 mod names;
 mod personas;
 mod pool;
@@ -29,6 +30,7 @@ pub use environment::{Environment, environment, inherited, program};
 pub use fallbacks::Fallbacks;
 pub use file::Document;
 pub use hub::HubSettings;
+pub use limits::{Allowance, Bound, Limits};
 pub use names::nearest;
 pub use personas::{Persona, is_persona_name};
 pub use pool::{CredentialValue, NamedCredential, PoolSettings, SeatRule, Strategy, WatchMode};
@@ -76,7 +78,7 @@ pub fn load(source: &dyn Source) -> Result<Settings, Mistakes> {
     let hosts = HttpHosts::read(&mut reader);
     let mut file = Section::root(&mut reader);
     let catalog = providers::catalog(&mut reader, &hosts, &mut file);
-    let discord = DiscordSettings::read(&mut reader);
+    let discord = DiscordSettings::read(&mut reader, &mut file);
     let pool = PoolSettings::read(&mut reader, &catalog, &mut file);
     let mut settings = Settings {
         discord,

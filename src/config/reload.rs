@@ -18,10 +18,14 @@ const AT_ONCE: &[&str] = &[
     "ALLOWED_CHANNEL_IDS",
     "ALLOWED_GUILD_IDS",
     "ALLOWED_ROLE_IDS",
+    "ALLOWED_USER_IDS",
     "ALLOW_BOTS",
     "ALLOW_DMS",
     "AUTO_THREADS",
     "DEFAULT_LANGUAGE",
+    "BLOCKED_CHANNEL_IDS",
+    "BLOCKED_GUILD_IDS",
+    "BLOCKED_ROLE_IDS",
     "BLOCKED_USER_IDS",
     "CONVERSATION_MESSAGES",
     "CONVERSATION_TTL_SECS",
@@ -38,6 +42,7 @@ const AT_ONCE: &[&str] = &[
     "SYSTEM_PROMPT_FILE",
     "TIME_ZONE",
     "USER_MESSAGES_PER_HOUR",
+    "USER_TOKENS_PER_DAY",
 ];
 
 /// The same of every provider's variables, by what follows the prefix.
@@ -92,7 +97,7 @@ impl Reading {
         let (old, new) = (tables(&*old.source), tables(&*self.source));
         let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for name in names.into_iter().filter(|name| old.get(*name) != new.get(*name)) {
-            let list = if ["pool", "fallbacks", "tools"].contains(&name.as_str()) {
+            let list = if ["pool", "fallbacks", "tools", "limits"].contains(&name.as_str()) {
                 &mut changes.applied
             } else {
                 &mut changes.restart
@@ -140,7 +145,7 @@ mod tests {
                 .with("OPENAI_CLIENT_ID", "x")
                 .with("OPENAI_API_BASE", "http://127.0.0.1:9")
                 .with("DISCORD_API_BASE", "http://127.0.0.1:9")
-                .with_document("[pool]\nsticky_sessions = true\n[fallbacks]\n\"a/b\" = [\"c/d\"]\n"),
+                .with_document("[pool]\nsticky_sessions = true\n[fallbacks]\n\"a/b\" = [\"c/d\"]\n[[limits]]\nrole = 1\n"),
         );
         let changes = new.changes_since(&old);
         let at_once = [
@@ -149,6 +154,7 @@ mod tests {
             "OPENAI_API_KEY_2",
             "SYSTEM_PROMPT_FILE",
             "[fallbacks] of cortana.toml",
+            "[limits] of cortana.toml",
             "[pool] of cortana.toml",
         ];
         assert_eq!(changes.applied, at_once, "the prompt's text is another one");

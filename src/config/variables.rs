@@ -171,19 +171,44 @@ pub const VARIABLES: &[Variable] = &[
         "operators",
         "Who may write direct messages: operators, everyone, nobody",
     ),
-    plain(Section::Discord, "ALLOWED_CHANNEL_IDS", "", "Only these channels are answered; empty: all"),
+    plain(Section::Discord, "BLOCKED_GUILD_IDS", "", "Nobody is answered in these guilds"),
+    plain(
+        Section::Discord,
+        "ALLOWED_CHANNEL_IDS",
+        "",
+        "Only these channels are answered, and the threads in them; a category stands for its channels; empty: all",
+    ),
+    plain(
+        Section::Discord,
+        "BLOCKED_CHANNEL_IDS",
+        "",
+        "These channels, and what is in them, are not answered",
+    ),
     plain(
         Section::Discord,
         "ALLOWED_ROLE_IDS",
         "",
-        "Only people with one of these roles are answered; empty: all",
+        "Only people with one of these roles, or of ALLOWED_USER_IDS, are answered; empty: all",
     ),
-    plain(Section::Discord, "BLOCKED_USER_IDS", "", "These people are never answered"),
+    plain(
+        Section::Discord,
+        "BLOCKED_ROLE_IDS",
+        "",
+        "Whoever has one of these roles is not answered, operators aside",
+    ),
+    plain(Section::Discord, "ALLOWED_USER_IDS", "", "Only these people are answered; empty: all"),
+    plain(Section::Discord, "BLOCKED_USER_IDS", "", "These people are never answered, operators aside"),
     plain(
         Section::Discord,
         "USER_MESSAGES_PER_HOUR",
         "60",
         "Answers a person may have in an hour; 0: no limit",
+    ),
+    plain(
+        Section::Discord,
+        "USER_TOKENS_PER_DAY",
+        "0",
+        "Tokens that a person's questions may cost in a day, answers and summaries included; 0: no limit",
     ),
     plain(
         Section::Discord,
@@ -464,7 +489,6 @@ const OF_A_LATER_VERSION: &[&str] = &[
     "CREDENTIALS_IDENTITY_FILE",
     "CREDENTIALS_PASSPHRASE_FILE",
     "DISCORD_SHARDS",
-    "USER_TOKENS_PER_DAY",
 ];
 
 /// Whether a name is known, but to a later version only.

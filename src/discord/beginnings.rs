@@ -10,11 +10,14 @@ use std::{
 use futures::StreamExt;
 use tokio::time::timeout;
 
-use super::data::{Bot, Recent, correlation_id};
+use super::{
+    data::{Bot, Recent, correlation_id},
+    usage::Cost,
+};
 use crate::{
-    chat::{Budget, Turn, ask_for_summary, shorten_summary},
+    chat::{Budget, Turn, ask_for_summary, request_tokens, shorten_summary},
     clock,
-    llm::{ChatEvent, ChatRequest},
+    llm::{ChatEvent, ChatRequest, Usage},
     provider::ModelRef,
     storage::{Beginning, Kept, Shared, StorageError, Stretch},
 };
@@ -119,23 +122,25 @@ impl Beginnings {
 }
 
 /// Summarises what overflows, in a request of its own; one at a time in a channel. A failure leaves everything as it was:
-/// what does not fit is left out.
-pub(super) async fn summarise(bot: Arc<Bot>, overflow: Overflow) {
+/// what does not fit is left out. What it cost comes back, where a model answered.
+pub(super) async fn summarise(bot: &Bot, overflow: Overflow) -> Option<Cost> {
     let writing = || bot.beginnings.writing.lock().unwrap_or_else(PoisonError::into_inner);
     if !writing().insert(overflow.of.channel) {
-        return;
+        return None;
     }
-    tokio::select! {
-        () = bot.shutdown.token().cancelled() => {}
-        () = write(&bot, &overflow) => {}
-    }
+    let cost = tokio::select! {
+        () = bot.shutdown.token().cancelled() => None,
+        cost = write(bot, &overflow) => cost,
+    };
     writing().remove(&overflow.of.channel);
+    cost
 }
 
-async fn write(bot: &Bot, overflow: &Overflow) {
+async fn write(bot: &Bot, overflow: &Overflow) -> Option<Cost> {
     let (id, channel) = (correlation_id(), overflow.of.channel);
     let earlier = overflow.earlier.as_ref().map(|earlier| earlier.summary.as_str());
     let (system, messages) = ask_for_summary(earlier, &overflow.turns, &overflow.budget);
+    let sent = request_tokens(&system, &messages);
     let request = ChatRequest {
         id: id.clone(),
         model: overflow.model.clone(),
@@ -145,14 +150,16 @@ async fn write(bot: &Bot, overflow: &Overflow) {
         conversation: format!("channel:{channel}"),
         received_at: clock::instant(),
     };
-    let Ok(Some(summary)) = timeout(SUMMARY, whole(bot, request)).await else {
+    let Ok(Some((text, usage))) = timeout(SUMMARY, whole(bot, request)).await else {
         tracing::warn!(
             request.id = id,
             discord.channel = channel,
             "A long conversation could not be summarised"
         );
-        return;
+        return None;
     };
+    let cost = Cost::of(usage, sent, &text);
+    let summary = shorten_summary(&text);
     let kept = bot.beginnings.keep(overflow, summary, bot.clock.now().timestamp_millis());
     match timeout(LONGEST, kept).await {
         Ok(Ok(Kept::Whole)) => tracing::info!(
@@ -172,18 +179,19 @@ async fn write(bot: &Bot, overflow: &Overflow) {
         }
         Err(_) => tracing::warn!(request.id = id, "The summary of a conversation could not be kept in time"),
     }
+    Some(cost)
 }
 
-/// The whole text of an answer; nothing where it fails or says nothing.
-async fn whole(bot: &Bot, request: ChatRequest) -> Option<String> {
+/// The whole text of an answer, and what the provider says it cost; nothing where it fails or says nothing.
+async fn whole(bot: &Bot, request: ChatRequest) -> Option<(String, Option<Usage>)> {
     let mut events = bot.llm.chat(request);
     let mut text = String::new();
     while let Some(event) = events.next().await {
         match event {
             Ok(ChatEvent::Text(piece)) => text.push_str(&piece),
             Ok(ChatEvent::Notice(_) | ChatEvent::Reasoning | ChatEvent::Call(_)) => {}
-            Ok(ChatEvent::Finished { .. }) => {
-                return Some(shorten_summary(&text)).filter(|text| !text.is_empty());
+            Ok(ChatEvent::Finished { usage, .. }) => {
+                return Some((text, usage)).filter(|(text, _)| !text.trim().is_empty());
             }
             Err(_) => return None,
         }

@@ -1,7 +1,7 @@
-//! Who may do what: operators, served guilds, direct messages, lists, and the hourly limit.
+//! Who may do what: operators, and whoever `ruling` serves by what is known of them here.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -13,13 +13,10 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     data::{Recent, Served},
     error::RestError,
+    ruling::{Facts, Looked, Managed, Missing, Rank, Ruling, Scope, rule},
     transport::Rest,
 };
-use crate::{
-    clock,
-    config::{Audience, GuildPolicy},
-    language::{Language, say},
-};
+use crate::clock;
 
 /// How long a ruling about a guild or a channel holds before it is asked for again.
 const HOLDS: Duration = Duration::from_mins(5);
@@ -27,7 +24,8 @@ const HOLDS: Duration = Duration::from_mins(5);
 /// How long an autocomplete waits for a ruling: Discord waits 3 s for it.
 const SOON: Duration = Duration::from_secs(2);
 
-const HOUR: Duration = Duration::from_hours(1);
+/// Steps from a thread to its category.
+const DEEPEST: usize = 2;
 
 /// How often the same channel is told why the bot does not answer there.
 const REMIND: Duration = Duration::from_mins(10);
@@ -108,52 +106,13 @@ impl Asker {
     }
 }
 
-/// Whether somebody is served.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Ruling {
-    /// Yes.
-    Serve,
-    /// No, and nothing is said.
-    Ignore,
-    /// No, for this reason, which is said.
-    Refuse(Refusal),
-}
-
-/// Why somebody is not served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// A role of `ALLOWED_ROLE_IDS` is missing.
-    RoleNeeded,
-    /// Who manages the server is not known just now.
-    Unchecked,
-    /// The server is not served.
-    Unserved(u64),
-    /// Direct messages are the operators'.
-    OperatorsAlone,
-    /// Direct messages are nobody's.
-    NobodyDirect,
-}
-
-impl Refusal {
-    /// The sentence that says why, and what to do.
-    pub(super) fn sentence(self, language: &Language) -> String {
-        match self {
-            Self::RoleNeeded => say!(language, "role-needed"),
-            Self::Unchecked => say!(language, "server-unchecked"),
-            Self::Unserved(guild) => say!(language, "server-unserved", server = guild.to_string()),
-            Self::OperatorsAlone => say!(language, "direct-operators-only"),
-            Self::NobodyDirect => say!(language, "direct-nobody"),
-        }
-    }
-}
-
-/// A ruling about a guild.
+/// Who manages a guild, as it was found.
 #[derive(Debug)]
-struct Ruled {
+struct Seen {
     at: Instant,
-    /// The settings that it was made under: it holds no longer than they do.
+    /// The settings that it was found under, since they name operators: it holds no longer than they do.
     under: Arc<Served>,
-    ruling: Ruling,
+    managed: Managed,
 }
 
 /// Decides who is served.
@@ -163,10 +122,10 @@ pub(super) struct Access {
     /// Those of the application; `OPERATOR_IDS` come on top.
     operators: BTreeSet<u64>,
     rest: Arc<Rest>,
-    guilds: Mutex<Recent<u64, Ruled>>,
+    guilds: Mutex<Recent<u64, Seen>>,
+    /// What a channel is in: a thread's channel, a channel's category.
     parents: Mutex<Recent<u64, (Instant, Option<u64>)>>,
     told: Mutex<Recent<u64, Instant>>,
-    hours: Mutex<Recent<u64, VecDeque<Instant>>>,
 }
 
 impl Access {
@@ -183,7 +142,6 @@ impl Access {
             guilds: Mutex::new(Recent::new(2500)),
             parents: Mutex::new(Recent::new(2500)),
             told: Mutex::new(Recent::new(2500)),
-            hours: Mutex::new(Recent::new(10_000)),
         }
     }
 
@@ -221,56 +179,57 @@ impl Access {
         tokio::time::timeout(SOON, self.rule(asker)).await.is_ok_and(|ruling| ruling == Ruling::Serve)
     }
 
+    /// Looks up what the ruling turns on, and nothing else.
     async fn rule(&self, asker: &Asker) -> Ruling {
         let served = self.served();
-        if served.settings.blocked_user_ids.contains(&asker.user) {
-            return Ruling::Ignore;
-        }
-        let is_operator = self.is_operator(asker.user);
-        let Some(guild) = asker.guild else {
-            return direct(served.settings.direct_messages, is_operator);
+        let mut facts = Facts {
+            user: asker.user,
+            rank: if self.is_operator(asker.user) { Rank::Operator } else { Rank::Person },
+            roles: asker.roles.clone(),
+            scope: asker.guild.map_or(Scope::Direct, |id| Scope::Server {
+                id,
+                managed: Looked::Not,
+                channel: asker.channel,
+                above: Looked::Not,
+            }),
         };
-        let ruling = self.guild(guild).await;
-        if ruling != Ruling::Serve {
-            return ruling;
-        }
-        if !self.is_allowed_channel(asker.channel).await {
-            return Ruling::Ignore;
-        }
-        let roles = &served.settings.allowed_role_ids;
-        if roles.is_empty() || is_operator || asker.roles.iter().any(|role| roles.contains(role)) {
-            Ruling::Serve
-        } else {
-            Ruling::Refuse(Refusal::RoleNeeded)
+        loop {
+            let missing = match rule(&facts, &served.settings) {
+                Ok(ruling) => return ruling,
+                Err(missing) => missing,
+            };
+            match (missing, &mut facts.scope) {
+                (Missing::WhoManages, Scope::Server { id, managed, .. }) => {
+                    *managed = self.managed(*id, &served).await;
+                }
+                (Missing::WhatIsAbove, Scope::Server { channel, above, .. }) => {
+                    *above = self.above(*channel).await;
+                }
+                (Missing::WhoManages | Missing::WhatIsAbove, Scope::Direct) => return Ruling::Ignore,
+            }
         }
     }
 
-    async fn guild(&self, guild: u64) -> Ruling {
-        let served = self.served();
-        match &served.settings.guilds {
-            GuildPolicy::All => return Ruling::Serve,
-            GuildPolicy::Listed(ids) if ids.contains(&guild) => return Ruling::Serve,
-            GuildPolicy::Listed(_) => return unserved(guild),
-            GuildPolicy::OperatorManaged => {}
-        }
+    /// Who manages a guild.
+    async fn managed(&self, guild: u64, served: &Arc<Served>) -> Looked<Managed> {
         let now = clock::instant();
         if let Some(known) = self.guilds.lock().unwrap_or_else(PoisonError::into_inner).get(&guild)
             && now < known.at + HOLDS
-            && Arc::ptr_eq(&known.under, &served)
+            && Arc::ptr_eq(&known.under, served)
         {
-            return known.ruling.clone();
+            return Looked::Found(known.managed);
         }
-        let ruling = match self.is_managed_by_operator(guild).await {
-            Ok(true) => Ruling::Serve,
-            Ok(false) => unserved(guild),
+        let managed = match self.is_managed_by_operator(guild).await {
+            Ok(true) => Managed::ByOperator,
+            Ok(false) => Managed::ByOthers,
             Err(error) => {
                 tracing::warn!(discord.guild = guild, error = %error, "Could not look up who manages a guild");
-                return Ruling::Refuse(Refusal::Unchecked);
+                return Looked::InVain;
             }
         };
-        let ruled = Ruled { at: now, under: served, ruling: ruling.clone() };
-        self.guilds.lock().unwrap_or_else(PoisonError::into_inner).insert(guild, ruled);
-        ruling
+        let seen = Seen { at: now, under: Arc::clone(served), managed };
+        self.guilds.lock().unwrap_or_else(PoisonError::into_inner).insert(guild, seen);
+        Looked::Found(managed)
     }
 
     /// Whether an operator owns the guild or holds Manage Server or Administrator in it.
@@ -289,36 +248,40 @@ impl Access {
         Ok(false)
     }
 
-    /// Whether the channel, or the channel that a thread hangs on, is in the list.
-    async fn is_allowed_channel(&self, channel: u64) -> bool {
-        let served = self.served();
-        let allowed = &served.settings.allowed_channel_ids;
-        if allowed.is_empty() || allowed.contains(&channel) {
-            return true;
-        }
-        let now = clock::instant();
-        let known = {
-            let parents = self.parents.lock().unwrap_or_else(PoisonError::into_inner);
-            parents.get(&channel).filter(|(asked_at, _)| now < *asked_at + HOLDS).map(|(_, parent)| *parent)
-        };
-        let parent = match known {
-            Some(parent) => parent,
-            None => match self.rest.get::<Channel>(&format!("channels/{channel}")).await {
-                Ok(found) => {
-                    let parent = found.parent_id.and_then(|id| id.parse().ok());
-                    self.parents
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .insert(channel, (now, parent));
-                    parent
+    /// What a channel is in, the nearest first: a thread is in a channel, which may be in a category.
+    async fn above(&self, channel: u64) -> Looked<Vec<u64>> {
+        let mut above = Vec::new();
+        let mut at = channel;
+        while above.len() < DEEPEST {
+            match self.parent(at).await {
+                Ok(None) => break,
+                Ok(Some(parent)) => {
+                    above.push(parent);
+                    at = parent;
                 }
                 Err(error) => {
-                    tracing::warn!(discord.channel = channel, error = %error, "Could not look up a channel");
-                    None
+                    tracing::warn!(discord.channel = at, error = %error, "Could not look up a channel");
+                    return Looked::InVain;
                 }
-            },
-        };
-        parent.is_some_and(|parent| allowed.contains(&parent))
+            }
+        }
+        Looked::Found(above)
+    }
+
+    async fn parent(&self, channel: u64) -> Result<Option<u64>, RestError> {
+        let now = clock::instant();
+        {
+            let parents = self.parents.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((asked_at, parent)) = parents.get(&channel)
+                && now < *asked_at + HOLDS
+            {
+                return Ok(*parent);
+            }
+        }
+        let found: Channel = self.rest.get(&format!("channels/{channel}")).await?;
+        let parent = found.parent_id.and_then(|id| id.parse().ok());
+        self.parents.lock().unwrap_or_else(PoisonError::into_inner).insert(channel, (now, parent));
+        Ok(parent)
     }
 
     fn may_tell(&self, channel: u64) -> bool {
@@ -330,43 +293,6 @@ impl Access {
         told.insert(channel, now);
         true
     }
-
-    /// Counts a question against `USER_MESSAGES_PER_HOUR`. `Err`: how long until the next one.
-    pub(super) fn count_question(&self, user: u64) -> Result<(), Duration> {
-        let limit = usize::try_from(self.served().settings.user_messages_per_hour).unwrap_or(usize::MAX);
-        if limit == 0 || self.is_operator(user) {
-            return Ok(());
-        }
-        let now = clock::instant();
-        let mut hours = self.hours.lock().unwrap_or_else(PoisonError::into_inner);
-        if hours.get(&user).is_none() {
-            hours.insert(user, VecDeque::new());
-        }
-        let Some(asked) = hours.get_mut(&user) else { return Ok(()) };
-        while asked.front().is_some_and(|at| *at + HOUR <= now) {
-            asked.pop_front();
-        }
-        if let Some(first) = asked.front()
-            && asked.len() >= limit
-        {
-            return Err(*first + HOUR - now);
-        }
-        asked.push_back(now);
-        Ok(())
-    }
-}
-
-fn direct(audience: Audience, is_operator: bool) -> Ruling {
-    match audience {
-        Audience::Everyone => Ruling::Serve,
-        Audience::Operators if is_operator => Ruling::Serve,
-        Audience::Operators => Ruling::Refuse(Refusal::OperatorsAlone),
-        Audience::Nobody => Ruling::Refuse(Refusal::NobodyDirect),
-    }
-}
-
-fn unserved(guild: u64) -> Ruling {
-    Ruling::Refuse(Refusal::Unserved(guild))
 }
 
 #[derive(Deserialize)]

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     asked::Asked, attachments::Attachments, beginnings::Beginnings, checks::Access, choices::Choices,
     connecting::Connecting, enclosed::Enclosed, events::Answered, ground::Found, journal::Journal,
-    personas::Personas, transport::Rest,
+    personas::Personas, transport::Rest, usage::Usage,
 };
 use crate::{
     chat::{Inflight, Pacers, Permissions},
@@ -86,6 +86,8 @@ pub(super) struct Bot {
     pub(super) user: u64,
     /// Who may do what.
     pub(super) access: Access,
+    /// What everybody used lately.
+    pub(super) usage: Usage,
     /// Channels to leave alone.
     pub(super) quiet: Arc<QuietChannels>,
     /// Channels that the connection did not tell of, as they were asked for.

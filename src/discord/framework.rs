@@ -29,6 +29,7 @@ use super::{
     register::{self, Registration},
     reply::Interaction,
     transport::Rest,
+    usage::{self, Usage},
 };
 use crate::{
     chat::{Inflight, Pacers},
@@ -109,6 +110,7 @@ pub async fn run(parts: DiscordParts) -> Result<(), DiscordError> {
     }
     alerts::start(&bot, storage);
     keep_journal(&bot);
+    usage::start(&bot);
     let ended = serve(&bot, &token, api_base.as_ref(), &http).await;
     bot.connected.send_replace(false);
     ended
@@ -179,6 +181,7 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
         choices: Choices::new(Arc::clone(&parts.storage)),
         beginnings: Beginnings::new(Arc::clone(&parts.storage)),
         journal: Journal::new(Arc::clone(&parts.storage)),
+        usage: Usage::new(Arc::clone(&parts.storage), Arc::clone(&parts.clock)),
         personas: Personas::new(parts.storage),
         clock: parts.clock,
         rest,
@@ -433,6 +436,8 @@ async fn drain(bot: &Bot) {
     if !bot.exchanges.finished(DRAIN).await {
         tracing::warn!(answers = bot.exchanges.busy(), "Some answers could not be finished in time");
     }
+    // What they cost is known only now.
+    bot.usage.write().await;
 }
 
 /// Closes every shard's websocket with 1000. `shutdown_all` alone can leave the client running.

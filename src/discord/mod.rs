@@ -27,10 +27,12 @@ mod personas;
 mod picker;
 mod register;
 mod reply;
+mod ruling;
 mod sink;
 mod threads;
 mod through;
 mod transport;
+mod usage;
 
 pub use data::Served;
 pub use error::DiscordError;

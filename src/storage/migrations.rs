@@ -11,6 +11,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (2, "settings", include_str!("../../migrations/0002_settings.sql")),
     (3, "conversations", include_str!("../../migrations/0003_conversations.sql")),
     (4, "inflight", include_str!("../../migrations/0004_inflight.sql")),
+    (5, "usage", include_str!("../../migrations/0005_usage.sql")),
 ];
 
 /// Applies what is missing. PostgreSQL takes an advisory lock meanwhile; for SQLite the caller holds one.

@@ -13,6 +13,7 @@ mod migrations;
 mod personas;
 mod settings;
 mod shared;
+mod usage;
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
@@ -28,6 +29,7 @@ pub use ledger::{Batch, Merge, Page, Row};
 pub use personas::Named;
 pub use settings::{Setting, Subject};
 pub use shared::Shared;
+pub use usage::{Used, UsedElsewhere};
 
 use crate::config::{Database, StorageSettings};
 

@@ -5,8 +5,8 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use cortana::{
     config::{
-        Audience, CredentialValue, GuildPolicy, MapSource, Mistakes, Settings, Strategy, WatchMode,
-        environment, load, variables,
+        Allowance, Audience, Bound, CredentialValue, GuildPolicy, Limits, MapSource, Mistakes, Settings,
+        Strategy, WatchMode, environment, load, variables,
     },
     provider::{Provider, ProviderId},
 };
@@ -72,8 +72,13 @@ fn every_variable_is_read() {
         ("ALLOW_DMS", "Everyone"),
         ("ALLOWED_CHANNEL_IDS", "5"),
         ("ALLOWED_ROLE_IDS", "6"),
+        ("ALLOWED_USER_IDS", "8"),
         ("BLOCKED_USER_IDS", "7"),
+        ("BLOCKED_ROLE_IDS", "9"),
+        ("BLOCKED_CHANNEL_IDS", "10 11"),
+        ("BLOCKED_GUILD_IDS", "12"),
         ("USER_MESSAGES_PER_HOUR", "0"),
+        ("USER_TOKENS_PER_DAY", "5000"),
         ("CREDENTIALS_DIR", "~/logins"),
         ("HOME", "/home/op"),
         ("CREDENTIALS_WATCH", "poll"),
@@ -103,7 +108,12 @@ fn every_variable_is_read() {
     assert_eq!(settings.discord.allowed_channel_ids, [5].into());
     assert_eq!(settings.discord.allowed_role_ids, [6].into());
     assert_eq!(settings.discord.blocked_user_ids, [7].into());
-    assert_eq!(settings.discord.user_messages_per_hour, 0);
+    assert_eq!(settings.discord.allowed_user_ids, [8].into());
+    assert_eq!(settings.discord.blocked_role_ids, [9].into());
+    assert_eq!(settings.discord.blocked_channel_ids, [10, 11].into());
+    assert_eq!(settings.discord.blocked_guild_ids, [12].into());
+    let allowed = Allowance { messages_per_hour: Bound::Unlimited, tokens_per_day: Bound::AtMost(5000) };
+    assert_eq!(settings.discord.limits, Limits::for_everybody(allowed));
     assert_eq!(settings.pool.credentials_dir, PathBuf::from("/home/op/logins"));
     assert_eq!(settings.pool.watch, WatchMode::Poll);
     assert_eq!(settings.pool.strategy, Strategy::FillFirst);

@@ -129,4 +129,18 @@ async fn d16_operators_are_told_of_a_refused_content_intent() {
     let owner = bot.sandbox().discord().landmarks().owner;
     let letters = told(&bot, owner, "Message Content intent").await;
     assert_eq!(letters.len(), 1, "{letters:?}");
+    bot.shutdown.begin();
+    let (world, ended) = bot.ended().await;
+    assert!(ended.is_ok(), "{ended:?}");
+
+    let bot = world.connect().await;
+    assert_eq!(bot.ask("hello").await.len(), 1, "mentions are served");
+    let letter = bot.sandbox().dm(owner, "hello").unwrap();
+    assert_eq!(bot.settled(letter).await.len(), 1, "direct messages too");
+    let told = letters_about(&bot, owner, "Message Content intent");
+    assert_eq!(told, 1, "known from before the restart");
+}
+
+fn letters_about(bot: &Bot, to: Id, part: &str) -> usize {
+    letters(bot.sandbox(), to).iter().filter(|letter| letter.text().contains(part)).count()
 }

@@ -16,6 +16,7 @@ mod credentials;
 mod credentials_faults;
 mod credentials_guard;
 mod credentials_writes;
+mod discord_access;
 mod discord_alerts;
 mod discord_bot;
 mod discord_choosing;

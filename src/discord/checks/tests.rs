@@ -1,10 +1,10 @@
-//! Who is served, whose word counts, and how the hourly limit slides.
+//! Who is served, and whose word counts.
 
 use serde_json::json;
 
 use super::*;
 use crate::{
-    config::DiscordSettings,
+    config::{Audience, DiscordSettings, GuildPolicy},
     http::{Http, HttpOptions},
     secret::Secret,
 };
@@ -88,19 +88,4 @@ fn managing_a_guild_is_read_from_the_roles() {
     };
     assert!(!manages(&[]));
     assert!(manages(&["2"]) && manages(&["3"]));
-}
-
-#[tokio::test(start_paused = true)]
-async fn d24_the_hourly_limit_slides() {
-    let access = access(DiscordSettings { user_messages_per_hour: 2, ..Default::default() });
-    assert_eq!(access.count_question(20), Ok(()));
-    tokio::time::advance(Duration::from_mins(10)).await;
-    assert_eq!(access.count_question(20), Ok(()));
-    assert_eq!(access.count_question(20), Err(Duration::from_mins(50)));
-    assert_eq!(access.count_question(21), Ok(()), "each person has an own limit");
-    for _ in 0..5 {
-        assert_eq!(access.count_question(10), Ok(()), "operators have none");
-    }
-    tokio::time::advance(Duration::from_mins(50)).await;
-    assert_eq!(access.count_question(20), Ok(()));
 }

@@ -21,13 +21,7 @@ use std::sync::Arc;
 
 use poise::serenity_prelude as serenity;
 
-use super::{
-    checks::{Asker, Ruling},
-    data::Bot,
-    embeds,
-    error::CommandError,
-    reply::Interaction,
-};
+use super::{checks::Asker, data::Bot, embeds, error::CommandError, reply::Interaction, ruling::Ruling};
 use crate::{
     config::nearest,
     credential::CredentialId,

@@ -12,18 +12,19 @@ use super::{
     edited,
     exchange::{self, Question},
     interaction::may_decide,
-    message::{asker, too_many},
+    message::asker,
 };
 use crate::{
     clock,
     discord::{
         asked::{Asked, Wish},
-        checks::{Asker, Ruling},
+        checks::Asker,
         data::{Bot, Exchanges, correlation_id},
         error::{CommandError, RestError},
         ground::{Found, Where},
         history::{self, Being, Ground, Inquiry, Kind, Seen, Setting, Sight},
         reply::Interaction,
+        ruling::Ruling,
         sink::{Destination, Replies},
         through::Through,
     },
@@ -71,8 +72,8 @@ pub(super) async fn wished(
             return Ok(interaction.whisper(bot, &say!(language, "question-unreadable")).await?);
         }
     };
-    if let Err(wait) = bot.access.count_question(person.user) {
-        return Ok(interaction.whisper(bot, &too_many(bot, &language, wait)).await?);
+    if let Err(reached) = bot.admit(&person).await {
+        return Ok(interaction.whisper(bot, &reached.sentence(&language)).await?);
     }
     let here = click.channel_id.get();
     // The answer is everybody's, so it speaks as an answer to the question did.

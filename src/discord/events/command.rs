@@ -8,7 +8,6 @@ use poise::serenity_prelude as serenity;
 use super::{
     edited,
     exchange::{self, Question},
-    message::too_many,
 };
 use crate::{
     chat::File,
@@ -63,7 +62,7 @@ pub(in crate::discord) async fn ask(
     let language = bot.language_of(asker.user, &command.locale);
     let refused = match tokio::time::timeout(SOON, refusal(bot, &language, &asker)).await {
         Ok(None) if bot.shutdown.is_ending() => Some(say!(language, "restarting")),
-        Ok(None) => bot.access.count_question(asker.user).err().map(|wait| too_many(bot, &language, wait)),
+        Ok(None) => bot.admit(&asker).await.err().map(|reached| reached.sentence(&language)),
         Ok(refused) => refused,
         Err(_) => Some(say!(language, "unsure")),
     };

@@ -1,7 +1,10 @@
 //! One exchange: the conversation is read, the model answers, the sink shows it.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -27,6 +30,7 @@ use crate::{
         picker::answering,
         sink::{Destination, MessageSink},
         through::Through,
+        usage::Cost,
     },
     language::{Language, say},
     llm::ChatRequest,
@@ -89,6 +93,7 @@ async fn answer(bot: &Arc<Bot>, mut asked: Question, registered: Registered, mes
     let stop = registered.running.stop.clone();
     let is_over = registered.running.finishing.clone().drop_guard();
     let sink: Arc<dyn ReplySink> = Arc::<MessageSink>::clone(messages);
+    let person = asked.asker.clone();
     let (told, mark, language) = (asked.to.asked, asked.mark, asked.to.language.clone());
     let ticket = bot.inflight.enter(channel, user);
     let waited = ticket.position() > 0;
@@ -113,23 +118,32 @@ async fn answer(bot: &Arc<Bot>, mut asked: Question, registered: Registered, mes
     };
     // Reading the history is part of the stream: typing shows meanwhile, and a stop or a shutdown ends it too.
     // The exchange drops its events before it writes the last state: from then on it is finishing.
-    let overflow = Arc::new(Mutex::new(None));
+    let (overflow, sent) = (Arc::new(Mutex::new(None)), Arc::new(AtomicUsize::new(0)));
     let permissions = registered.running.permissions.clone();
-    let asking = ask(Arc::clone(bot), asked, asides, Arc::clone(&overflow), permissions);
+    let left = (Arc::clone(&overflow), Arc::clone(&sent));
+    let asking = ask(Arc::clone(bot), asked, asides, left, permissions);
     let events = stream::once(Box::pin(asking)).flatten().inspect(move |_| {
         let _ = &is_over;
     });
     let ended = exchange.run(events).await;
+    let cost = cost(&ended, sent.load(Ordering::Relaxed));
+    bot.spend(&person, cost);
     drop(permit);
     let edits = *registered.running.edits.borrow();
     drop(registered);
     if let Some(message) = messages.last().await {
         watch(bot, Answered { channel, message, asked: told, mark, language }, edits);
     }
-    log(&id, user, channel, &ended);
+    log(&id, user, channel, &ended, cost);
     let overflow = overflow.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let (Some(overflow), Ending::Finished(_)) = (overflow, &ended.ending) {
-        bot.shutdown.spawn(beginnings::summarise(Arc::clone(bot), overflow));
+        let bot = Arc::clone(bot);
+        let life = bot.shutdown.clone();
+        life.spawn(async move {
+            if let Some(cost) = beginnings::summarise(&bot, overflow).await {
+                bot.spend(&person, cost);
+            }
+        });
     }
 }
 
@@ -163,12 +177,19 @@ async fn queue(
     None
 }
 
-/// Reads the conversation and asks the model. What of it grows too long is left in `overflow`.
+/// What an exchange cost: as the provider counts or, where it did not say, as far as the model was asked at all.
+fn cost(ended: &Ended, sent: usize) -> Cost {
+    let failed = matches!(ended.ending, Ending::Failed(_)) && ended.text.is_empty();
+    Cost::of(ended.usage, if failed { 0 } else { sent }, &ended.text)
+}
+
+/// Reads the conversation and asks the model. What of it grows too long is left in `overflow`, and how much is sent, in
+/// estimated tokens, in `sent`.
 async fn ask(
     bot: Arc<Bot>,
     asked: Question,
     asides: Asides,
-    overflow: Arc<Mutex<Option<Overflow>>>,
+    (overflow, sent): (Arc<Mutex<Option<Overflow>>>, Arc<AtomicUsize>),
     permissions: Permissions,
 ) -> Happenings {
     let channel = asked.setting.channel;
@@ -203,6 +224,7 @@ async fn ask(
         summary: earlier.as_ref().map(|earlier| earlier.summary.clone()),
     };
     let composed = compose(&served.chat.system_prompt, &turns, &scene, &budget);
+    sent.store(composed.tokens(), Ordering::Relaxed);
     let model = asked.model.or(applied.model.map(|(model, _)| model));
     if let Some(older) = turns_to_summarise(&turns, scene.summary.as_deref(), &budget) {
         let messages = ids.into_iter().take(older).collect();
@@ -254,7 +276,7 @@ async fn read_files(
 }
 
 /// The one line about an exchange: never what was said.
-fn log(id: &str, user: u64, channel: u64, ended: &Ended) {
+fn log(id: &str, user: u64, channel: u64, ended: &Ended, cost: Cost) {
     let model = ended.model.as_ref().map(ToString::to_string).unwrap_or_default();
     let (input, output) = ended.usage.map_or((0, 0), |usage| (usage.input, usage.output));
     let characters = ended.text.chars().count();
@@ -268,6 +290,7 @@ fn log(id: &str, user: u64, channel: u64, ended: &Ended) {
             answer.characters = characters,
             usage.input = input,
             usage.output = output,
+            usage.estimated = cost.estimated(),
             "Answered a question"
         ),
         Ending::Failed(failure) => tracing::warn!(

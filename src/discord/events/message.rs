@@ -1,9 +1,6 @@
 //! Messages of people: is the bot addressed, is the person served, and then one exchange.
 
-use std::{
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, PoisonError};
 
 use poise::serenity_prelude as serenity;
 use tokio::time::Instant;
@@ -14,17 +11,16 @@ use crate::{
     config::AutoThreads,
     discord::{
         asked::Asked,
-        checks::{Asker, Ruling},
+        checks::Asker,
         data::{Bot, Exchanges, correlation_id},
-        embeds::relative,
         ground::{Found, Where},
         history::{self, Ground, Seen, Setting},
         reply,
+        ruling::Ruling,
         sink::{Destination, Replies},
         threads,
         through::Through,
     },
-    language::{Language, say},
 };
 
 /// A message was written.
@@ -176,8 +172,8 @@ async fn take(bot: Arc<Bot>, message: &serenity::Message, asked_in: Where, recei
     if text.is_empty() && question.files.is_empty() {
         return tell(&bot, &to, &how_to(&to.language, bot.user)).await;
     }
-    if let Err(wait) = bot.access.count_question(asker.user) {
-        return tell(&bot, &to, &too_many(&bot, &to.language, wait)).await;
+    if let Err(reached) = bot.admit(&asker).await {
+        return tell(&bot, &to, &reached.sentence(&to.language)).await;
     }
     if bot.served().settings.auto_threads == AutoThreads::On
         && asked_in.ground == Ground::Channel
@@ -217,11 +213,6 @@ async fn is_beyond_the_cap(bot: &Bot, message: &serenity::Message) -> bool {
             true
         }
     }
-}
-
-pub(super) fn too_many(bot: &Bot, language: &Language, wait: Duration) -> String {
-    let count = bot.served().settings.user_messages_per_hour;
-    say!(language, "too-many-questions", count = count, again = relative(bot.clock.now() + wait))
 }
 
 async fn tell(bot: &Bot, to: &Destination, text: &str) {
