@@ -32,8 +32,10 @@ pub(super) enum Refusal {
     RoleNeeded,
     /// `ALLOWED_USER_IDS` does not name them.
     NotListed,
-    /// What the lists are about could not be looked up just now.
+    /// Who manages the server could not be looked up just now.
     Unchecked,
+    /// What the channel is in could not be.
+    Unsure,
     /// The server is not served.
     Unserved(u64),
     /// Direct messages are the operators'.
@@ -49,6 +51,7 @@ impl Refusal {
             Self::RoleNeeded => say!(language, "role-needed"),
             Self::NotListed => say!(language, "not-listed"),
             Self::Unchecked => say!(language, "server-unchecked"),
+            Self::Unsure => say!(language, "unsure"),
             Self::Unserved(guild) => say!(language, "server-unserved", server = guild.to_string()),
             Self::OperatorsAlone => say!(language, "direct-operators-only"),
             Self::NobodyDirect => say!(language, "direct-nobody"),
@@ -194,7 +197,7 @@ fn within(channel: u64, above: &Looked<Vec<u64>>, lists: &DiscordSettings) -> Re
     }
     match above {
         Looked::Not => Err(Missing::WhatIsAbove),
-        Looked::InVain => Ok(Ruling::Refuse(Refusal::Unchecked)),
+        Looked::InVain => Ok(Ruling::Refuse(Refusal::Unsure)),
         Looked::Found(above) if above.iter().any(|id| blocked.contains(id)) => Ok(Ruling::Ignore),
         Looked::Found(above) if is_allowed || above.iter().any(|id| allowed.contains(id)) => {
             Ok(Ruling::Serve)
