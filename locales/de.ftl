@@ -100,8 +100,47 @@ operators-only = Um die Zugänge kümmern sich nur die, die mich betreiben: wem 
 
 how-to = Erwähne { $bot } mit einer Frage, oder antworte auf eine meiner Nachrichten, um dort weiterzumachen; in Direktnachrichten schreib einfach los.
 how-to-stop = Während ich antworte, kannst du mich mit einer Schaltfläche anhalten.
-help-commands = `/einstellungen status` zeigt, welches Modell hier antwortet, `/einstellungen modell` wählt ein anderes, `/einstellungen persona`, wie ich spreche. `/neu` beginnt eine neue Unterhaltung, `/anhalten` beendet, was ich gerade für dich schreibe.
-help-operators = Für dich als Betreiber: `/einstellungen oauth-status` zeigt alle Zugänge, `/einstellungen oauth-refresh` holt neue Tokens.
+help-chat = fragt mich auch, und die Antwort kann für dich allein sein.
+help-menu = Im Menü einer Nachricht, unter *Apps*: mit **Cortana fragen** beantworte ich sie, mit **Ab hier zusammenfassen** sage ich dir, was seitdem gesagt wurde.
+help-stop = beendet, was ich dir hier gerade antworte.
+help-reset = beginnt eine neue Unterhaltung.
+help-choose = wählen, wer dir antwortet und wie ich spreche.
+help-status = zeigt, was davon hier gilt und warum.
+help-whoami = zeigen, was für dich gilt und wie viel dir noch bleibt.
+help-as-manager = Weil du diesen Server verwaltest
+help-choose-for-all = wählen mit `for` für alle in einem Kanal oder auf diesem Server.
+help-as-operator = Weil du mich betreibst
+help-oauth-status = zeigt alle Zugänge und wie es um sie steht.
+help-oauth-refresh = holt neue Tokens.
+help-oauth-connect = meldet mich irgendwo an.
+
+## /wer-bin-ich und /verbrauch
+
+who-you-are = Du bist { $mention }, { $id }.
+rights-operator = Du betreibst mich: über Zugänge, Warnungen und jede Wahl bestimmst du.
+rights-manager = Du verwaltest diesen Server: für ihn und seine Kanäle darfst du Modelle und Personas wählen.
+rights-own = Du darfst für dich selbst Modelle und Personas wählen.
+not-served = Hier antworte ich dir nicht.
+served-direct = In Direktnachrichten antworte ich dir.
+served-all = Auf diesem Server antworte ich allen.
+served-channel = Hier antworte ich dir: dieser Kanal ist einer von denen, in denen ich antworte.
+served-role = Hier antworte ich dir: du hast eine Rolle, die mich fragen darf.
+served-channel-and-role = Hier antworte ich dir: dieser Kanal ist einer von denen, in denen ich antworte, und du hast eine Rolle, die mich fragen darf.
+usage-unlimited = Für deine Fragen gibt es keine Grenze.
+usage-questions = Du hast in der letzten Stunde { $asked } von { $limit } Fragen gestellt: { $left } bleiben dir noch.
+usage-tokens = Du hast am letzten Tag { $used } von { $limit } Tokens verbraucht.
+usage-next = Mehr gibt es { $when }.
+
+## Das Menü einer Nachricht
+
+no-history-for-you = Du darfst hier nicht zurücklesen, also tue ich es auch nicht.
+nothing-since = Ab dieser Nachricht gibt es nichts, was ich lesen kann.
+heading-since =
+    { $count ->
+        [one] { $count } Nachricht ab { $author }
+       *[other] { $count } Nachrichten ab { $author }
+    }
+more-since = Seitdem wurde noch mehr gesagt; das ist der erste Teil.
 
 ## /anhalten
 
@@ -429,7 +468,13 @@ alert-footer = Für Betreiber; `ALERT_OPERATORS=off` beendet diese Nachrichten.
 ## Befehle. Der Name: kleine Buchstaben, Ziffern und Striche, höchstens 32. Beschreibungen: höchstens 100 Zeichen.
 
 command-help = hilfe
-    .description = Wie du mit diesem Bot schreibst
+    .description = Was ich hier für dich tun kann
+command-whoami = wer-bin-ich
+    .description = Wer du für mich bist, was du darfst und was hier für dich gilt
+command-usage = verbrauch
+    .description = Was du verbraucht hast und was dir noch bleibt
+command-menu-ask-cortana = Cortana fragen
+command-menu-summarise-from-here = Ab hier zusammenfassen
 command-reset = neu
     .description = Neu anfangen: Was hier vorher gesagt wurde, wird nicht fortgesetzt
 command-stop = anhalten

@@ -103,8 +103,47 @@ operators-only = Credentials are the business of my operators: the application's
 
 how-to = Mention { $bot } with a question, or reply to one of my messages to go on from there; in direct messages just write.
 how-to-stop = While I answer, a button stops me.
-help-commands = `/settings status` shows which model answers here, `/settings model` chooses another, `/settings persona` how I speak. `/reset` begins a new conversation, `/stop` ends what I am writing for you.
-help-operators = As an operator: `/settings oauth-status` shows every credential, `/settings oauth-refresh` gets new tokens.
+help-chat = asks me too, and the answer can be for you alone.
+help-menu = In the menu of a message, under *Apps*: **Ask Cortana** lets me answer it, **Summarise from here** tells you what was said since.
+help-stop = ends what I am answering you here.
+help-reset = begins a new conversation.
+help-choose = choose who answers you, and how I speak.
+help-status = shows which of it applies here, and why.
+help-whoami = show what applies to you, and what is left of your limits.
+help-as-manager = As you manage this server
+help-choose-for-all = with `for` choose for everybody in a channel or on this server.
+help-as-operator = As my operator
+help-oauth-status = shows every credential and how it is.
+help-oauth-refresh = gets new tokens.
+help-oauth-connect = logs me in somewhere.
+
+## /whoami and /usage
+
+who-you-are = You are { $mention }, { $id }.
+rights-operator = You are one of my operators: credentials, alerts and every choice are yours.
+rights-manager = You manage this server: you may choose models and personas for it and its channels.
+rights-own = You may choose models and personas for yourself.
+not-served = I do not answer you here.
+served-direct = I answer you in direct messages.
+served-all = I answer everybody on this server.
+served-channel = I answer you here: this channel is one of those in which I answer.
+served-role = I answer you here: you hold a role that may ask me.
+served-channel-and-role = I answer you here: this channel is one of those in which I answer, and you hold a role that may ask me.
+usage-unlimited = There is no limit for your questions.
+usage-questions = You asked { $asked } of { $limit } questions within the last hour: { $left } left.
+usage-tokens = You used { $used } of { $limit } tokens within the last day.
+usage-next = There is more { $when }.
+
+## The menu of a message
+
+no-history-for-you = You may not read back here, so I do not either.
+nothing-since = There is nothing that I can read from that message on.
+heading-since =
+    { $count ->
+        [one] { $count } message from { $author } on
+       *[other] { $count } messages from { $author } on
+    }
+more-since = More was said since; this is the first part.
 
 ## /stop
 
@@ -433,7 +472,13 @@ alert-footer = For operators; `ALERT_OPERATORS=off` ends these messages.
 ## too, which a test compares; the other languages show theirs in Discord.
 
 command-help = help
-    .description = How to chat with this bot
+    .description = What I can do for you here
+command-whoami = whoami
+    .description = Who you are to me, what you may do, and what applies to you here
+command-usage = usage
+    .description = What you have used, and what is left
+command-menu-ask-cortana = Ask Cortana
+command-menu-summarise-from-here = Summarise from here
 command-reset = reset
     .description = Begin afresh: what was said here before is not continued
 command-stop = stop

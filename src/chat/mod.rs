@@ -37,6 +37,6 @@ pub use persona::{AppliedPersona, NoPersona, PersonaRef, Shelf, resolve_persona}
 pub use reading::FileReader;
 pub use responder::{Asides, Ended, Ending, Exchange, PATIENCE};
 pub use sentence::Reader;
-pub use sink::{Learned, Next, Payload, RateKey, ReplySink, SinkError};
+pub use sink::{Learned, Next, Pace, Payload, RateKey, ReplySink, SinkError};
 pub use splitter::{Bound, Piece, Splitter, units};
 pub use turn::{Speaker, Turn};

@@ -9,6 +9,17 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RateKey(pub String);
 
+/// What is known of an edit budget before the first answer to an edit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// 5 edits in 5 s: a channel's, all of its messages together.
+    Even,
+    /// 5 in 2 s and 30 in 60 s: an interaction's whose reply goes on with another budget before the minute's is spent.
+    Brisk,
+    /// The same where there is no other: brisk at first, then evenly over what is left of the minute.
+    Sparing,
+}
+
 /// What a person may want after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Next {
@@ -85,8 +96,11 @@ pub enum SinkError {
 /// A place for one reply, made of one or more messages.
 #[async_trait]
 pub trait ReplySink: Send + Sync {
-    /// The edit budget that its edits share with others.
+    /// The edit budget that its edits share with others. It may change while the reply grows.
     fn key(&self) -> RateKey;
+
+    /// What is known of that budget.
+    fn pace(&self) -> Pace;
 
     /// UTF-16 units that one message holds.
     fn limit(&self) -> usize;

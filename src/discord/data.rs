@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     asked::Asked, attachments::Attachments, beginnings::Beginnings, checks::Access, choices::Choices,
     connecting::Connecting, enclosed::Enclosed, events::Answered, ground::Found, journal::Journal,
-    personas::Personas, transport::Rest, usage::Usage,
+    personas::Personas, register::CommandIds, transport::Rest, usage::Usage,
 };
 use crate::{
     chat::{Inflight, Pacers, Permissions},
@@ -78,8 +78,10 @@ pub(super) struct Bot {
     pub(super) rest: Arc<Rest>,
     /// Files that people attach.
     pub(super) attachments: Attachments,
-    /// The files that came with commands.
+    /// What came with commands.
     pub(super) enclosed: Enclosed,
+    /// The commands, as Discord knows them.
+    pub(super) commands: CommandIds,
     /// The application's id.
     pub(super) application: u64,
     /// The bot's user id.

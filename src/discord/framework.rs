@@ -26,7 +26,7 @@ use super::{
     journal::{self, Journal},
     languages,
     personas::Personas,
-    register::{self, Registration},
+    register::{self, CommandIds, Registration},
     reply::Interaction,
     transport::Rest,
     usage::{self, Usage},
@@ -186,6 +186,7 @@ fn assemble(parts: DiscordParts, rest: Arc<Rest>, identity: &Identity) -> Bot {
         clock: parts.clock,
         rest,
         enclosed: Enclosed::new(),
+        commands: CommandIds::default(),
         application: identity.application.id.parse().unwrap_or(identity.user),
         user: identity.user,
         access,
@@ -214,7 +215,7 @@ fn keep_journal(bot: &Arc<Bot>) {
 /// Registers the commands before the first event arrives; a failure is no reason not to chat.
 async fn register_commands(bot: &Arc<Bot>) {
     let wanted = register::wanted(&bot.languages);
-    match register::register(&bot.rest, bot.application, &wanted).await {
+    match register::register(&bot.rest, bot.application, &wanted, &bot.commands).await {
         Ok(Registration::Unchanged) => tracing::debug!("The slash commands are registered already"),
         Ok(Registration::Written) => tracing::info!("Registered the slash commands"),
         Err(error) => {
@@ -225,7 +226,9 @@ async fn register_commands(bot: &Arc<Bot>) {
                     () = tokio::time::sleep(Duration::from_mins(1)) => {}
                     () = again.shutdown.token().cancelled() => return,
                 }
-                if let Err(error) = register::register(&again.rest, again.application, &wanted).await {
+                let written =
+                    register::register(&again.rest, again.application, &wanted, &again.commands).await;
+                if let Err(error) = written {
                     tracing::error!(
                         error = %error,
                         "The slash commands are not registered; chats work, /settings may be out of date"
@@ -334,7 +337,9 @@ async fn client(
         rest = rest.proxy(base.as_str().trim_end_matches('/')).ratelimiter_disabled(true);
     }
     let mut cache = serenity::cache::Settings::default();
+    // Nothing that grows with what is said (D27); people are known by the events that name them.
     cache.max_messages = 0;
+    cache.cache_users = false;
     let client = serenity::ClientBuilder::new_with_http(rest.build(), intents)
         .cache_settings(cache)
         .framework(framework(bot))

@@ -2,6 +2,11 @@
 //!
 //! Discord allows 200 creates a day, and clients reload their command lists on every write.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
 use reqwest::Method;
 use serde_json::{Map, Value};
 
@@ -17,15 +22,40 @@ pub(super) enum Registration {
     Written,
 }
 
+/// The ids of the registered commands, for mentions that can be clicked.
+#[derive(Debug, Default)]
+pub(super) struct CommandIds(Mutex<BTreeMap<String, String>>);
+
+impl CommandIds {
+    /// Takes them from Discord's own list.
+    fn keep(&self, listed: &[Value]) {
+        let text = |command: &Value, key: &str| command.get(key).and_then(Value::as_str).map(str::to_owned);
+        let ids = listed.iter().filter_map(|command| Some((text(command, "name")?, text(command, "id")?)));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ids.collect();
+    }
+
+    /// A command, or one below it, as a mention (reference, "Message Formatting"); in plain letters while nothing is known.
+    /// `None`: there is no such command.
+    pub(super) fn mention(&self, name: &str) -> Option<String> {
+        let ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if ids.is_empty() {
+            return Some(format!("`/{name}`"));
+        }
+        let id = ids.get(name.split(' ').next()?)?;
+        Some(format!("</{name}:{id}>"))
+    }
+}
+
 /// The fields that we set, with the value that Discord takes for a missing one.
 fn default_of(field: &str) -> Option<Value> {
     Some(match field {
         "type" => Value::from(1),
+        // Commands of a menu have none, and are listed with an empty one.
+        "description" => Value::from(""),
         "options" | "choices" | "channel_types" => Value::Array(Vec::new()),
         "required" | "autocomplete" | "nsfw" => Value::Bool(false),
         "name_localizations" | "description_localizations" => Value::Object(Map::new()),
         "name"
-        | "description"
         | "default_member_permissions"
         | "contexts"
         | "integration_types"
@@ -86,13 +116,16 @@ pub(super) async fn register(
     rest: &Rest,
     application: u64,
     wanted: &[Value],
+    ids: &CommandIds,
 ) -> Result<Registration, RestError> {
     let path = format!("applications/{application}/commands");
     let there: Vec<Value> = rest.get(&format!("{path}?with_localizations=true")).await?;
     if sorted(&there) == sorted(wanted) {
+        ids.keep(&there);
         return Ok(Registration::Unchanged);
     }
-    rest.call(Method::PUT, &path, Some(&Value::Array(wanted.to_vec()))).await?;
+    let written = rest.call(Method::PUT, &path, Some(&Value::Array(wanted.to_vec()))).await?;
+    ids.keep(written.body.as_array().map_or(&[], Vec::as_slice));
     Ok(Registration::Written)
 }
 
@@ -110,7 +143,9 @@ mod tests {
             command["application_id"] = json!("2");
             command["version"] = json!("3");
             command["nsfw"] = json!(false);
-            command["type"] = json!(1);
+            if command.get("type").is_none() {
+                command["type"] = json!(1);
+            }
             command["default_member_permissions"] = Value::Null;
         }
         commands
@@ -173,14 +208,28 @@ mod tests {
     }
 
     #[test]
+    fn a_command_is_mentioned_by_its_id_once_that_is_known() {
+        let ids = CommandIds::default();
+        assert_eq!(ids.mention("chat").as_deref(), Some("`/chat`"));
+        ids.keep(&[json!({ "id": "7", "name": "settings" })]);
+        assert_eq!(ids.mention("settings model").as_deref(), Some("</settings model:7>"));
+        assert_eq!(ids.mention("chat"), None);
+    }
+
+    #[test]
     fn commands_keep_discords_limits() {
         fn check(value: &Value) {
             let name = value["name"].as_str().unwrap();
-            assert!(
-                name.chars().count() <= 32 && name.chars().all(|c| c == '-' || c.is_ascii_lowercase()),
-                "{name}"
-            );
-            let description = value["description"].as_str().unwrap();
+            assert!((1..=32).contains(&name.chars().count()), "{name}");
+            let description = value["description"].as_str().unwrap_or_default();
+            if value["type"] == 3
+                && value.get("options").is_none_or(|options| options == &json!([]))
+                && description.is_empty()
+            {
+                // In the menu of a message: any letters, and no description.
+                return;
+            }
+            assert!(name.chars().all(|c| c == '-' || c.is_ascii_lowercase()), "{name}");
             assert!((1..=100).contains(&description.chars().count()), "{name}: {description}");
             for option in value["options"].as_array().unwrap_or(&Vec::new()) {
                 check(option);

@@ -22,7 +22,7 @@ use super::{
     transport::{Answer, Rest, remove, without_pings},
 };
 use crate::{
-    chat::{Learned, Next, Payload, RateKey, ReplySink, SinkError, without_file},
+    chat::{Learned, Next, Pace, Payload, RateKey, ReplySink, SinkError, without_file},
     config::ReplyStyle,
     language::{Language, say},
 };
@@ -262,6 +262,10 @@ impl ReplySink for MessageSink {
         }
     }
 
+    fn pace(&self) -> Pace {
+        self.through.webhook().map_or(Pace::Even, Webhook::pace)
+    }
+
     fn limit(&self) -> usize {
         let limit = match self.style {
             ReplyStyle::Plain => MESSAGE_LIMIT,
@@ -325,8 +329,8 @@ impl ReplySink for MessageSink {
     }
 
     async fn typing(&self) {
+        // Discord says so by itself until a promised answer comes.
         if self.through.original().is_some() {
-            // Discord says so by itself until a promised answer comes.
             return;
         }
         let path = format!("channels/{}/typing", self.to.channel);

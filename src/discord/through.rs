@@ -7,7 +7,11 @@ use poise::serenity_prelude as serenity;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::{chat::RateKey, clock, secret::Secret};
+use crate::{
+    chat::{Pace, RateKey},
+    clock,
+    secret::Secret,
+};
 
 /// The flag of a message that only one person sees.
 pub(super) const EPHEMERAL: u64 = 1 << 6;
@@ -133,6 +137,14 @@ impl Webhook {
     /// Its edit budget.
     pub(super) fn key(&self) -> RateKey {
         RateKey(format!("interaction:{}", self.interaction))
+    }
+
+    /// What is known of it.
+    pub(super) fn pace(&self) -> Pace {
+        match self.reach {
+            Reach::Channel => Pace::Brisk,
+            Reach::Webhook | Reach::Whisper => Pace::Sparing,
+        }
     }
 
     /// Where a message of its is edited. Carries the token: never logged.

@@ -290,7 +290,20 @@ async fn d26_commands_are_written_once() {
             .count()
     };
     assert_eq!((count("GET"), count("PUT")), (2, 1));
-    assert_eq!(second.sandbox().registered_commands(), ["chat", "settings", "reset", "stop", "help"]);
+    assert_eq!(
+        second.sandbox().registered_commands(),
+        [
+            "chat",
+            "Ask Cortana",
+            "Summarise from here",
+            "settings",
+            "reset",
+            "stop",
+            "whoami",
+            "usage",
+            "help"
+        ]
+    );
 }
 
 #[tokio::test]

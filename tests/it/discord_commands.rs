@@ -41,7 +41,8 @@ async fn long_answer(bot: &Bot, channel: Id, line: &str, count: usize) -> Vec<Me
     let whole = |answers: &[Message]| {
         answers.len() == count && !answers.iter().any(|answer| answer.has_button("stop:"))
     };
-    bot.sandbox().settled(asked, SOON, whole).await.expect("all of it")
+    let answers = bot.sandbox().settled(asked, SOON, whole).await;
+    answers.unwrap_or_else(|_| panic!("not all of it: {:#?}", bot.sandbox().answers(asked)))
 }
 
 /// Somebody replies; the finished answers.
@@ -161,4 +162,140 @@ async fn chat_works_in_direct_messages_in_threads_and_where_the_bot_cannot_write
     bot.sandbox().deny(marks.channel, marks.bot, permission::SEND_MESSAGES);
     let answers = long_answer(&bot, marks.channel, "/chat text:d", 2).await;
     assert!(answers.iter().all(|answer| !answer.is_ephemeral()), "{answers:?}");
+}
+
+#[tokio::test]
+async fn ask_cortana_answers_a_message_with_what_it_continues() {
+    let bot = bot().await;
+    let marks = bot.sandbox().discord().landmarks();
+    says(&bot, &["At nine.", "Every day.", "At ten."]);
+    let first = bot.sandbox().say(marks.channel, marks.guest, "the shop is closed").unwrap();
+    let second = bot.sandbox().reply_to(first, marks.guest, "when does it open?").unwrap();
+    let asked = bot.sandbox().context_command(marks.owner, second, "Ask Cortana").unwrap();
+    let answers = bot.settled(asked).await;
+    let heading = format!(
+        "> [Gus](https://discord.com/channels/{}/{}/{second}): when does it open?",
+        marks.guild, marks.channel
+    );
+    assert_eq!(texts(&answers), [format!("{heading}\nAt nine.")]);
+    assert_eq!(
+        (answers[0].kind, last_asked(&bot)),
+        (23, vec!["user: the shop is closed\nwhen does it open?".to_owned()])
+    );
+    replied(&bot, answers[0].id, "on Sundays too?").await;
+    let continued = last_asked(&bot);
+    assert_eq!(continued[1..], ["model: At nine.", "user: on Sundays too?"]);
+    assert!(continued[0].ends_with("when does it open?"), "{continued:?}");
+    // Another answer in the place of the old one, to the same question.
+    bot.sandbox().click(marks.owner, answers[0].id, "again:").unwrap();
+    let ten = |sandbox: &cortana::sandbox::Sandbox| {
+        sandbox.message(answers[0].id).filter(|now| now.text() == format!("{heading}\nAt ten."))
+    };
+    bot.sandbox().wait_for(SOON, ten).await.expect("another answer");
+}
+
+#[tokio::test]
+async fn d16_without_the_content_intent_the_menu_still_tells_what_a_message_says() {
+    let world = world(World::new().await);
+    world.sandbox.set_privileged_intents(0);
+    let bot = world.connect().await;
+    let marks = bot.sandbox().discord().landmarks();
+    says(&bot, &["At nine."]);
+    let message = bot.sandbox().say(marks.channel, marks.guest, "when does it open?").unwrap();
+    bot.sandbox().say(marks.channel, marks.guest, "unseen").unwrap();
+    let asked = bot.sandbox().context_command(marks.owner, message, "Ask Cortana").unwrap();
+    assert!(bot.settled(asked).await[0].text().ends_with("\nAt nine."));
+    assert_eq!(last_asked(&bot), ["user: when does it open?"]);
+}
+
+#[tokio::test]
+async fn summarise_from_here_is_for_the_asker_alone_and_reads_what_they_may_read() {
+    let bot = bot().await;
+    let marks = bot.sandbox().discord().landmarks();
+    says(&bot, &["They will meet.", "Nothing."]);
+    bot.sandbox().say(marks.channel, marks.guest, "before").unwrap();
+    let first = bot.sandbox().say(marks.channel, marks.guest, "shall we meet?").unwrap();
+    bot.sandbox().say(marks.channel, marks.owner, "yes\nGus: no").unwrap();
+    let asked = bot.sandbox().context_command(marks.owner, first, "Summarise from here").unwrap();
+    let answers = bot.settled(asked).await;
+    let text = answers[0].text();
+    assert!(
+        text.starts_with("> 2 messages from [Gus](https://discord.com/")
+            && text.ends_with("\nThey will meet."),
+        "{text}"
+    );
+    assert!(answers[0].is_ephemeral() && answers[0].buttons().is_empty());
+    let read = chats(&bot).last().unwrap().to_string();
+    assert!(
+        read.contains("shall we meet?") && read.contains("yes\\n    Gus: no") && !read.contains("before"),
+        "{read}"
+    );
+
+    bot.sandbox().deny(marks.channel, marks.guest, permission::READ_MESSAGE_HISTORY);
+    let asked = bot.sandbox().context_command(marks.guest, first, "Summarise from here").unwrap();
+    let refused = bot.settled(asked).await;
+    assert_eq!(texts(&refused), ["You may not read back here, so I do not either."]);
+    assert!(refused[0].is_ephemeral());
+    // Whoever may not write here does not write here through the bot.
+    bot.sandbox().deny(marks.channel, marks.guest, permission::SEND_MESSAGES);
+    let asked = bot.sandbox().slash(marks.guest, marks.channel, "/chat text:hello").unwrap();
+    assert!(bot.settled(asked).await[0].is_ephemeral());
+}
+
+#[tokio::test]
+async fn help_says_what_each_can_do_with_commands_to_click() {
+    let bot = bot().await;
+    let marks = bot.sandbox().discord().landmarks();
+    let operators = bot.slash("/help").await[0].text();
+    let guest = bot.sandbox().slash(marks.guest, marks.channel, "/help").unwrap();
+    let guests = bot.settled(guest).await[0].text();
+    for text in [&operators, &guests] {
+        for command in ["</chat:", "</settings model:", "</whoami:", "</usage:", "</reset:"] {
+            assert!(text.contains(command), "{command}: {text}");
+        }
+        assert!(text.contains("Ask Cortana") && text.contains("Summarise from here"));
+    }
+    assert!(operators.contains("</settings oauth-status:") && !guests.contains("oauth"), "{guests}");
+    assert!(operators.contains("As you manage this server") && !guests.contains("manage"), "{guests}");
+}
+
+#[tokio::test]
+async fn d24_whoami_and_usage_say_what_applies_and_what_is_left() {
+    let world = World::new().await.login("gemini_cli", "ann").with("ALLOWED_GUILD_IDS", "*");
+    let bot = world.with("USER_MESSAGES_PER_HOUR", "3").connect().await;
+    let marks = bot.sandbox().discord().landmarks();
+    let guest = async |line: &str| {
+        let used = bot.sandbox().slash(marks.guest, marks.channel, line).unwrap();
+        let told = bot.settled(used).await;
+        assert!(told[0].is_ephemeral());
+        told[0].text()
+    };
+    assert_eq!(guest("/usage").await, "You asked 0 of 3 questions within the last hour: 3 left.");
+    let asked = bot.sandbox().slash(marks.guest, marks.channel, "/chat text:hello").unwrap();
+    bot.settled(asked).await;
+    let usage = guest("/usage").await;
+    assert!(
+        usage.starts_with("You asked 1 of 3 questions within the last hour: 2 left. There is more <t:"),
+        "{usage}"
+    );
+    assert!(usage.ends_with(":R>."), "{usage}");
+    let who = guest("/whoami").await;
+    for part in [
+        format!("You are <@{0}>, `{0}`.", marks.guest),
+        "for yourself".to_owned(),
+        "I answer everybody on this server.".to_owned(),
+        "answers you here".to_owned(),
+        "no persona is chosen".to_owned(),
+        "2 left".to_owned(),
+    ] {
+        assert!(who.contains(&part), "{part}: {who}");
+    }
+    let owner = bot.slash("/whoami").await[0].text();
+    assert!(owner.contains("one of my operators") && owner.contains("no limit"), "{owner}");
+    for _ in 0..2 {
+        let asked = bot.sandbox().slash(marks.guest, marks.channel, "/chat text:hello").unwrap();
+        bot.settled(asked).await;
+    }
+    let refused = guest("/chat text:hello").await;
+    assert!(refused.starts_with("You have asked 3 questions within an hour"), "{refused}");
 }

@@ -15,7 +15,8 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE},
 };
 use cortana::sandbox::{
-    discord::Message,
+    Sandbox,
+    discord::{Answered, Message},
     vendor::{Act, Fault, Reply},
 };
 use serde_json::{Value, json};
@@ -135,7 +136,6 @@ async fn p33_d17_no_secret_reaches_a_log_or_a_message() {
     let process = Process::start(&world, "trace,serenity=trace,hyper=trace,reqwest=trace,tungstenite=trace");
     world.sandbox.connected(SOON).await.expect("it connects");
     let vendors = world.sandbox.vendors();
-    let landmarks = world.sandbox.discord().landmarks();
     for step in 0..5 {
         match step {
             1 => vendors.expire_access("gemini_cli", "ada@example.com"),
@@ -151,15 +151,7 @@ async fn p33_d17_no_secret_reaches_a_log_or_a_message() {
         world.sandbox.settled(question, SOON, is_finished).await.expect("an answer");
     }
     vendors.fault("gemini_cli", Fault::token(Act::web_page(502)));
-    for line in [
-        "/settings oauth-refresh qwen_code",
-        "/settings oauth-refresh gemini_cli",
-        "/settings oauth-status",
-        "/settings status",
-    ] {
-        let asked = world.sandbox.slash(landmarks.owner, landmarks.channel, line).expect("a command");
-        world.sandbox.settled(asked, SOON, is_finished).await.expect("an answer");
-    }
+    let tokens = use_everything(&world).await;
     let mut places = Vec::new();
     for endpoint in ["metrics", "ready", "live"] {
         let answer = reqwest::get(format!("http://{}/{endpoint}", process.admin)).await.expect("an answer");
@@ -173,6 +165,8 @@ async fn p33_d17_no_secret_reaches_a_log_or_a_message() {
     let log =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(log.contains("Loaded OAuth credential") && log.contains("\"DEBUG\""), "the log is loud: {log}");
+    // Whoever has an interaction's token writes as the bot for a quarter of an hour.
+    search(&tokens, &[("the log".to_owned(), log.clone())]);
     places.push(("the log".to_owned(), log));
     for request in world.sandbox.recorded_requests() {
         places.push((format!("{} {}", request.method, request.path), request.body.to_string()));
@@ -188,6 +182,56 @@ async fn p33_d17_no_secret_reaches_a_log_or_a_message() {
         }
     }
     search(&canaries, &places);
+}
+
+/// Uses each kind of thing that people can do, some of them wrongly; the tokens of all these interactions.
+async fn use_everything(world: &World) -> BTreeSet<String> {
+    let (sandbox, marks) = (&world.sandbox, world.sandbox.discord().landmarks());
+    let mut used = Vec::new();
+    for line in [
+        "/settings oauth-refresh qwen_code",
+        "/settings oauth-refresh gemini_cli",
+        "/settings oauth-status",
+        "/settings oauth-connect qwen_code",
+        "/settings status",
+        "/settings models",
+        "/settings model model:nonsense",
+        "/chat text:hello",
+        "/chat text:hello seen-by:only me",
+        "/chat text:hello model:nonsense",
+        "/whoami",
+        "/usage",
+        "/help",
+        "/reset",
+    ] {
+        used.push(sandbox.slash(marks.owner, marks.channel, line).expect("a command"));
+        sandbox.settled(*used.last().expect("one"), SOON, is_finished).await.expect("an answer");
+    }
+    let message = sandbox.say(marks.channel, marks.guest, "shall we?").expect("said");
+    for name in ["Ask Cortana", "Summarise from here"] {
+        used.push(sandbox.context_command(marks.owner, message, name).expect("a command"));
+        sandbox.settled(*used.last().expect("one"), SOON, is_finished).await.expect("an answer");
+    }
+    let answered = sandbox.answers(used[7]);
+    let last = answered.last().expect("an answer");
+    let buttons = last.buttons().into_iter().filter_map(|button| button.custom_id);
+    let known: Vec<String> = buttons.chain(["nonsense:1", "stop:0badcafe"].map(str::to_owned)).collect();
+    for button in known {
+        used.push(sandbox.forge_click(marks.owner, last.id, &button));
+        let click = *used.last().expect("one");
+        // Some are answered by an edit alone.
+        let answered =
+            |sandbox: &Sandbox| (sandbox.interaction(click)?.answered != Answered::NotYet).then_some(());
+        sandbox.wait_for(SOON, answered).await.expect("an answer");
+    }
+    let form = sandbox.slash(marks.owner, marks.channel, "/settings persona").expect("a command");
+    sandbox.wait_for(SOON, |sandbox| sandbox.form(form)).await.expect("a form");
+    let values =
+        [("name", "@everyone"), ("text", "Speak.")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let sent = sandbox.submit(marks.owner, form, &values.into()).expect("sent");
+    sandbox.settled(sent, SOON, is_finished).await.expect("an answer");
+    used.extend([form, sent]);
+    used.into_iter().filter_map(|id| Some(sandbox.interaction(id)?.token)).collect()
 }
 
 /// Looks for every secret in every place, in every notation.
@@ -275,7 +319,7 @@ async fn d21_sigterm_finalises_the_stream_and_exits_0() {
     assert_eq!(body["status"], "ready");
 
     let question = world.sandbox.ask("tell me something long").expect("people may write");
-    let streaming = |sandbox: &cortana::sandbox::Sandbox| {
+    let streaming = |sandbox: &Sandbox| {
         let mut answers = sandbox.answers(question).into_iter();
         answers.find(|answer| answer.has_button("stop:") && answer.text().starts_with("word0"))
     };

@@ -7,11 +7,10 @@ use futures::{
     stream::{FuturesUnordered, StreamExt},
 };
 use tokio::{sync::mpsc, time::Instant};
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::{Learned, RateKey, SinkError},
-    Command, Keys, StreamId,
+    super::{Learned, Pace, RateKey, SinkError},
+    Command, Pacers, StreamId,
     lane::Lane,
     locked,
     stream::{Candidate, Persistence, SendKind, Stream, Urgency},
@@ -36,14 +35,32 @@ struct Answer {
 pub(super) struct KeyTask {
     key: RateKey,
     commands: mpsc::UnboundedReceiver<Command>,
-    keys: Keys,
-    ending: CancellationToken,
+    pacers: Pacers,
     streams: BTreeMap<StreamId, Stream>,
-    edits: Lane,
-    creates: Lane,
+    /// The tasks of replies that went on with another budget.
+    moved: BTreeMap<StreamId, mpsc::UnboundedSender<Command>>,
+    lanes: Lanes,
     /// An edit of this key is on its way: the next waits for its answer.
     editing: Option<(StreamId, usize)>,
     in_flight: FuturesUnordered<BoxFuture<'static, Answer>>,
+}
+
+/// A key's budgets.
+struct Lanes {
+    pace: Pace,
+    edits: Lane,
+    creates: Lane,
+}
+
+impl Lanes {
+    /// The one that a send takes from. What was promised to a command is there: its first text is an edit of it.
+    fn of(&mut self, kind: SendKind, index: usize) -> &mut Lane {
+        match (kind, self.pace) {
+            (SendKind::Create, Pace::Brisk | Pace::Sparing) if index == 0 => &mut self.edits,
+            (SendKind::Create, _) => &mut self.creates,
+            (SendKind::Edit, _) => &mut self.edits,
+        }
+    }
 }
 
 /// What the task does next.
@@ -57,19 +74,18 @@ enum Next {
 impl KeyTask {
     pub(super) fn new(
         key: RateKey,
+        pace: Pace,
         commands: mpsc::UnboundedReceiver<Command>,
-        keys: Keys,
-        ending: CancellationToken,
+        pacers: Pacers,
     ) -> Self {
         let now = clock::instant();
         Self {
             key,
             commands,
-            keys,
-            ending,
+            pacers,
             streams: BTreeMap::new(),
-            edits: Lane::edits(now),
-            creates: Lane::creates(now),
+            moved: BTreeMap::new(),
+            lanes: Lanes { pace, edits: Lane::edits(pace, now), creates: Lane::creates(now) },
             editing: None,
             in_flight: FuturesUnordered::new(),
         }
@@ -77,17 +93,20 @@ impl KeyTask {
 
     /// Runs until no reply is left and none came for a while.
     pub(super) async fn run(mut self) {
+        let ending = self.pacers.shutdown.token().clone();
         loop {
+            self.hand_over();
             let wake_at = self.send_what_may_go();
-            let idle = self.streams.is_empty() && self.in_flight.is_empty();
-            let leave_at = clock::instant().max(self.edits.next_at()).max(self.creates.next_at()) + LINGER;
+            let idle = self.streams.is_empty() && self.in_flight.is_empty() && self.moved.is_empty();
+            let leave_at =
+                clock::instant().max(self.lanes.edits.next_at()).max(self.lanes.creates.next_at()) + LINGER;
             let next = tokio::select! {
                 biased;
                 command = self.commands.recv() => Next::Command(command),
                 Some(answer) = self.in_flight.next() => Next::Answer(answer),
                 () = sleep_until(wake_at) => Next::Look,
                 () = tokio::time::sleep_until(leave_at), if idle => Next::Leave,
-                () = self.ending.cancelled(), if idle => Next::Leave,
+                () = ending.cancelled(), if idle => Next::Leave,
             };
             match next {
                 Next::Command(Some(command)) => self.obey(command),
@@ -96,7 +115,7 @@ impl KeyTask {
                 Next::Command(None) => return,
                 Next::Leave => {
                     // Under the map's lock nobody can send to this task without being seen here.
-                    let keys = Arc::clone(&self.keys);
+                    let keys = Arc::clone(&self.pacers.keys);
                     let mut keys = locked(&keys);
                     if let Ok(command) = self.commands.try_recv() {
                         drop(keys);
@@ -110,8 +129,28 @@ impl KeyTask {
         }
     }
 
+    /// Lets replies whose edits count elsewhere from now on go there.
+    fn hand_over(&mut self) {
+        let leaves = |stream: &Stream| stream.is_still() && stream.sink.key() != self.key;
+        let leaving: Vec<StreamId> =
+            self.streams.iter().filter(|(_, stream)| leaves(stream)).map(|(id, _)| *id).collect();
+        for id in leaving {
+            let Some(stream) = self.streams.remove(&id) else { continue };
+            let (key, pace) = (stream.sink.key(), stream.sink.pace());
+            let there = self.pacers.begin(key, pace, Command::Adopt { id, stream: Box::new(stream) });
+            self.moved.insert(id, there);
+        }
+    }
+
     fn obey(&mut self, command: Command) {
         let now = clock::instant();
+        if let Some(there) = self.moved.get(&command.id()) {
+            let over = if let Command::Close { id } = command { Some(id) } else { None };
+            // A task that ended meanwhile had nothing left to show.
+            drop(there.send(command));
+            over.and_then(|id| self.moved.remove(&id));
+            return;
+        }
         match command {
             Command::Open { id, sink, ended } => {
                 self.streams.insert(id, Stream::new(sink, ended));
@@ -126,6 +165,9 @@ impl KeyTask {
                 // It ended before: the message is gone or must not be written.
                 None => drop(done.send(Err(SinkError::Gone))),
             },
+            Command::Adopt { id, stream } => {
+                self.streams.insert(id, *stream);
+            }
             Command::Close { id } => {
                 if let Some(stream) = self.streams.get_mut(&id) {
                     stream.close();
@@ -142,11 +184,10 @@ impl KeyTask {
             let mut wake_at: Option<Instant> = None;
             let mut best: Option<(StreamId, Candidate)> = None;
             for (id, candidate) in self.candidates() {
-                let lane = match candidate.kind {
-                    SendKind::Create => self.creates.next_at(),
-                    SendKind::Edit if self.editing.is_some() => continue,
-                    SendKind::Edit => self.edits.next_at(),
-                };
+                if candidate.kind == SendKind::Edit && self.editing.is_some() {
+                    continue;
+                }
+                let lane = self.lanes.of(candidate.kind, candidate.index).next_at();
                 let at = candidate.not_before.map_or(lane, |not_before| not_before.max(lane));
                 if at > now {
                     wake_at = Some(wake_at.map_or(at, |earlier| earlier.min(at)));
@@ -173,12 +214,9 @@ impl KeyTask {
         let Candidate { index, kind, .. } = candidate;
         let payload = stream.send(index);
         let sink = Arc::clone(&stream.sink);
-        match kind {
-            SendKind::Create => self.creates.sent(now),
-            SendKind::Edit => {
-                self.edits.sent(now);
-                self.editing = Some((id, index));
-            }
+        self.lanes.of(kind, index).sent(now);
+        if kind == SendKind::Edit {
+            self.editing = Some((id, index));
         }
         let send = async move {
             let result = match tokio::time::timeout(SEND_LIMIT, sink.send(index, &payload)).await {
@@ -193,17 +231,13 @@ impl KeyTask {
     fn learn(&mut self, answer: Answer) {
         let now = clock::instant();
         let Answer { id, index, kind, sent_at, result } = answer;
-        let lane = match kind {
-            SendKind::Create => &mut self.creates,
-            SendKind::Edit => {
-                self.editing = None;
-                &mut self.edits
-            }
-        };
+        if kind == SendKind::Edit {
+            self.editing = None;
+        }
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let over = match result {
             Ok(learned) => {
-                lane.learn(learned, sent_at, now);
+                self.lanes.of(kind, index).learn(learned, sent_at, now);
                 stream.accepted(index);
                 None
             }
@@ -213,7 +247,7 @@ impl KeyTask {
                     retry_after_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX),
                     "Discord asked to wait before the next update"
                 );
-                lane.refused(retry_after, now);
+                self.lanes.of(kind, index).refused(retry_after, now);
                 stream.again(index, sent_at);
                 None
             }

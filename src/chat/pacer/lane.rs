@@ -4,10 +4,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::Learned;
+use super::super::{Learned, Pace};
 
 /// From one edit to the next in a channel: 5 in 5 s, and a little.
 const EDIT_SPACING: Duration = Duration::from_millis(1020);
+/// The same of an interaction: 5 in 2 s, and a little.
+const BRISK_SPACING: Duration = Duration::from_millis(420);
+/// The other window of an interaction, a little longer than Discord's, which begins when the first edit arrives there.
+const MINUTE: Duration = Duration::from_secs(61);
+/// Edits in it.
+const IN_A_MINUTE: u32 = 30;
+/// How many of them may follow one another closely where there is no other budget.
+const AT_FIRST: u32 = 10;
 /// No window makes edits come closer than this.
 const CLOSEST: Duration = Duration::from_millis(200);
 /// No window makes edits rarer than this; a longer pause is a 429's or an empty window's to ask for.
@@ -23,6 +31,16 @@ pub(super) struct Lane {
     closest: Duration,
     learns: Learns,
     next_at: Instant,
+    /// The minute whose edits have to last, where they are all that there is.
+    minute: Option<Minute>,
+}
+
+/// A window of a minute.
+#[derive(Debug, Clone, Copy, Default)]
+struct Minute {
+    /// It begins with its first edit.
+    began: Option<Instant>,
+    used: u32,
 }
 
 /// Whether a lane's spacing follows the windows that answers describe.
@@ -36,13 +54,19 @@ enum Learns {
 
 impl Lane {
     /// The edits of a key.
-    pub(super) fn edits(now: Instant) -> Self {
-        Self { spacing: EDIT_SPACING, closest: CLOSEST, learns: Learns::Spacing, next_at: now }
+    pub(super) fn edits(pace: Pace, now: Instant) -> Self {
+        let (spacing, learns, minute) = match pace {
+            Pace::Even => (EDIT_SPACING, Learns::Spacing, None),
+            Pace::Brisk => (BRISK_SPACING, Learns::Spacing, None),
+            Pace::Sparing => (BRISK_SPACING, Learns::PausesOnly, Some(Minute::default())),
+        };
+        Self { spacing, closest: CLOSEST, learns, next_at: now, minute }
     }
 
     /// The creates of a key.
     pub(super) fn creates(now: Instant) -> Self {
-        Self { spacing: Duration::ZERO, closest: CLOSEST, learns: Learns::PausesOnly, next_at: now }
+        let learns = Learns::PausesOnly;
+        Self { spacing: Duration::ZERO, closest: CLOSEST, learns, next_at: now, minute: None }
     }
 
     /// When the next send may go.
@@ -52,7 +76,22 @@ impl Lane {
 
     /// A send goes now.
     pub(super) fn sent(&mut self, now: Instant) {
-        self.next_at = self.next_at.max(now + self.spacing);
+        self.next_at = self.next_at.max(now + self.spacing.max(self.share_of_the_minute(now)));
+    }
+
+    /// How long an edit has to last where a minute's are all that there is.
+    fn share_of_the_minute(&mut self, now: Instant) -> Duration {
+        let Some(minute) = &mut self.minute else { return Duration::ZERO };
+        let began = minute.began.filter(|began| now < *began + MINUTE);
+        if began.is_none() {
+            minute.used = 0;
+        }
+        let ends = *minute.began.insert(began.unwrap_or(now)) + MINUTE;
+        minute.used += 1;
+        if minute.used < AT_FIRST {
+            return Duration::ZERO;
+        }
+        (ends - now) / IN_A_MINUTE.saturating_sub(minute.used).max(1)
     }
 
     /// An answer came to a send that went at `sent_at`.

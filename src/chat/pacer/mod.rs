@@ -17,9 +17,10 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Payload, RateKey, ReplySink, SinkError};
+use super::{Pace, Payload, RateKey, ReplySink, SinkError};
 use crate::shutdown::Shutdown;
 use key::KeyTask;
+use stream::Stream;
 
 /// All pacers of the process. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -40,10 +41,40 @@ type StreamId = u64;
 
 /// What a reply tells its key's task.
 enum Command {
-    Open { id: StreamId, sink: Arc<dyn ReplySink>, ended: watch::Sender<Option<SinkError>> },
-    Update { id: StreamId, payloads: Vec<Payload> },
-    Finish { id: StreamId, payloads: Vec<Payload>, done: oneshot::Sender<Result<(), SinkError>> },
-    Close { id: StreamId },
+    Open {
+        id: StreamId,
+        sink: Arc<dyn ReplySink>,
+        ended: watch::Sender<Option<SinkError>>,
+    },
+    Update {
+        id: StreamId,
+        payloads: Vec<Payload>,
+    },
+    Finish {
+        id: StreamId,
+        payloads: Vec<Payload>,
+        done: oneshot::Sender<Result<(), SinkError>>,
+    },
+    Close {
+        id: StreamId,
+    },
+    /// The reply comes from another key's task, which passes on what is still said to it there.
+    Adopt {
+        id: StreamId,
+        stream: Box<Stream>,
+    },
+}
+
+impl Command {
+    fn id(&self) -> StreamId {
+        match self {
+            Self::Open { id, .. }
+            | Self::Update { id, .. }
+            | Self::Finish { id, .. }
+            | Self::Close { id }
+            | Self::Adopt { id, .. } => *id,
+        }
+    }
 }
 
 impl Pacers {
@@ -54,19 +85,23 @@ impl Pacers {
 
     /// Opens a reply that is shown through `sink`. Nothing is sent yet.
     pub fn open(&self, sink: Arc<dyn ReplySink>) -> Reply {
-        let key = sink.key();
         let (ended, watcher) = watch::channel(None);
+        let (id, key, pace) = (next_id(), sink.key(), sink.pace());
+        let commands = self.begin(key, pace, Command::Open { id, sink, ended });
+        Reply { id, commands, ended: watcher }
+    }
+
+    /// Tells a key's task, which begins where there is none, of a reply.
+    fn begin(&self, key: RateKey, pace: Pace, command: Command) -> mpsc::UnboundedSender<Command> {
         let mut keys = locked(&self.keys);
         let commands = keys.entry(key.clone()).or_insert_with(|| {
             let (sender, receiver) = mpsc::unbounded_channel();
-            let task = KeyTask::new(key, receiver, Arc::clone(&self.keys), self.shutdown.token().clone());
-            drop(self.shutdown.spawn(task.run()));
+            drop(self.shutdown.spawn(KeyTask::new(key, pace, receiver, self.clone()).run()));
             sender
         });
-        let id = next_id();
         // The task is in the map, so it is running: it leaves the map before it ends.
-        drop(commands.send(Command::Open { id, sink, ended }));
-        Reply { id, commands: commands.clone(), ended: watcher }
+        drop(commands.send(command));
+        commands.clone()
     }
 
     /// How many keys have a task now.

@@ -221,6 +221,11 @@ impl Stream {
         quiet && (self.closed || self.urgency == Urgency::Final)
     }
 
+    /// Whether nothing of it is on its way.
+    pub(super) fn is_still(&self) -> bool {
+        self.messages.iter().all(|message| message.sending.is_none())
+    }
+
     pub(super) fn is_final(&self) -> bool {
         self.urgency == Urgency::Final
     }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{super::Learned, lane::Lane};
+use super::{
+    super::{Learned, Pace},
+    lane::Lane,
+};
 use crate::clock::instant;
 
 fn millis(count: u64) -> Duration {
@@ -17,7 +20,7 @@ fn window(limit: u32, remaining: u32, reset_after: Duration) -> Learned {
 
 fn sent_lane() -> (Lane, Instant) {
     let start = instant();
-    let mut lane = Lane::edits(start);
+    let mut lane = Lane::edits(Pace::Even, start);
     lane.sent(start);
     (lane, start)
 }

@@ -1,13 +1,11 @@
 //! `/chat`: a question without a mention, wherever commands can be used.
 
-use std::sync::atomic::Ordering;
-
 use poise::serenity_prelude as serenity;
 
-use super::{Context, language, model::complete_chosen};
+use super::{Context, language, menu::begin, model::complete_chosen};
 use crate::discord::{
     error::CommandError,
-    events::{self, Wanted},
+    events::{Subject, Wanted},
     history::offered,
     offers,
     reply::Interaction,
@@ -30,31 +28,15 @@ pub(super) async fn chat(
     #[rename = "seen-by"]
     seen_by: Option<SeenBy>,
 ) -> Result<(), CommandError> {
-    let (bot, command) = (ctx.framework.user_data, ctx.interaction);
-    if !bot.is_new(command.id.get()) {
-        return Ok(());
-    }
+    let bot = ctx.framework.user_data;
     let model = match model.map(|name| offers::named(bot, &language(ctx), &name)).transpose() {
         Ok(model) => model,
         Err(why) => {
-            let interaction = Interaction::new(bot, command.id.get(), &command.token);
+            let interaction = Interaction::new(bot, ctx.interaction.id.get(), &ctx.interaction.token);
             return Ok(interaction.whisper(bot, &why).await?);
         }
     };
-    let heading = match &file {
-        Some(file) => format!("{text} 📎 {}", file.filename.replace('`', "'")),
-        None => text.clone(),
-    };
     let file = file.map(|file| offered(file.filename, file.url, file.size.into()));
-    let wanted = Wanted {
-        text,
-        heading,
-        files: file.into_iter().collect(),
-        model,
-        seen_by: seen_by.unwrap_or_default(),
-    };
-    let asked = events::ask(bot, &ctx.framework.serenity_context.cache, command, wanted).await;
-    // What could not be promised is apologised for in a message of its own.
-    ctx.has_sent_initial_response.store(asked.is_ok(), Ordering::SeqCst);
-    asked
+    begin(ctx, Wanted { subject: Subject::Typed(text, file), model, seen_by: seen_by.unwrap_or_default() })
+        .await
 }

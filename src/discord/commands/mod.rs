@@ -5,6 +5,7 @@ mod credential;
 mod help;
 #[cfg(feature = "hub")]
 mod hub;
+mod menu;
 mod model;
 mod oauth_connect;
 mod oauth_disconnect;
@@ -16,6 +17,8 @@ mod reset;
 mod settings;
 mod stop;
 mod tools;
+mod usage;
+mod whoami;
 
 use std::sync::Arc;
 
@@ -52,7 +55,17 @@ pub(super) fn all() -> Vec<poise::Command<Arc<Bot>, CommandError>> {
     for command in settings.subcommands.iter_mut().filter(|command| command.name == "models") {
         command.parameters.retain(|parameter| parameter.name != model::HUB);
     }
-    vec![chat::chat(), settings, reset::reset(), stop::stop(), help::help()]
+    vec![
+        chat::chat(),
+        menu::ask_cortana(),
+        menu::summarise(),
+        settings,
+        reset::reset(),
+        stop::stop(),
+        whoami::whoami(),
+        usage::usage(),
+        help::help(),
+    ]
 }
 
 /// Acknowledges, so that nothing below races Discord's three seconds. Whether others see the answer is fixed here:

@@ -137,13 +137,17 @@ impl Chooser {
         })
     }
 
+    /// Whether the server lets them manage it.
+    pub(super) fn manages(&self) -> bool {
+        self.permissions.is_some_and(|all| all.manage_guild() || all.administrator())
+    }
+
     /// Whether they may choose for a layer: everybody for themselves, Manage Server for everything else.
     fn may(&self, bot: &Bot, layer: Layer) -> bool {
-        let manages = || self.permissions.is_some_and(|all| all.manage_guild() || all.administrator());
         match layer {
             Layer::Person => true,
             Layer::Thread | Layer::Channel | Layer::Server => {
-                manages() || bot.access.is_operator(self.spot.person)
+                self.manages() || bot.access.is_operator(self.spot.person)
             }
         }
     }

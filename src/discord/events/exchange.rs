@@ -50,6 +50,8 @@ pub(super) struct Question {
     pub(super) instead: Option<u64>,
     /// Where it was asked, for what came before it.
     pub(super) setting: Setting,
+    /// A small line below the answer.
+    pub(super) aside: Option<String>,
     /// The mark of the question's text as it was read.
     pub(super) mark: u64,
     /// The message.
@@ -104,6 +106,7 @@ async fn answer(bot: &Arc<Bot>, mut asked: Question, registered: Registered, mes
     }
     let is_operator = bot.access.is_operator(user);
     let asides = Asides::default();
+    asked.aside.take().into_iter().for_each(|line| asides.add(line));
     let exchange = Exchange {
         id: id.clone(),
         sink,

@@ -190,6 +190,7 @@ async fn take(bot: Arc<Bot>, message: &serenity::Message, asked_in: Where, recei
         through: Through::Channel,
         model: None,
         instead: None,
+        aside: None,
         setting,
         mark: edited::mark(&question.content),
         message: question,

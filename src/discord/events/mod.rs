@@ -15,7 +15,7 @@ use poise::serenity_prelude as serenity;
 use super::{data::Bot, error::CommandError};
 use crate::language::{Language, say};
 
-pub(super) use command::{Wanted, ask};
+pub(super) use command::{Subject, Wanted, ask};
 pub(super) use edited::{Answered, WATCHED};
 pub(super) use interaction::may_decide;
 

@@ -5,6 +5,7 @@
 
 mod rules;
 mod seen;
+mod since;
 
 use std::{collections::HashSet, time::Duration};
 
@@ -19,6 +20,7 @@ use crate::chat::Turn;
 
 pub(super) use rules::{Ground, Owner, Starter, Thread};
 pub(super) use seen::{Being, Inquiry, Kind, Seen, offered, on_one_line, without_mention};
+pub(super) use since::{Extent, since};
 
 /// Messages read at once: Discord's limit.
 const PAGE: u8 = 100;

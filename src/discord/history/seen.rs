@@ -251,6 +251,11 @@ impl Seen {
         }
     }
 
+    /// All that it says.
+    pub(in crate::discord) fn says(&self) -> String {
+        said(&self.content, &self.embedded)
+    }
+
     /// Whether its text mentions somebody.
     pub(super) fn mentions(&self, user: u64) -> bool {
         mentions_of(user).iter().any(|mention| self.content.contains(mention))
@@ -296,7 +301,7 @@ impl Seen {
 }
 
 /// All that a message says.
-fn said(content: &str, embedded: &str) -> String {
+pub(super) fn said(content: &str, embedded: &str) -> String {
     lines([content.to_owned(), embedded.to_owned()].into_iter())
 }
 

@@ -92,7 +92,6 @@ impl Reached {
 }
 
 /// How much was used of something, and how much may be.
-#[cfg(test)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Standing {
     /// What counts now.
@@ -206,7 +205,6 @@ impl Usage {
     }
 
     /// How much a subject used of something.
-    #[cfg(test)]
     fn standing(&self, whose: Subject, allowance: &Allowance, measure: Measure) -> Standing {
         let bound = bound(allowance, measure);
         let counted = self.locked().known(whose).counted(measure, self.now());
@@ -233,6 +231,15 @@ impl Bot {
         let of = self.allowances(asker);
         join_all(of.iter().map(|(subject, _)| self.usage.read(*subject))).await;
         self.usage.take(&of)
+    }
+
+    /// What somebody used of the questions and of the tokens that they may have.
+    pub(super) async fn standing_of(&self, asker: &Asker) -> [Standing; 2] {
+        let subject = Subject::Person(asker.user);
+        let of = self.allowances(asker).into_iter().find(|(whose, _)| *whose == subject);
+        let allowance = of.map(|(_, allowance)| allowance).unwrap_or_default();
+        self.usage.read(subject).await;
+        [Measure::Questions, Measure::Tokens].map(|measure| self.usage.standing(subject, &allowance, measure))
     }
 
     /// Counts what was sent to and came from a model for somebody.

@@ -11,8 +11,9 @@ use cortana::{
     llm::{ChatEvent, ChatFailure, FailureClass, Finish, Notice},
 };
 use futures::{FutureExt, StreamExt, future::join_all, stream};
+use tokio::time::Instant;
 use tokio::time::sleep;
-use world::{Stage, finished, model, timed, words};
+use world::{Stage, finished, model, model_at, timed, words};
 
 const NOW: Duration = Duration::ZERO;
 
@@ -91,6 +92,68 @@ async fn d1_four_streams_in_one_channel_take_turns() {
     });
     join_all(runs).await;
     assert_eq!(stage.world.refusals(), 0);
+}
+
+/// The longest waits of words that were said until an instant, and after it.
+fn longest(waits: &[(Instant, Duration)], until: Instant) -> (Duration, Duration) {
+    let most =
+        |early: bool| waits.iter().filter(|(said, _)| (*said <= until) == early).map(|(_, wait)| *wait).max();
+    (most(true).unwrap_or_default(), most(false).unwrap_or_default())
+}
+
+#[tokio::test(start_paused = true)]
+async fn d2_an_answer_to_a_command_is_fresh_within_550_ms_for_12_s_and_goes_on_as_a_message_of_its_channel() {
+    let stage = Stage::new();
+    let words = words(1600);
+    let started = instant();
+    let (events, said) = model(&words);
+    let ended = stage.run_in(stage.world.promised(0, Some("a")), events).await;
+    assert_eq!((ended.delivered, stage.world.refusals()), (Ok(()), 0));
+    assert_eq!(stage.world.text(0), words.concat());
+    let waits = stage.waits(0, &words, &said);
+    let (early, late) = longest(&waits, started + Duration::from_secs(12));
+    assert_within("the first 12 s", early, millis(550));
+    assert_within("after", late, millis(2300));
+    assert!(waits.last().unwrap().0 > started + Duration::from_secs(30), "both were seen");
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(stage.pacers.active(), 0, "both tasks end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn d2_an_answer_that_stays_with_its_command_is_quick_at_first_and_never_refused() {
+    let stage = Stage::new();
+    let words = words(430);
+    let started = instant();
+    let (events, said) = model_at(&words, millis(220));
+    stage.run_in(stage.world.promised(0, None), events).await;
+    assert_eq!((stage.world.text(0), stage.world.refusals()), (words.concat(), 0));
+    let (early, late) = longest(&stage.waits(0, &words, &said), started + Duration::from_secs(4));
+    assert_within("the first 4 s", early, millis(550));
+    // 30 edits a minute are one in two seconds, and ten of them were spent at once.
+    assert_within("after", late, millis(3300));
+}
+
+#[tokio::test(start_paused = true)]
+async fn d2_d10_an_answer_that_moved_is_stopped_and_takes_turns_with_others_in_the_channel() {
+    let stage = Stage::new();
+    let words = words(1500);
+    let (events, _) = model(&words);
+    let (others, said) = model(&words);
+    let stop = async {
+        sleep(Duration::from_secs(20)).await;
+        stage.stop.cancel();
+    };
+    let other = Stage { stop: tokio_util::sync::CancellationToken::new(), ..stage.clone() };
+    let (ended, beside, ()) = tokio::join!(
+        stage.run_in(stage.world.promised(0, Some("a")), events),
+        other.run(1, "a", others),
+        stop
+    );
+    assert_eq!((ended.ending, ended.delivered), (Ending::Stopped, Ok(())));
+    assert!(stage.world.text(0).ends_with("-# ⏹️ Stopped."));
+    assert_eq!((beside.ending, stage.world.refusals()), (Ending::Finished(Finish::Stop), 0));
+    // Two take turns, and the stop goes before both.
+    assert_within("beside it", stage.staleness(1, &words, &said), millis(3 * 1020 + 200));
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,8 @@ use std::{
 use async_trait::async_trait;
 use cortana::{
     chat::{
-        Asides, Ended, Exchange, Learned, PATIENCE, Pacers, Payload, RateKey, Reader, ReplySink, SinkError,
+        Asides, Ended, Exchange, Learned, PATIENCE, Pace, Pacers, Payload, RateKey, Reader, ReplySink,
+        SinkError,
     },
     clock::instant,
     language::Language,
@@ -23,8 +24,12 @@ use tokio_util::sync::CancellationToken;
 
 /// One way of a request.
 const HALF: Duration = Duration::from_millis(40);
-const WINDOW: Duration = Duration::from_secs(5);
-const EDITS: u32 = 5;
+/// A channel's edits: 5 in 5 s.
+const CHANNEL: &[(u32, Duration)] = &[(5, Duration::from_secs(5))];
+/// An interaction's: 5 in 2 s and 30 in 60 s.
+const INTERACTION: &[(u32, Duration)] = &[(5, Duration::from_secs(2)), (30, Duration::from_mins(1))];
+/// How long an answer to a command is edited as such.
+const QUICK: Duration = Duration::from_secs(12);
 
 /// A model's answer.
 pub(super) type Events = BoxStream<'static, Result<ChatEvent, ChatFailure>>;
@@ -42,7 +47,7 @@ pub(super) struct Shown {
 #[derive(Default)]
 struct State {
     shown: Vec<Shown>,
-    windows: BTreeMap<RateKey, (Instant, u32)>,
+    windows: BTreeMap<(RateKey, usize), (Instant, u32)>,
     refusals: usize,
     typing: Vec<Instant>,
     faults: VecDeque<SinkError>,
@@ -61,7 +66,13 @@ impl World {
     }
 
     pub(super) fn sink(&self, reply: usize, channel: &str) -> Arc<dyn ReplySink> {
-        Arc::new(Sink { world: self.clone(), reply, key: RateKey(channel.to_owned()) })
+        Arc::new(Sink { world: self.clone(), reply, key: RateKey(channel.to_owned()), promised_at: None })
+    }
+
+    /// An answer to a command: edited as such for a while and then as any message of a channel, or as such for ever.
+    pub(super) fn promised(&self, reply: usize, channel: Option<&str>) -> Arc<dyn ReplySink> {
+        let key = RateKey(channel.unwrap_or_default().to_owned());
+        Arc::new(Sink { world: self.clone(), reply, key, promised_at: Some(instant()) })
     }
 
     /// The next sends fail so.
@@ -126,13 +137,23 @@ impl World {
 struct Sink {
     world: World,
     reply: usize,
+    /// The channel's; empty where there is none.
     key: RateKey,
+    promised_at: Option<Instant>,
 }
 
 #[async_trait]
 impl ReplySink for Sink {
     fn key(&self) -> RateKey {
-        self.key.clone()
+        if self.is_interaction() { RateKey(format!("interaction:{}", self.reply)) } else { self.key.clone() }
+    }
+
+    fn pace(&self) -> Pace {
+        match (self.is_interaction(), self.key.0.is_empty()) {
+            (false, _) => Pace::Even,
+            (true, false) => Pace::Brisk,
+            (true, true) => Pace::Sparing,
+        }
     }
 
     fn limit(&self) -> usize {
@@ -153,6 +174,10 @@ impl ReplySink for Sink {
 }
 
 impl Sink {
+    fn is_interaction(&self) -> bool {
+        self.promised_at.is_some_and(|at| self.key.0.is_empty() || instant() < at + QUICK)
+    }
+
     fn arrive(&self, index: usize, payload: &Payload) -> Result<Learned, SinkError> {
         let now = instant();
         let mut state = self.world.state();
@@ -163,26 +188,46 @@ impl Sink {
         assert!(!payload.text.trim().is_empty(), "Discord refuses an empty message");
         assert!(payload.text.encode_utf16().count() <= 2000, "Discord refuses a longer message");
         let is_edit = state.shown.iter().any(|shown| shown.reply == self.reply && shown.index == index);
-        let mut learned = Learned::default();
-        if is_edit {
-            let (start, used) = state.windows.get(&self.key).copied().unwrap_or((now, 0));
-            let (start, used) = if now >= start + WINDOW { (now, 0) } else { (start, used) };
-            let reset_after = start + WINDOW - now;
-            if used >= EDITS {
-                state.refusals += 1;
-                return Err(SinkError::RateLimited { retry_after: reset_after });
-            }
-            state.windows.insert(self.key.clone(), (start, used + 1));
-            learned = Learned {
-                wait: None,
-                remaining: Some(EDITS - used - 1),
-                limit: Some(EDITS),
-                reset_after: Some(reset_after),
-            };
-        }
+        // What was promised is there already: its first text is an edit too.
+        let is_promised = index == 0 && self.promised_at.is_some();
+        let learned = if is_edit || is_promised { self.count(&mut state, now)? } else { Learned::default() };
         let at = now + HALF;
         state.shown.push(Shown { at, reply: self.reply, index, payload: payload.clone() });
         Ok(learned)
+    }
+}
+
+impl Sink {
+    /// Counts an edit in all windows of its budget; what the tightest teaches.
+    fn count(&self, state: &mut State, now: Instant) -> Result<Learned, SinkError> {
+        let rules = if self.is_interaction() { INTERACTION } else { CHANNEL };
+        let mut tightest: Option<Learned> = None;
+        for (index, (limit, window)) in rules.iter().enumerate() {
+            let entry = state.windows.entry((self.key(), index)).or_insert((now, 0));
+            if now >= entry.0 + *window {
+                *entry = (now, 0);
+            }
+            let reset_after = entry.0 + *window - now;
+            if entry.1 >= *limit {
+                state.refusals += 1;
+                return Err(SinkError::RateLimited { retry_after: reset_after });
+            }
+            let remaining = limit - entry.1 - 1;
+            if tightest.is_none_or(|other| other.remaining > Some(remaining)) {
+                tightest = Some(Learned {
+                    wait: None,
+                    remaining: Some(remaining),
+                    limit: Some(*limit),
+                    reset_after: Some(reset_after),
+                });
+            }
+        }
+        for index in 0..rules.len() {
+            if let Some(entry) = state.windows.get_mut(&(self.key(), index)) {
+                entry.1 += 1;
+            }
+        }
+        Ok(tightest.unwrap_or_default())
     }
 }
 
@@ -208,6 +253,11 @@ pub(super) fn timed(events: Vec<(Duration, Result<ChatEvent, ChatFailure>)>) -> 
 
 /// A model that says `words` at 50 a second, and when each was said.
 pub(super) fn model(words: &[String]) -> (Events, Said) {
+    model_at(words, Duration::from_millis(20))
+}
+
+/// The same with another pause between words.
+pub(super) fn model_at(words: &[String], pause: Duration) -> (Events, Said) {
     let said = Arc::new(Mutex::new(Vec::new()));
     let record = Arc::clone(&said);
     let words = words.to_vec();
@@ -215,7 +265,7 @@ pub(super) fn model(words: &[String]) -> (Events, Said) {
         .then(move |word| {
             let record = Arc::clone(&record);
             async move {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(pause).await;
                 record.lock().unwrap().push(instant());
                 Ok(ChatEvent::Text(word))
             }
@@ -271,14 +321,24 @@ impl Stage {
 
     /// The longest time that a word of a reply was said and not visible.
     pub(super) fn staleness(&self, reply: usize, words: &[String], said: &Mutex<Vec<Instant>>) -> Duration {
+        self.waits(reply, words, said).into_iter().map(|(_, wait)| wait).max().unwrap_or_default()
+    }
+
+    /// When each word of a reply was said, and how long it was not visible.
+    pub(super) fn waits(
+        &self,
+        reply: usize,
+        words: &[String],
+        said: &Mutex<Vec<Instant>>,
+    ) -> Vec<(Instant, Duration)> {
         let mut length = 0;
         let said = said.lock().unwrap();
         assert_eq!(said.len(), words.len(), "the model said everything");
         let waits = words.iter().zip(said.iter()).map(|(word, said)| {
             length += word.len();
             let visible = self.world.visible_at(reply, length).expect("every word became visible");
-            visible.saturating_duration_since(*said)
+            (*said, visible.saturating_duration_since(*said))
         });
-        waits.max().unwrap_or_default()
+        waits.collect()
     }
 }

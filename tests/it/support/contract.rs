@@ -86,6 +86,13 @@ impl Judged {
         Self { sandbox: sandbox.clone(), asked }
     }
 
+    /// Creates and edits of the bot's that let somebody be notified (D15): one without the field is parsed with the defaults.
+    fn pings(&self) -> BTreeSet<String> {
+        let by_bot = self.asked == Asker::Bot;
+        let requests = if by_bot { self.sandbox.recorded_requests() } else { Vec::new() };
+        requests.iter().filter_map(might_notify).collect()
+    }
+
     /// What is against the document so far, exceptions included; `None` without a document.
     pub(crate) fn complaints(&self) -> Option<BTreeSet<String>> {
         let contract = Contract::of_this_process()?;
@@ -100,6 +107,8 @@ impl Drop for Judged {
         // A test that fails already has something else to say.
         if !thread::panicking() {
             demand_none(self.complaints().unwrap_or_default());
+            let pings = self.pings();
+            assert!(pings.is_empty(), "these let somebody be notified: {pings:#?}");
         }
     }
 }
@@ -112,6 +121,27 @@ pub(crate) fn judge_process(control: &str, token: &str) -> usize {
         serde_json::from_slice(&get(&format!("{control}/requests"), token)).expect("the record");
     demand_none(contract.against_requests(&requests, Asker::Bot));
     requests.len()
+}
+
+/// A create or an edit of a message that does not forbid every notification.
+fn might_notify(request: &RecordedRequest) -> Option<String> {
+    let parts: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
+    let message = match (request.method.as_str(), parts.as_slice()) {
+        ("POST", ["channels", _, "messages"] | ["webhooks", _, _])
+        | ("PATCH", ["channels", _, "messages", _] | ["webhooks", _, _, "messages", _]) => &request.body,
+        // A post in a forum; other threads have no message of their own.
+        ("POST", ["channels", _, "threads"]) => request.body.get("message")?,
+        // 4 is a message, 7 an edit of the clicked one; the others have no text.
+        ("POST", ["interactions", _, _, "callback"])
+            if [4, 7].map(Value::from).contains(&request.body["type"]) =>
+        {
+            &request.body["data"]
+        }
+        _ => return None,
+    };
+    let nobody = json!({ "parse": [], "replied_user": false });
+    let allowed = &message["allowed_mentions"];
+    (*allowed != nobody).then(|| format!("{} /{}: {allowed}", request.method, parts.join("/")))
 }
 
 /// How many requests and events this process has judged.

@@ -68,6 +68,14 @@ impl Process {
         (answer.status().as_u16(), answer.json().await.expect("JSON"))
     }
 
+    /// What it holds in memory now, in KiB.
+    pub(crate) fn memory(&self) -> u64 {
+        let id = self.child.as_ref().expect("started").id();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// Sends a signal to the bot.
     pub(crate) fn signal(&self, signal: Signal) {
         let child = self.child.as_ref().expect("started");
