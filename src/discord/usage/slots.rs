@@ -85,7 +85,6 @@ impl Counted {
     }
 
     /// When the oldest part of it counts no more.
-    #[cfg(test)]
     pub(super) fn next_at(&self, measure: Measure) -> Option<i64> {
         self.0.first_key_value().map(|(slot, _)| measure.ends_at(*slot))
     }

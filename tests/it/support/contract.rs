@@ -139,9 +139,11 @@ fn might_notify(request: &RecordedRequest) -> Option<String> {
         }
         _ => return None,
     };
-    let nobody = json!({ "parse": [], "replied_user": false });
     let allowed = &message["allowed_mentions"];
-    (*allowed != nobody).then(|| format!("{} /{}: {allowed}", request.method, parts.join("/")))
+    let forbids = allowed["parse"] == json!([])
+        && allowed["replied_user"] != true
+        && ["users", "roles"].into_iter().all(|named| allowed[named].as_array().is_none_or(Vec::is_empty));
+    (!forbids).then(|| format!("{} /{}: {allowed}", request.method, parts.join("/")))
 }
 
 /// How many requests and events this process has judged.
