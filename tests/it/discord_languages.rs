@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     time::Duration,
 };
 
@@ -210,6 +211,8 @@ fn has_words(line: &str) -> bool {
     words.count() >= 2
 }
 
+const REASONS: [&str; 2] = ["the refresh token was refused", "disabled by an operator (x)"];
+
 /// Names and notes of providers are rows, and the pool's reasons are what the log says: neither is translated.
 fn is_quoted(line: &str) -> bool {
     let catalog = Catalog::builtin();
@@ -218,9 +221,9 @@ fn is_quoted(line: &str) -> bool {
         let warning = row.terms.as_ref().is_some_and(|terms| line.contains(&terms.warning));
         line == row.name || note || warning
     };
-    const REASONS: [&str; 2] = ["the refresh token was refused", "disabled by an operator (x)"];
     // A dialect is called so everywhere, and so is the emulated model.
-    let is_name = line.ends_with(".json") || line.starts_with("Hello! I am the emulated");
+    let is_file = Path::new(line).extension().is_some_and(|extension| extension == "json");
+    let is_name = is_file || line.starts_with("Hello! I am the emulated");
     is_name || catalog.iter().any(of_a_row) || REASONS.iter().any(|reason| line.contains(reason))
 }
 
