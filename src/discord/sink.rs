@@ -263,7 +263,7 @@ impl ReplySink for MessageSink {
     }
 
     fn pace(&self) -> Pace {
-        self.through.webhook().map_or(Pace::Even, Webhook::pace)
+        self.webhook().map_or(Pace::Even, Webhook::pace)
     }
 
     fn limit(&self) -> usize {

@@ -11,8 +11,7 @@ use cortana::{
     llm::{ChatEvent, ChatFailure, FailureClass, Finish, Notice},
 };
 use futures::{FutureExt, StreamExt, future::join_all, stream};
-use tokio::time::Instant;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use world::{Stage, finished, model, model_at, timed, words};
 
 const NOW: Duration = Duration::ZERO;
