@@ -24,8 +24,8 @@ pub(super) async fn standing(bot: &Bot, language: &Language, asker: &Asker) -> S
     let of_questions = match questions.bound {
         Bound::Unlimited => say!(language, "usage-unlimited"),
         Bound::AtMost(limit) => {
-            let (asked, left) = (questions.used, limit.saturating_sub(questions.used));
-            say!(language, "usage-questions", asked = asked, limit = limit, left = left)
+            let left = limit.saturating_sub(questions.used);
+            say!(language, "usage-questions", asked = questions.used, limit = limit, left = left)
         }
     };
     let of_tokens = match tokens.bound {
