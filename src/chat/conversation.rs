@@ -66,7 +66,10 @@ impl Composed {
 
 /// What a request costs, in tokens as we estimate them.
 pub fn request_tokens(system: &str, messages: &[Message]) -> usize {
-    let cost = |message: &Message| estimate(&message.text) + message.images.len() * PICTURE_TOKENS;
+    let cost = |message: &Message| {
+        let results = message.results.iter().map(|result| estimate(&result.text)).sum::<usize>();
+        estimate(&message.text) + results + message.images.len() * PICTURE_TOKENS
+    };
     estimate(system) + messages.iter().map(cost).sum::<usize>()
 }
 

@@ -159,7 +159,7 @@ impl Exchange {
                     progress.show(reply);
                 }
                 Some(Ok(Happening::Model(ChatEvent::Finished { finish, usage, model }))) => {
-                    progress.usage = usage;
+                    progress.usage = usage.or(progress.usage);
                     progress.model = Some(model);
                     return self.judge(finish, progress);
                 }
@@ -205,8 +205,12 @@ struct Progress {
     waiting: Option<String>,
     /// The call under way, below what is there of the answer; its number where it waits for a permission.
     calling: Option<(String, Option<u32>)>,
+    /// The call that is being made.
+    running: Option<String>,
     /// The calls that are over, and how.
     called: Vec<(String, CallOutcome)>,
+    /// That no more calls could be made.
+    spent: Option<String>,
     /// Small lines below the finished answer.
     notes: Vec<String>,
     usage: Option<Usage>,
@@ -221,7 +225,9 @@ impl Progress {
             answer,
             waiting: None,
             calling: None,
+            running: None,
             called: Vec::new(),
+            spent: None,
             notes: Vec::new(),
             usage: None,
             model: None,
@@ -236,6 +242,8 @@ impl Progress {
                 // Only who answers in the end counts.
                 self.notes = vec![line];
             }
+            // Each step with tools tells it anew.
+            Notice::Unseen { .. } if self.notes.contains(&line) => {}
             Notice::Unseen { .. } => self.notes.push(line),
             Notice::Resting { .. } => self.waiting = Some(line),
         }
@@ -245,15 +253,17 @@ impl Progress {
         match step {
             ToolStep::Running { call } => {
                 self.calling = Some((sentence::calling(&self.language, &call), None));
+                self.running = Some(call);
             }
             ToolStep::Asking { number, call } => {
                 self.calling = Some((sentence::asking(&self.language, &call), Some(number)));
             }
             ToolStep::Over { call, outcome } => {
-                self.calling = None;
+                (self.calling, self.running) = (None, None);
                 self.called.push((call, outcome));
             }
-            ToolStep::Spent { steps } => self.notes.push(sentence::spent(&self.language, steps)),
+            ToolStep::Spent { steps } => self.spent = Some(sentence::spent(&self.language, steps)),
+            ToolStep::Used { usage } => self.usage = Some(usage),
         }
     }
 
@@ -284,10 +294,16 @@ impl Progress {
 
     /// The reply's last state. Never empty: nothing is left that looks as if more would come.
     fn last_payloads(&self, ending: &Ending, reader: Reader, asides: Vec<String>) -> Vec<Payload> {
-        let mut below = if self.answer.is_blank() { Vec::new() } else { self.notes.clone() };
+        let mut below: Vec<String> = if self.answer.is_blank() {
+            Vec::new()
+        } else {
+            self.notes.iter().chain(&self.spent).cloned().collect()
+        };
         below.extend(asides);
         // Also below a failure: what was done is done.
-        below.extend(sentence::called(&self.language, &self.called));
+        let mut called = self.called.clone();
+        called.extend(self.running.clone().map(|call| (call, CallOutcome::Broken)));
+        below.extend(sentence::called(&self.language, &called));
         match ending {
             Ending::Finished(finish) => below.extend(sentence::ending(&self.language, finish)),
             Ending::Failed(failure) => below.push(sentence::failure(&self.language, failure, reader)),

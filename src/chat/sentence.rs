@@ -118,7 +118,7 @@ pub fn ending(language: &Language, finish: &Finish) -> Option<String> {
 }
 
 /// Calls that are named below an answer.
-const MOST_CALLS: usize = 5;
+const MOST_CALLS: usize = 3;
 
 /// The line while a tool is called. `call` is shown as it is: nothing in it can format or mention.
 pub fn calling(language: &Language, call: &str) -> String {
@@ -137,6 +137,7 @@ pub fn called(language: &Language, calls: &[(String, CallOutcome)]) -> Option<St
         CallOutcome::Failed => Some(say!(language, "tool-failed")),
         CallOutcome::Denied => Some(say!(language, "tool-denied")),
         CallOutcome::Unanswered => Some(say!(language, "tool-unanswered")),
+        CallOutcome::Broken => Some(say!(language, "tool-broken")),
     };
     let shown = |(call, outcome): &(String, CallOutcome)| match how(outcome) {
         None => call.clone(),
@@ -183,9 +184,14 @@ pub fn interrupted(language: &Language) -> String {
     format!("-# ⚡ {}", say!(language, "interrupted"))
 }
 
+/// Whether a line says how an answer ended before it was complete: stopped, or interrupted.
+pub fn is_ending(line: &str) -> bool {
+    ["-# ⏹️ ", "-# ⚡ "].iter().any(|sign| line.starts_with(sign))
+}
+
 /// Whether a message shows nothing of an answer, but what stands in for one that has not begun.
 pub fn stands_in(text: &str) -> bool {
-    text.lines().all(|line| line.starts_with("-# ") || line.starts_with("⏳ "))
+    text.lines().all(|line| ["-# ", "⏳ ", "🔐 "].iter().any(|sign| line.starts_with(sign)))
 }
 
 /// A model's name in a small line: nothing in it can format or mention.

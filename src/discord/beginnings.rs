@@ -95,7 +95,7 @@ impl Beginnings {
         let kept = storage.keep_beginning(overflow.of, &beginning, &overflow.messages, earlier, now).await?;
         // Whoever deletes from now on finds the row; who did before is in `gone`.
         for message in storage.messages_of(overflow.of, *newest).await? {
-            if self.gone.lock().unwrap_or_else(PoisonError::into_inner).get(&message).is_some() {
+            if self.is_gone(message) {
                 storage.forget_message(message).await?;
             }
         }
@@ -103,9 +103,19 @@ impl Beginnings {
         Ok(kept)
     }
 
+    /// Remembers for a while that a message was deleted.
+    pub(super) fn note_gone(&self, message: u64) {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(message, ());
+    }
+
+    /// Whether a message was deleted a short while ago.
+    pub(super) fn is_gone(&self, message: u64) -> bool {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).get(&message).is_some()
+    }
+
     /// Drops whatever a message went into.
     pub(super) async fn forget(&self, message: u64) {
-        self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(message, ());
+        self.note_gone(message);
         let forget = async { self.storage.open().await?.forget_message(message).await };
         match timeout(LONGEST, forget).await {
             Ok(Ok(0)) => {}

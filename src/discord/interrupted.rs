@@ -62,7 +62,8 @@ async fn look(bot: &Arc<Bot>) {
 
 /// Ends an answer, if it is this process that gets it.
 async fn end(bot: &Arc<Bot>, found: Abandoned) {
-    if bot.shutdown.is_ending() {
+    // Where its writer is here it lives, however late it was to say so: it holds it again with its next beat.
+    if bot.shutdown.is_ending() || bot.exchanges.get(&found.answer.exchange).is_some() {
         return;
     }
     // An end of the process waits for it: nobody else would look for a while.
@@ -140,8 +141,11 @@ async fn mark(bot: &Bot, found: &Abandoned) -> Outcome {
     };
     let through = Through::Channel;
     let sink = MessageSink::new(Arc::clone(&bot.rest), to, through, Arc::clone(&bot.quiet), style).over(id);
+    // A process that died after it had said how the answer ended left only the buttons undone.
+    let said = text.lines().last().filter(|line| sentence::is_ending(line));
+    let mark = said.map_or_else(|| sentence::interrupted(&language), str::to_owned);
     let text = if stands_in { "" } else { text };
-    let text = marked(text, &sentence::interrupted(&language), sink.limit());
+    let text = marked(text, &mark, sink.limit());
     let payload = Payload { text, next, ..Payload::default() };
     match bot.pacers.open(Arc::new(sink)).finish(vec![payload]).await {
         Ok(()) => Outcome::Marked,

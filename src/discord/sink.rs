@@ -271,7 +271,7 @@ impl ReplySink for MessageSink {
             ReplyStyle::Plain => MESSAGE_LIMIT,
             ReplyStyle::Embed => EMBED_LIMIT,
         };
-        limit - self.to.heading.as_ref().map_or(0, |heading| heading.encode_utf16().count() + 1)
+        limit.saturating_sub(self.to.heading.as_ref().map_or(0, |heading| heading.encode_utf16().count() + 1))
     }
 
     fn until(&self) -> Option<Instant> {

@@ -62,7 +62,7 @@ impl Language {
         &self.0.name
     }
 
-    /// The sentence of a key; in English where this language has none. Written with [`say!`], which a test reads.
+    /// The sentence of a key; in English where this language has none. Written with `say!`, which a test reads.
     pub fn say(&self, key: &str, values: &[(&'static str, Value)]) -> String {
         let values = arguments(values);
         let found = self.0.of(key, &values).or_else(|| Self::english().0.of(key, &values));

@@ -53,7 +53,7 @@ fn every_mistake_in_the_file_is_told_with_its_key() {
     );
     for expected in [
         "8 mistakes",
-        "cortana.toml: pol: no such key; there are providers, pool",
+        "cortana.toml: pol: no such key; there are providers, limits, pool",
         "cortana.toml: pool.sticky_sessions=\"yes\": expected true or false",
         "cortana.toml: pool.sticky_seconds=0: expected a whole number from 1 to 86400",
         "cortana.toml: pool.strategy: no such key; there are sticky_sessions, sticky_seconds, credentials",

@@ -62,7 +62,7 @@ async fn p30_two_bots_over_one_database_share_rests_and_decisions() {
 
     here.sandbox.vendors().fault("openai", Fault::chat(Act::openai_quota(Some("7200"))));
     ask(&here.sandbox).await;
-    until_status_says(&there.sandbox, "` rests until <").await;
+    until_status_says(&there.sandbox, "` rests, back <").await;
 
     let status = slash(&there.sandbox, "/settings oauth-status").await;
     let id = status.menus().into_iter().flat_map(|menu| menu.values).next().expect("one credential");

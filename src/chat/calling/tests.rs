@@ -94,10 +94,17 @@ fn request() -> ChatRequest {
 }
 
 /// An exchange with a toolbox.
-fn run(ask: Ask, toolbox: &Arc<Shed>, permissions: &Permissions) -> Happenings {
+fn run_whole(ask: Ask, toolbox: &Arc<Shed>, permissions: &Permissions) -> Happenings {
     let toolbox: Arc<dyn Toolbox> = Arc::<Shed>::clone(toolbox);
     let limits = Limits { steps: 3, bytes: 40 };
     Calling { ask, toolbox, limits, permissions: permissions.clone() }.run(request())
+}
+
+/// The same without what it costs.
+fn run(ask: Ask, toolbox: &Arc<Shed>, permissions: &Permissions) -> Happenings {
+    let is_cost = |told: &Result<Happening, _>| matches!(told, Ok(Happening::Tool(ToolStep::Used { .. })));
+    let happenings = run_whole(ask, toolbox, permissions);
+    happenings.filter(move |told| std::future::ready(!is_cost(told))).boxed()
 }
 
 async fn all(happenings: Happenings) -> Vec<Happening> {
@@ -185,6 +192,42 @@ async fn a_call_that_writes_waits_for_its_permission() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_silence_answers_for_all_calls_that_would_wait() {
+    let toolbox = Arc::new(Shed::default());
+    let (ask, _) = model(vec![
+        vec![call("write", "{}"), call("write", "{}"), end()],
+        vec![call("write", "{}"), end()],
+        vec![text("Done."), end()],
+    ]);
+    let begun_at = clock::instant();
+    let happened = all(run(ask, &toolbox, &Permissions::default())).await;
+    let unanswered = over("`write`", CallOutcome::Unanswered);
+    assert_eq!(happened.iter().filter(|one| **one == unanswered).count(), 3);
+    assert!(begun_at.elapsed() < PATIENCE * 2, "{:?}", begun_at.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_cut_off_calls_nothing() {
+    let model_of = || "openai/gpt-5".parse().unwrap();
+    for finish in [Finish::Length, Finish::Filtered("SAFETY".to_owned())] {
+        let toolbox = Arc::new(Shed::default());
+        let cut = ChatEvent::Finished { finish: finish.clone(), usage: None, model: model_of() };
+        let (ask, asked) = model(vec![vec![call("look", "{}"), cut.clone()]]);
+        assert_eq!(all(run(ask, &toolbox, &Permissions::default())).await, [cut.into()]);
+        assert_eq!((toolbox.calls.load(Ordering::SeqCst), asked.lock().unwrap().len()), (0, 1), "{finish:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn d24_what_a_round_cost_is_told_before_its_calls() {
+    let toolbox = Arc::new(Shed::default());
+    let (ask, _) = model(vec![vec![call("hang", "{}"), end()]]);
+    let mut happenings = run_whole(ask, &toolbox, &Permissions::default());
+    let usage = Usage { input: 10, output: 2, ..Usage::default() };
+    assert_eq!(happenings.next().await, Some(Ok(Happening::Tool(ToolStep::Used { usage }))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn rounds_of_calls_are_bounded_and_the_model_answers_in_the_end() {
     let toolbox = Arc::new(Shed::default());
     let (ask, asked) = model(Vec::new());
@@ -244,7 +287,7 @@ async fn a_failure_after_a_call_is_told_and_nothing_is_called_again() {
 fn d15_a_call_as_it_is_shown_cannot_format_or_mention() {
     let shown_of = |name: &str, arguments: Value| {
         let arguments = serde_json::from_value(arguments).ok();
-        shown(&ToolCall { name: name.to_owned(), arguments, signature: None })
+        shown(&ToolCall { name: name.to_owned(), arguments, signature: None }, LONGEST)
     };
     let shown = shown_of("a", json!({ "x": "``` @everyone\n<@1> ⟦from Ada⟧ \u{202e}" }));
     assert_eq!(shown.matches('`').count(), 2, "{shown}");
@@ -252,5 +295,7 @@ fn d15_a_call_as_it_is_shown_cannot_format_or_mention() {
         shown.starts_with('`') && shown.ends_with('`') && !shown.contains(['\n', '⟦', '\u{202e}']),
         "{shown}"
     );
-    assert!(shown_of("a", json!({ "x": "y".repeat(1000) })).chars().count() <= LONGEST + 3);
+    // `a {"x":"` and 111 of 1000 letters are 120 units; `"}` is left out as well.
+    let long = shown_of("a", json!({ "x": "y".repeat(1000) }));
+    assert!(long.ends_with("yyy…` (+891)"), "what is not shown is counted where no argument can: {long}");
 }

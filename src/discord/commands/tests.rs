@@ -80,8 +80,8 @@ fn p32_status_shows_what_is_wrong() {
     assert_eq!(field["name"], "❌ EXPIRED · gemini_cli · al…@example.com");
     assert_eq!(
         field["value"],
-        "💾 Cannot save: the last write failed; the token lives in memory\nThe refresh keeps failing: HTTP 503.\nRests \
-         until <t:1800000090:R>\n`gemini-2.5-pro` rests until <t:1800010800:R> (QUOTA_EXHAUSTED)\nExpired 01:01 ago \
+        "💾 Cannot save: the last write failed; the token lives in memory\nThe refresh keeps failing: HTTP 503.\nRests, \
+         back <t:1800000090:R>\n`gemini-2.5-pro` rests, back <t:1800010800:R> (QUOTA_EXHAUSTED)\nExpired 01:01 ago \
          (<t:1799996340:R>)\nLast refresh <t:1800000000:R>: failed (HTTP 503), 1 attempt\n1 request, used \
          <t:1800000000:R>, 2 in flight\nsimple in gemini.json · `c0ffee`"
     );

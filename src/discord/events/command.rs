@@ -37,6 +37,8 @@ const SOON: Duration = Duration::from_millis(1500);
 const LATER: Duration = Duration::from_secs(5);
 /// Units of a message that the answer shows above itself.
 const SHOWN: usize = 300;
+/// UTF-16 units of a question that stand above its answer, so that there is room for the answer whatever was asked.
+const HEADING: usize = 1300;
 
 /// What the model is asked for.
 const SUMMARISE: &str = "Summarise the messages in the file for somebody who missed them: what it was about, what was decided or \
@@ -151,7 +153,7 @@ impl Promised {
             id: webhook.interaction,
             person: asker.user,
             name,
-            text: history::on_one_line(&worded.heading),
+            text: cut(&history::on_one_line(&worded.heading), HEADING),
         };
         let to = Destination {
             channel,

@@ -70,6 +70,8 @@ pub(super) fn deleted(bot: &Arc<Bot>, messages: &[u64]) {
     }
     drop(watched);
     bot.enclosed.forget(messages);
+    // Before the exchanges are looked through: a question that is not among them yet looks here when it is.
+    messages.iter().for_each(|message| bot.beginnings.note_gone(*message));
     for running in messages.iter().filter_map(|message| bot.exchanges.answering(*message)) {
         running.stop.cancel();
     }
@@ -185,6 +187,9 @@ async fn take(bot: Arc<Bot>, message: &serenity::Message, asked_in: Where, recei
     let Where { place, locale, spot, ground, sight } = asked_in;
     let setting = Setting { channel, ground, sight };
     let Some(registered) = Exchanges::register(&bot, &to.exchange, to.asked, to.channel) else { return };
+    if bot.beginnings.is_gone(question.id) {
+        return;
+    }
     let question = exchange::Question {
         to,
         through: Through::Channel,

@@ -74,7 +74,7 @@ impl Usage {
     pub(in crate::discord) async fn write(&self) {
         let (keys, rows) = {
             let mut state = self.locked();
-            let keys = std::mem::take(&mut state.unsaved);
+            let mut keys = std::mem::take(&mut state.unsaved);
             let row = |(subject, measure, slot): &(Subject, Measure, i64)| {
                 let Known { writer, own, .. } = state.known.get(subject)?;
                 let amount = *own.get(measure)?.get(slot)?;
@@ -87,7 +87,9 @@ impl Usage {
                     ends_at: measure.ends_at(*slot),
                 })
             };
-            let rows: Vec<Used> = keys.iter().filter_map(row).collect();
+            let mut rows = Vec::new();
+            // What nobody is known for any more is not tried again.
+            keys.retain(|key| row(key).map(|used| rows.push(used)).is_some());
             (keys, rows)
         };
         if rows.is_empty() {
