@@ -71,7 +71,9 @@ pub(super) fn deleted(bot: &Arc<Bot>, messages: &[u64]) {
     drop(watched);
     bot.enclosed.forget(messages);
     // Before the exchanges are looked through: a question that is not among them yet looks here when it is.
-    messages.iter().for_each(|message| bot.beginnings.note_gone(*message));
+    for message in messages {
+        bot.beginnings.note_gone(*message);
+    }
     for running in messages.iter().filter_map(|message| bot.exchanges.answering(*message)) {
         running.stop.cancel();
     }
