@@ -295,7 +295,7 @@ fn d15_a_call_as_it_is_shown_cannot_format_or_mention() {
         shown.starts_with('`') && shown.ends_with('`') && !shown.contains(['\n', '⟦', '\u{202e}']),
         "{shown}"
     );
-    // `a {"x":"` and 111 of 1000 letters are 120 units; `"}` is left out as well.
+    // `a {"x":"` and 112 of 1000 letters are 120 units; `"}` is left out as well.
     let long = shown_of("a", json!({ "x": "y".repeat(1000) }));
-    assert!(long.ends_with("yyy…` (+891)"), "what is not shown is counted where no argument can: {long}");
+    assert!(long.ends_with("yyy…` (+890)"), "what is not shown is counted where no argument can: {long}");
 }
