@@ -278,8 +278,8 @@ def table(head, rows):
 
 
 def remember(name, command, options):
-    """Resident memory after so many short exchanges, in 60 channels at once."""
-    lanes, total = min(60, options.memory), options.memory
+    """Resident memory after so many short exchanges: 20 a second, each channel one, which Discord's limits allow any bot."""
+    lanes, total = min(20, options.memory), options.memory
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox(options.cortana, folder))
         bot = stack.enter_context(Bot(name, command, sandbox, folder))
@@ -295,8 +295,8 @@ def remember(name, command, options):
                         return
                     begun += 1
                 question = sandbox.ask(person, channel, "Say something short.")
-                for _ in range(240):
-                    time.sleep(0.5)
+                for _ in range(120):
+                    time.sleep(1)
                     answers = sandbox.control("GET", f"/answers/{question}")
                     if any("done" in answer["content"] for answer in answers):
                         break
